@@ -1,0 +1,65 @@
+/* config.h - the typed configuration, /etc/stoker/stoker.yaml (docs/configuration.md).
+ *
+ * A struct config is a plain value without pointers: it is copied, sent as a record and compared with memcmp.
+ * Parsing is pure; reading happens in config_source.h. Read with libcyaml. A refused file gives one error naming
+ * line, key and rule: "line 7: probe.period: must be from 1s to 10m, not '0s'". */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/names.h"
+
+#define CONFIG_FILE_MAX_BYTES (256 * 1024)
+#define CONFIG_WATCH_MAX      64
+#define CONFIG_ROLE_BYTES     32
+#define CONFIG_SOCKET_BYTES   80 /* runtimeDir: with a socket's name it must fit sun_path (108) */
+
+enum config_kubernetes { CONFIG_KUBERNETES_AUTO, CONFIG_KUBERNETES_OFF };
+enum config_taint { CONFIG_TAINT_NO_SCHEDULE, CONFIG_TAINT_PREFER_NO_SCHEDULE, CONFIG_TAINT_OFF };
+
+struct config_watch {
+	char path[NAME_PATH_BYTES];   /* absolute, without "..", without a trailing slash */
+	char role[CONFIG_ROLE_BYTES]; /* what Spark or the kubelet uses it for: a word, default "scratch" */
+};
+
+struct config {
+	char node[NAME_NODE_BYTES]; /* node: default the host's name; NODE_NAME overrides it */
+	char runtime_dir[CONFIG_SOCKET_BYTES];
+	uint32_t watch_count;
+	struct config_watch watch[CONFIG_WATCH_MAX];
+	struct {
+		uint64_t period_us;		    /* probe.period: 1s to 10m, default 5s */
+		uint64_t deadline_us;		    /* probe.deadline: 100ms to 5m, default 10s */
+		uint32_t recover_after;		    /* probe.recoverAfter: 1 to 100 good probes, default 3 */
+		uint64_t minimum_bad_us;	    /* probe.minimumBad: 0s to 1h, default 10s: no flapping */
+		char directory[64];		    /* probe.directory: one name without '/', default ".stoker" */
+		uint32_t uid;			    /* probe.uid: 1 to 4294967294, default 65534 */
+	} probe;
+	struct {
+		char listen[64]; /* web.listen: "ADDRESS:PORT" or "off", default "127.0.0.1:9469" */
+	} web;
+	struct {
+		enum config_kubernetes kubernetes; /* report.kubernetes: auto|off, default auto */
+		char kubeconfig[NAME_PATH_BYTES];  /* report.kubeconfig: absolute path, default none */
+		enum config_taint taint;	   /* report.taint: NoSchedule|PreferNoSchedule|off, default NoSchedule */
+		char taint_key[NAME_TAINT_BYTES];  /* report.taintKey: a qualified name, default stoker.dev/unhealthy */
+	} report;
+	enum log_level log_level; /* log.level: debug|info|warn|error, default info */
+	uint64_t hash;		  /* of the file's bytes: broker requests carry it, so that "watch 2" means the same to both */
+};
+
+/* The defaults alone (as an empty file gives), with this host's name as `node`. */
+void config_defaults(struct config *config);
+
+/* Parses `length` bytes of YAML. Pure but for gethostname(2). Touches *ret only on success. */
+int config_parse(const char *text, size_t length, struct config *ret, struct err *e);
+
+/* Reads and parses a file. The error begins with the path. */
+int config_load(const char *path, struct config *ret, struct err *e);
+
+/* NODE_NAME of the environment, if set and a valid node name, overrides config->node. */
+int config_override_node(struct config *config, const char *node_name, struct err *e);

@@ -1,0 +1,133 @@
+/* stoker-broker - the only role with rights: forks a child for each request of a closed list. It reads no foreign bytes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/config_source.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/resident.h"
+#include "base/sandbox.h"
+#include "build_config.h"
+#include "health/broker.h"
+
+/* The closed list. Everything is named by a number of the configuration that both ends share, never by a path. */
+static const struct broker_request requests[] = {
+	{WIRE_PROBE, "probe", sizeof(struct wire_probe), CONFIG_WATCH_MAX, broker_check_probe, broker_body_probe,
+	 "writes one nameless file as an ordinary user in our own directory of a filesystem that the configuration names"},
+	{WIRE_MOUNTS, "mounts", 0, 2, broker_check_mounts, broker_body_descriptor,
+	 "the mount table is readable by everyone on the host; the descriptor can only be read"},
+	{WIRE_KMSG, "kmsg", 0, 2, broker_check_kmsg, broker_body_descriptor,
+	 "the kernel log goes to uid 0 only, opened for reading"},
+};
+
+static struct log role_log = {"stoker-broker", LOG_INFO, 2};
+static struct config_source config_source;
+static struct broker broker = {.mount_namespace_fd = -1};
+
+static void use_config(struct config_source *source, const struct config *config)
+{
+	(void)source;
+	role_log.minimum = config->log_level;
+	log_info(&role_log, "configuration in force", "watch", log_number(config->watch_count));
+}
+
+static void refuse_config(struct config_source *source, const struct err *why)
+{
+	(void)source;
+	log_error(&role_log, "new configuration refused, the old one stays in force", "error", why->text);
+}
+
+/* hostPID: process 1 is the host's. Opened before the rights to do so are dropped. The same namespace needs no entering. */
+static int open_mount_namespace(const char *path, struct err *e)
+{
+	struct stat own, other;
+
+	if (!path)
+		return -1;
+	scoped(fd_drop) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, errno, "cannot open the mount namespace '%s'", path);
+	if (fstat(fd, &other) < 0 || stat("/proc/self/ns/mnt", &own) < 0)
+		return err_set(e, errno, "cannot compare mount namespaces");
+	return own.st_ino == other.st_ino ? -1 : fd_take(&fd);
+}
+
+static void lock_memory(void)
+{
+	struct resident resident = {0};
+	struct err e = {0};
+
+	if (resident_lock(&resident, &e) < 0 || resident.missed_bytes > 0)
+		log_warn(&role_log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
+			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
+	else
+		log_info(&role_log, "resident", "locked_bytes", log_number(resident.locked_bytes));
+}
+
+static int start(const char *config_path, const char *namespace_path, uv_loop_t *loop, struct err *e)
+{
+	config_source.on_config = use_config;
+	config_source.on_error = refuse_config;
+	if (config_source_start(&config_source, loop, config_path, e) < 0)
+		return -e->code;
+	role_log.minimum = config_source.current.log_level;
+
+	broker.mount_namespace_fd = open_mount_namespace(namespace_path, e);
+	if (broker.mount_namespace_fd < -1)
+		return -e->code;
+	broker.loop = loop;
+	broker.log = &role_log;
+	broker.config = &config_source.current;
+	broker.requests = requests;
+	broker.request_count = ARRAY_SIZE(requests);
+	if (broker_start(&broker, config_source.current.runtime_dir, e) < 0)
+		return -e->code;
+	lock_memory();
+	return sandbox_enter(SANDBOX_BROKER, e);
+}
+
+static void usage(FILE *out)
+{
+	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE]\n"
+	      "\n"
+	      "The only role of Stoker with rights; answers stokerd at RUNTIMEDIR/broker/broker.sock.\n"
+	      "\n"
+	      "  --config FILE           default " STOKER_CONFIG_PATH "\n"
+	      "  --mount-namespace FILE  probe there, e.g. /proc/1/ns/mnt (in a pod with hostPID)\n"
+	      "  --version, --help\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'}, {"mount-namespace", required_argument, NULL, 'm'},
+		{"version", no_argument, NULL, 'v'},	  {"help", no_argument, NULL, 'h'}, {0}};
+	const char *config_path = STOKER_CONFIG_PATH, *namespace_path = NULL;
+	struct err e = {0};
+
+	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (o) {
+		case 'c': config_path = optarg; break;
+		case 'm': namespace_path = optarg; break;
+		case 'v': puts("stoker-broker " STOKER_VERSION); return 0;
+		case 'h': usage(stdout); return 0;
+		default: usage(stderr); return 64;
+		}
+	}
+	uv_loop_t loop;
+	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || start(config_path, namespace_path, &loop, &e) < 0) {
+		log_error(&role_log, "cannot start", "error", e.text);
+		return 1;
+	}
+	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	return 0;
+}

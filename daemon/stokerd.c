@@ -1,0 +1,147 @@
+/* stokerd - the supervisor: state and verdicts, without any capability. `--all` starts every role instead. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/config_source.h"
+#include "base/launcher.h"
+#include "base/log.h"
+#include "base/resident.h"
+#include "base/sandbox.h"
+#include "base/str.h"
+#include "build_config.h"
+#include "health/supervisor.h"
+
+static struct log role_log = {"stokerd", LOG_INFO, 2};
+static struct config_source config_source;
+static struct supervisor supervisor;
+static struct launcher launcher;
+
+static void use_config(struct config_source *source, const struct config *config)
+{
+	(void)source;
+	role_log.minimum = config->log_level;
+	log_info(&role_log, "configuration in force", "watch", log_number(config->watch_count));
+	monitor_input(&supervisor.monitor, "config", "ok", source->path);
+	supervisor_configure(&supervisor, config);
+}
+
+static void refuse_config(struct config_source *source, const struct err *why)
+{
+	(void)source;
+	log_error(&role_log, "new configuration refused, the old one stays in force", "error", why->text);
+	monitor_input(&supervisor.monitor, "config", "degraded", why->text);
+}
+
+/* The other executables lie beside this one. */
+static int beside(const char *name, char *path, size_t size, struct err *e)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+
+	path[n < 0 ? 0 : n] = '\0';
+	char *slash = strrchr(path, '/');
+	if (n < 0 || !slash || (size_t)(slash + 1 - path) + strlen(name) >= size)
+		return err_rule(e, EINVAL, "cannot find '%s' beside this executable", name);
+	str_copy(slash + 1, size - (size_t)(slash + 1 - path), name);
+	return 0;
+}
+
+static void lock_memory(void)
+{
+	struct resident resident = {0};
+	struct err e = {0};
+
+	if (resident_lock(&resident, &e) < 0 || resident.missed_bytes > 0)
+		log_warn(&role_log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
+			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
+	else
+		log_info(&role_log, "resident", "locked_bytes", log_number(resident.locked_bytes));
+}
+
+static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *e)
+{
+	char web_path[512];
+
+	config_source.on_config = use_config;
+	config_source.on_error = refuse_config;
+	if (config_source_start(&config_source, loop, config_path, e) < 0 || beside("stoker-web", web_path, sizeof(web_path), e) < 0)
+		return -e->code;
+	role_log.minimum = config_source.current.log_level;
+	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, web_path, e) < 0)
+		return -e->code;
+	lock_memory();
+	if (sandbox_enter(SANDBOX_STOKERD, e) < 0)
+		return -e->code;
+	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path, "node", config_source.current.node, "watch",
+		 log_number(config_source.current.watch_count));
+	uv_run(loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+static int run_all(uv_loop_t *loop, const char *config_path, struct err *e)
+{
+	static const char *const names[] = {"stoker-broker", "stokerd", "stoker-reporter"};
+	static char paths[ARRAY_SIZE(names)][512];
+	struct config config;
+
+	/* A bad file is said once, here, instead of by every role again and again. */
+	if (config_load(config_path, &config, e) < 0)
+		return -e->code;
+	role_log.role = "launcher";
+	launcher.loop = loop;
+	launcher.log = &role_log;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (beside(names[i], paths[i], sizeof(paths[i]), e) < 0)
+			return -e->code;
+		struct launcher_role *role = &launcher.roles[launcher.count++];
+		role->argv[0] = paths[i];
+		role->argv[1] = "--config";
+		role->argv[2] = config_path;
+	}
+	return launcher_run(&launcher, e);
+}
+
+static void usage(FILE *out)
+{
+	fputs("Usage: stokerd [--config FILE] [--all]\n"
+	      "\n"
+	      "Watches the filesystems of the configuration and says whether this node can run Spark executors.\n"
+	      "\n"
+	      "  --config FILE  default " STOKER_CONFIG_PATH "\n"
+	      "  --all          start stoker-broker, stokerd and stoker-reporter, and start again what ends (for trying; as root)\n"
+	      "  --version, --help\n"
+	      "\n"
+	      "Try it:\n"
+	      "  printf 'watch:\\n- path: /var\\n' > /tmp/stoker.yaml\n"
+	      "  stokerd --all --config /tmp/stoker.yaml &\n"
+	      "  stoker health\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'}, {"all", no_argument, NULL, 'a'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *config_path = STOKER_CONFIG_PATH;
+	bool all = false;
+	struct err e = {0};
+	uv_loop_t loop;
+
+	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (o) {
+		case 'c': config_path = optarg; break;
+		case 'a': all = true; break;
+		case 'v': puts("stokerd " STOKER_VERSION); return 0;
+		case 'h': usage(stdout); return 0;
+		default: usage(stderr); return 64;
+		}
+	}
+	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || (all ? run_all : run_supervisor)(&loop, config_path, &e) < 0) {
+		log_error(&role_log, "cannot start", "error", e.text);
+		return 1;
+	}
+	return 0;
+}

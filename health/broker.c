@@ -1,0 +1,348 @@
+#include "health/broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+
+/* --- answers --- */
+
+static void refuse(struct broker *b, struct link *peer, const struct record *record, const struct err *e)
+{
+	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX};
+	const struct wire_probe *probe = record->header.type == WIRE_PROBE ? record_payload(record, sizeof(*probe)) : NULL;
+
+	if (probe)
+		refused.watch = probe->watch;
+	str_copy(refused.text, sizeof(refused.text), e->text);
+	b->refused_total++;
+	log_warn(b->log, "request refused", "type", log_number(record->header.type), "error", e->text, "refused_total", log_number(b->refused_total));
+	link_send(peer, WIRE_REFUSED, record->header.id, &refused, sizeof(refused));
+}
+
+static void job_refuse(struct broker_job *job, int errnum, const char *text)
+{
+	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX};
+
+	if (job->request->type == WIRE_PROBE)
+		refused.watch = job->task.probe.watch;
+	str_copy(refused.text, sizeof(refused.text), text);
+	if (job->peer)
+		link_send(job->peer, WIRE_REFUSED, job->id, &refused, sizeof(refused));
+	job->answered = true;
+}
+
+/* The child does not come back: where it stands is in the page that it shares with us. */
+static void answer_hung(struct broker_job *job, struct link *peer, uint64_t id)
+{
+	struct finding hung = {
+		.watch = job->task.probe.watch,
+		.step = *job->task.probe.progress,
+		.errnum = ETIMEDOUT,
+		.duration_us = job->deadline_us,
+		.started_wall_us = job->started_wall_us,
+	};
+
+	if (peer)
+		link_send(peer, WIRE_FINDING, id, &hung, sizeof(hung));
+}
+
+/* --- the life of a job --- */
+
+static bool job_start(struct broker_job *job, struct err *e);
+
+static void job_settle(struct broker_job *job)
+{
+	struct broker *b = job->broker;
+
+	if (!job->ended || job->channel_open)
+		return;
+	struct link *next = job->next_peer;
+	if (next) {
+		struct err e = {0};
+		job->peer = next;
+		job->id = job->next_id;
+		job->next_peer = NULL;
+		if (job_start(job, &e))
+			return;
+		job_refuse(job, e.code, e.text);
+	}
+	job->request = NULL;
+	b->served_total++;
+}
+
+static void channel_closed(uv_handle_t *handle)
+{
+	struct broker_job *job = handle->data;
+
+	job->channel_open = false;
+	job_settle(job);
+}
+
+static void channel_finish(struct broker_job *job)
+{
+	if (job->channel < 0)
+		return;
+	uv_poll_stop(&job->channel_poll);
+	uv_close((uv_handle_t *)&job->channel_poll, channel_closed);
+	fd_drop(&job->channel);
+}
+
+/* Relays the one record that a child sends. */
+static void channel_readable(uv_poll_t *poll, int status, int events)
+{
+	struct broker_job *job = poll->data;
+	struct record record;
+	struct err e = {0};
+
+	(void)events;
+	int r = status < 0 ? 0 : record_receive(job->channel, &record, &e);
+	if (r == -EAGAIN)
+		return;
+	if (r > 0) {
+		scoped(fd_drop) int passed = record.fd;
+		if (!job->answered && job->peer)
+			link_send_fd(job->peer, record.header.type, job->id, record.payload, record.header.length, passed);
+		job->answered = true;
+	}
+	channel_finish(job);
+}
+
+static void job_overdue(struct child *child)
+{
+	struct broker_job *job = child->owner;
+	struct broker *b = job->broker;
+	bool probe = job->request->type == WIRE_PROBE;
+
+	b->abandoned_total++;
+	log_warn(b->log, "child overdue, killed and left alone", "request", job->request->name, "path", probe ? job->task.probe.path : job->task.path,
+		 "step", probe ? probe_step_name(*job->task.probe.progress) : NULL, "abandoned_total", log_number(b->abandoned_total));
+	if (!probe && !job->answered)
+		job_refuse(job, ETIMEDOUT, "did not end within its deadline");
+	if (probe && !job->answered)
+		answer_hung(job, job->peer, job->id);
+	if (probe && job->next_peer)
+		answer_hung(job, job->next_peer, job->next_id);
+	job->answered = true;
+	job->next_peer = NULL;
+}
+
+static void job_exited(struct child *child, int status)
+{
+	struct broker_job *job = child->owner;
+	struct broker *b = job->broker;
+
+	if (job->channel >= 0)
+		channel_readable(&job->channel_poll, 0, UV_READABLE); /* its answer may still lie there */
+	channel_finish(job);
+	if (!job->answered) {
+		char text[64];
+		snprintf(text, sizeof(text), "the child ended with status %d and no answer", status);
+		job_refuse(job, EIO, text);
+	}
+	if (child->overdue && job->request->type == WIRE_PROBE) {
+		struct wire_ended ended = {.watch = job->task.probe.watch};
+		for (unsigned i = 0; i < BROKER_PEERS_MAX; i++)
+			if (b->peers[i].used)
+				link_send(&b->peers[i].link, WIRE_CHILD_ENDED, 0, &ended, sizeof(ended));
+	}
+	job->ended = true;
+	job_settle(job);
+}
+
+static bool job_start(struct broker_job *job, struct err *e)
+{
+	static const struct child_ops ops = {.on_overdue = job_overdue, .on_exit = job_exited};
+	struct broker *b = job->broker;
+	const int keep[] = {b->mount_namespace_fd >= 0 ? b->mount_namespace_fd : 2, -1};
+
+	job->answered = job->ended = false;
+	job->started_wall_us = clock_wall_us();
+	if (job->task.probe.progress)
+		*job->task.probe.progress = PROBE_RESOLVE;
+	if (child_fork(&job->child, b->loop, &ops, job, job->deadline_us, job->request->body, &job->task, keep, &job->channel, e) < 0)
+		return false;
+	uv_poll_init(b->loop, &job->channel_poll, job->channel);
+	job->channel_poll.data = job;
+	job->channel_open = true;
+	uv_poll_start(&job->channel_poll, UV_READABLE, channel_readable);
+	return true;
+}
+
+/* --- requests --- */
+
+/* A probe of this path is under way: nobody starts a second one. */
+static bool join_running(struct broker *b, const struct broker_job *wanted, struct link *peer, uint64_t id)
+{
+	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
+		struct broker_job *job = &b->jobs[i];
+		if (job == wanted || !job->request || job->request->type != WIRE_PROBE || strcmp(job->task.probe.path, wanted->task.probe.path) != 0)
+			continue;
+		job->task.probe.watch = wanted->task.probe.watch;
+		if (job->child.overdue && !job->ended) {
+			answer_hung(job, peer, id);
+		} else if (job->answered) {
+			job->next_peer = peer;
+			job->next_id = id;
+		} else { /* asked by a stokerd that is gone */
+			job->peer = peer;
+			job->id = id;
+		}
+		return true;
+	}
+	return false;
+}
+
+static struct broker_job *job_allocate(struct broker *b, const struct broker_request *request, struct err *e)
+{
+	struct broker_job *free_job = NULL;
+	unsigned outstanding = 0;
+
+	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
+		if (!b->jobs[i].request)
+			free_job = &b->jobs[i];
+		else if (b->jobs[i].request == request)
+			outstanding++;
+	}
+	if (!free_job || outstanding >= request->outstanding) {
+		err_rule(e, EBUSY, "%s: %u are outstanding already", request->name, outstanding);
+		return NULL;
+	}
+	*free_job = (struct broker_job){.broker = b, .channel = -1, .deadline_us = BROKER_RELAY_DEADLINE_US};
+	return free_job;
+}
+
+static const struct broker_request *find_request(const struct broker *b, const struct record *record, struct err *e)
+{
+	for (size_t i = 0; i < b->request_count; i++) {
+		if (b->requests[i].type != record->header.type)
+			continue;
+		if (b->requests[i].payload_bytes == record->header.length)
+			return &b->requests[i];
+		err_rule(e, EINVAL, "%s: %u bytes instead of %zu", b->requests[i].name, record->header.length, b->requests[i].payload_bytes);
+		return NULL;
+	}
+	err_rule(e, EPERM, "request %u is not in the table", record->header.type);
+	return NULL;
+}
+
+static void peer_record(struct link *link, const struct record *record)
+{
+	struct broker *b = link->owner;
+	struct err e = {0};
+	const struct broker_request *request = find_request(b, record, &e);
+	struct broker_job *job = request ? job_allocate(b, request, &e) : NULL;
+
+	if (!job || request->check(b, record, job, &e) < 0) {
+		refuse(b, link, record, &e);
+		return;
+	}
+	if (request->type == WIRE_PROBE && join_running(b, job, link, record->header.id))
+		return;
+	job->request = request;
+	job->peer = link;
+	job->id = record->header.id;
+	if (!job_start(job, &e)) {
+		job->request = NULL;
+		refuse(b, link, record, &e);
+	}
+}
+
+int broker_check_probe(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	const struct wire_probe *ask = record_payload(record, sizeof(*ask));
+	unsigned index = (unsigned)(job - b->jobs);
+
+	if (ask->config_hash != b->config->hash)
+		return err_rule(e, ESTALE, "probe: the configuration is another one here");
+	if (ask->watch >= b->config->watch_count)
+		return err_rule(e, EINVAL, "probe: watch %u of %u", ask->watch, b->config->watch_count);
+	struct write_probe *probe = &job->task.probe;
+	*probe = (struct write_probe){
+		.watch = ask->watch,
+		.uid = b->config->probe.uid,
+		.must_be_mounted = ask->must_be_mounted != 0,
+		.mount_namespace_fd = b->mount_namespace_fd,
+		.filter = &b->probe_filter,
+		.answer_type = WIRE_FINDING,
+		.progress = &b->progress[index],
+	};
+	str_copy(probe->path, sizeof(probe->path), b->config->watch[ask->watch].path);
+	str_copy(probe->directory, sizeof(probe->directory), b->config->probe.directory);
+	job->deadline_us = b->config->probe.deadline_us;
+	return 0;
+}
+
+/* --- peers --- */
+
+static void peer_down(struct link *link, const struct err *why)
+{
+	struct broker *b = link->owner;
+
+	log_info(b->log, "peer gone", "why", why ? why->text : NULL);
+	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
+		if (b->jobs[i].peer == link)
+			b->jobs[i].peer = NULL;
+		if (b->jobs[i].next_peer == link)
+			b->jobs[i].next_peer = NULL;
+	}
+}
+
+static void peer_closed(struct link *link)
+{
+	container_of(link, struct broker_peer, link)->used = false;
+}
+
+static void accept_peer(uv_poll_t *poll, int status, int events)
+{
+	static const struct link_ops ops = {.on_record = peer_record, .on_down = peer_down, .on_closed = peer_closed};
+	struct broker *b = poll->data;
+	struct ucred who = {0};
+	struct err e = {0};
+	struct broker_peer *peer = NULL;
+
+	(void)status;
+	(void)events;
+	scoped(fd_drop) int fd = record_accept(b->listen_fd, &who, &e);
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < BROKER_PEERS_MAX && !peer; i++)
+		peer = b->peers[i].used ? NULL : &b->peers[i];
+	if (who.uid != geteuid() || !peer) {
+		b->refused_total++;
+		log_warn(b->log, "peer refused", "uid", log_number(who.uid), "pid", log_number(who.pid), "why", peer ? "another user" : "too many peers");
+		return;
+	}
+	if (link_adopt(&peer->link, b->loop, fd_take(&fd), &ops, b, &e) < 0) {
+		log_error(b->log, "cannot serve a peer", "error", e.text);
+		return;
+	}
+	peer->used = true;
+	log_info(b->log, "peer", "pid", log_number(who.pid), "uid", log_number(who.uid));
+}
+
+int broker_start(struct broker *b, const char *runtime_dir, struct err *e)
+{
+	char directory[160], path[192];
+
+	snprintf(directory, sizeof(directory), "%s/%s", runtime_dir, STOKER_BROKER_DIR);
+	snprintf(path, sizeof(path), "%s/%s", runtime_dir, STOKER_BROKER_SOCKET);
+	if (fd_make_directory(runtime_dir, 0755, e) < 0 || fd_make_directory(directory, 0700, e) < 0)
+		return -e->code;
+	b->progress = mmap(NULL, BROKER_JOBS_MAX * sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b->progress == MAP_FAILED)
+		return err_set(e, errno, "cannot map the progress page");
+	if (sandbox_compile(SANDBOX_CHILD_PROBE, &b->probe_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_RELAY, &b->relay_filter, e) < 0)
+		return err_wrap(e, "cannot prepare the children's filters");
+	b->listen_fd = record_listen(path, 0600, e);
+	if (b->listen_fd < 0)
+		return b->listen_fd;
+	uv_poll_init(b->loop, &b->listen_poll, b->listen_fd);
+	b->listen_poll.data = b;
+	return uv_poll_start(&b->listen_poll, UV_READABLE, accept_peer) < 0 ? err_rule(e, EIO, "cannot poll '%s'", path) : 0;
+}

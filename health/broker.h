@@ -1,0 +1,96 @@
+/* broker.h - the requests of the only role with rights: each one a child forked without exec, with a deadline.
+ *
+ * The broker's loop touches no path: the child enters the host's mount namespace, does the one thing, sends one record
+ * and ends. The loop relays that record to whoever asked. A child that outlives its deadline is killed; one that does not
+ * die (D state: a frozen or hung filesystem) is abandoned and counted, and while it lives no second probe of that path
+ * starts: whoever asks gets the finding "timed out" at once. Which requests exist is the table of daemon/stoker-broker.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/child.h"
+#include "base/config.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "health/wire.h"
+#include "volumes/write_probe.h"
+
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + 8)
+#define BROKER_PEERS_MAX       4
+#define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
+
+struct broker;
+struct broker_job;
+
+/* One row of the table of requests. */
+struct broker_request {
+	uint16_t type;	       /* enum wire_type */
+	const char *name;
+	size_t payload_bytes;  /* exactly */
+	unsigned outstanding;  /* at most so many at once */
+	/* 0, or -errno with the rule broken; fills the job's task. */
+	int (*check)(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+	int (*body)(void *job_task, int channel); /* in the child */
+	const char *safe;      /* one sentence: why answering it harms nobody */
+};
+
+/* What a child is given; in memory that it inherits. */
+struct broker_task {
+	struct write_probe probe;
+	const char *path; /* of a descriptor to hand out */
+	int flags;
+	uint32_t what;	  /* WIRE_MOUNTS, WIRE_KMSG */
+	int mount_namespace_fd;
+	const struct sandbox_filter *filter;
+};
+
+struct broker_job {
+	struct broker *broker;
+	const struct broker_request *request; /* NULL = free */
+	struct broker_task task;
+	uint64_t deadline_us;
+	struct link *peer; /* NULL when it went away */
+	uint64_t id;
+	bool answered;
+	struct link *next_peer; /* asks for the same path while this child is still closing its mount: runs next */
+	uint64_t next_id;
+	struct child child;
+	int channel;
+	uv_poll_t channel_poll;
+	bool channel_open; /* the poll handle is not closed yet */
+	bool ended;	   /* the child is gone */
+	uint64_t started_wall_us;
+};
+
+struct broker_peer {
+	struct link link;
+	bool used;
+};
+
+struct broker {
+	uv_loop_t *loop;
+	const struct log *log;
+	const struct config *config; /* in force now */
+	const struct broker_request *requests;
+	size_t request_count;
+	int listen_fd;
+	uv_poll_t listen_poll;
+	int mount_namespace_fd;
+	struct sandbox_filter probe_filter, relay_filter;
+	struct broker_job jobs[BROKER_JOBS_MAX];
+	struct broker_peer peers[BROKER_PEERS_MAX];
+	volatile uint32_t *progress; /* one per job, shared with the children */
+	uint64_t refused_total, abandoned_total, served_total;
+};
+
+/* Opens the socket in the runtime directory and serves. The broker is large: allocated once, zeroed, by the caller. */
+int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);
+
+/* The checks and bodies that the table's rows use. */
+int broker_check_probe(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_mounts(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_kmsg(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_body_probe(void *task, int channel);
+int broker_body_descriptor(void *task, int channel);

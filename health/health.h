@@ -1,0 +1,71 @@
+/* health.h - the node's health at one moment: what the CLI, the JSON and the node report are made from.
+ *
+ * Made by monitor_snapshot(); a plain value without pointers into anything. Wall-clock times, 0 = never. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/err.h"
+#include "health/report.h"
+#include "health/verdict.h"
+
+#define HEALTH_ROLES_MAX  8
+#define HEALTH_INPUTS_MAX 8
+#define HEALTH_JSON_MAX_BYTES (1024 * 1024)
+
+enum health_status { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_WARNING, HEALTH_UNHEALTHY, HEALTH_STATUS_MAX_ };
+
+struct health_filesystem {
+	char mount_point[NAME_PATH_BYTES]; /* as mounted; the watched path while nothing is known */
+	char path[NAME_PATH_BYTES];	   /* the watched path */
+	char source[256], fs_type[32];
+	char device[24]; /* "8:1" */
+	uint32_t role_count;
+	char roles[HEALTH_ROLES_MAX][CONFIG_ROLE_BYTES];
+	enum verdict_state state;
+	char reason[NAME_REASON_BYTES];
+	char message[256];
+	uint64_t since_wall_us;
+	uint64_t last_probe_wall_us; /* 0 = never probed */
+	uint64_t last_probe_duration_us;
+	int32_t last_probe_errnum;
+	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
+};
+
+/* kmsg, broker, reporter, config …: "ok", "missing", "degraded", "off" and words. */
+struct health_input {
+	char name[24], state[16], detail[256];
+};
+
+struct health {
+	char node[NAME_NODE_BYTES];
+	uint64_t time_wall_us;
+	enum health_status status;
+	struct report report;	/* condition and taint as wanted */
+	uint32_t report_ready;	/* bool: every watched filesystem has been probed, the report may go out */
+	uint32_t taint_held;	/* bool: the taint is wanted but not put on the node (off, no cluster, not reachable …) */
+	char taint_why[256];	/* why it is held, or "" */
+	uint32_t filesystem_count;
+	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
+	uint32_t input_count;
+	struct health_input inputs[HEALTH_INPUTS_MAX];
+};
+
+const char *health_status_name(enum health_status status); /* "Healthy", "Warning", "Unhealthy", "Unknown" */
+int health_exit_code(enum health_status status);	   /* 0 healthy or warning, 1 unhealthy, 2 unknown */
+
+/* Pure: the node's status from its filesystems' states. */
+enum health_status health_judge(const struct health *health);
+
+/* Pure: condition and taint from the filesystems, as design §3 names them. Sets everything of `report` but sequence and
+ * transition times, which monitor.c keeps. */
+void health_report(const struct health *health, const struct config *config, struct report *ret);
+
+/* JSON of docs/contract.md ("kind":"NodeHealth"), made with cJSON. The text is malloc'ed, the caller frees it. */
+int health_to_json(const struct health *health, char **ret_text, struct err *e);
+
+/* Reads it back (the CLI; the state file). Unknown keys are ignored, missing ones are "" or 0; wrong types are refused by name. */
+int health_from_json(const char *text, size_t length, struct health *ret, struct err *e);

@@ -1,0 +1,311 @@
+#include "health/monitor.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "build_config.h"
+
+void monitor_init(struct monitor *m, const struct monitor_ops *ops, const struct log *log, void *owner)
+{
+	memset(m, 0, sizeof(*m));
+	m->ops = ops;
+	m->log = log;
+	m->owner = owner;
+	m->sys_root = "/sys";
+}
+
+static struct verdict_rules rules_of(const struct monitor *m)
+{
+	return (struct verdict_rules){
+		.recover_after = m->config.probe.recover_after,
+		.minimum_bad_us = m->config.probe.minimum_bad_us,
+		.warning_dwell_us = MONITOR_WARNING_DWELL_US,
+	};
+}
+
+static void watch_reset(struct monitor_watch *w, uint64_t now_us)
+{
+	*w = (struct monitor_watch){.alias_of = -1, .heard_us = now_us, .verdict = {.since_us = now_us}};
+}
+
+/* --- configuration and memory of an earlier life --- */
+
+void monitor_configure(struct monitor *m, const struct config *config, uint64_t now_us)
+{
+	struct monitor_watch kept[CONFIG_WATCH_MAX];
+	struct config before = m->config;
+
+	memcpy(kept, m->watch, sizeof(kept));
+	m->config = *config;
+	for (uint32_t i = 0; i < config->watch_count; i++) {
+		watch_reset(&m->watch[i], now_us);
+		for (uint32_t j = 0; j < before.watch_count; j++) {
+			if (strcmp(before.watch[j].path, config->watch[i].path) != 0)
+				continue;
+			m->watch[i] = kept[j];
+			m->watch[i].alias_of = -1; /* the next finding says again */
+			m->watch[i].outstanding = false;
+		}
+	}
+	monitor_probe_all(m, "configuration");
+	m->ops->changed(m);
+}
+
+void monitor_restore(struct monitor *m, const struct health *before, uint64_t now_us, uint64_t now_wall_us)
+{
+	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+		for (uint32_t j = 0; j < before->filesystem_count; j++) {
+			const struct health_filesystem *f = &before->filesystems[j];
+			struct monitor_watch *w = &m->watch[i];
+			if (strcmp(f->path, m->config.watch[i].path) != 0)
+				continue;
+			w->mounted = f->mounted;
+			if (f->state != VERDICT_BAD && f->state != VERDICT_RECOVERING)
+				continue;
+			w->verdict.state = VERDICT_BAD;
+			w->verdict.since_us = w->verdict.bad_since_us = now_us;
+			w->since_wall_us = f->since_wall_us <= now_wall_us ? f->since_wall_us : now_wall_us;
+			str_copy(w->verdict.reason, sizeof(w->verdict.reason), f->reason);
+			str_copy(w->verdict.message, sizeof(w->verdict.message), f->message);
+		}
+	}
+}
+
+/* --- asking for probes --- */
+
+static void ask(struct monitor *m, uint32_t index)
+{
+	struct monitor_watch *w = &m->watch[index];
+
+	if (w->outstanding)
+		w->again = true;
+	else
+		w->outstanding = m->ops->probe(m, index, w->mounted);
+}
+
+void monitor_probe_all(struct monitor *m, const char *why)
+{
+	log_debug(m->log, "probing everything", "why", why);
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		ask(m, i);
+}
+
+void monitor_unanswered(struct monitor *m, uint32_t index)
+{
+	if (index < m->config.watch_count)
+		m->watch[index].outstanding = m->watch[index].again = false;
+}
+
+void monitor_broker(struct monitor *m, bool up)
+{
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		monitor_unanswered(m, i);
+	if (up)
+		monitor_probe_all(m, "broker is there");
+}
+
+void monitor_follow_up(struct monitor *m, uint64_t now_us)
+{
+	(void)now_us;
+	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+		if (m->watch[i].follow_up)
+			ask(m, i);
+		m->watch[i].follow_up = false;
+	}
+}
+
+/* --- taking steps --- */
+
+static void step(struct monitor *m, uint32_t index, const struct verdict_input *input, uint64_t now_us, uint64_t now_wall_us)
+{
+	struct monitor_watch *w = &m->watch[index];
+	struct verdict before = w->verdict;
+	const struct verdict_rules rules = rules_of(m);
+
+	w->verdict = verdict_step(w->verdict, input, &rules, now_us);
+	bool moved = before.state != w->verdict.state;
+	if (moved || w->since_wall_us == 0)
+		w->since_wall_us = now_wall_us;
+	if (moved || before.answered != w->verdict.answered || strcmp(before.reason, w->verdict.reason) != 0) {
+		if (moved)
+			log_emit(m->log, verdict_is_bad(&w->verdict) ? LOG_WARN : LOG_INFO, "verdict", "path", m->config.watch[index].path,
+				 "from", verdict_state_name(before.state), "to", verdict_state_name(w->verdict.state), "reason",
+				 w->verdict.reason, "detail", w->verdict.message, (char *)0);
+		m->ops->changed(m);
+	}
+}
+
+/* Silence for so long means that nothing is known any more: three periods and a deadline. */
+static bool is_stale(const struct monitor *m, const struct monitor_watch *w, uint64_t now_us)
+{
+	return now_us > w->heard_us + 3 * m->config.probe.period_us + m->config.probe.deadline_us;
+}
+
+void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
+{
+	static const struct verdict_input stale = {VERDICT_STALE, "NotProbed", "no probe has ended for too long: is stoker-broker running?"};
+
+	m->ticks++;
+	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+		struct monitor_watch *w = &m->watch[i];
+		if (w->alias_of >= 0 && m->ticks % MONITOR_ALIAS_TICKS != 0)
+			continue;
+		if (is_stale(m, w, now_us))
+			step(m, i, &stale, now_us, now_wall_us);
+		/* An answer can be lost with a broker that was slow to notice us gone: do not wait for it for ever. */
+		if (w->outstanding && now_us > w->asked_us + m->config.probe.deadline_us + m->config.probe.period_us)
+			w->outstanding = false;
+		if (!w->outstanding) {
+			w->asked_us = now_us;
+			ask(m, i);
+		}
+	}
+}
+
+/* Describes the filesystem at the path by its mount; false if the table does not know the mount (yet). */
+static void describe(struct monitor *m, struct monitor_watch *w)
+{
+	const struct mount *mount = mount_table_find(&m->mounts, w->last.mount_id, w->last.device_major, w->last.device_minor);
+
+	w->described = mount != NULL;
+	if (mount) {
+		str_copy(w->mount_point, sizeof(w->mount_point), mount->mount_point);
+		str_copy(w->source, sizeof(w->source), mount->source);
+		str_copy(w->fs_type, sizeof(w->fs_type), mount->type);
+	}
+	struct err e = {0};
+	if (block_names_read(m->sys_root, w->last.device_major, w->last.device_minor, &w->names, &e) < 0) {
+		w->names.count = 0;
+		log_debug(m->log, "no kernel name for a device", "error", e.text);
+	}
+}
+
+void monitor_mounts(struct monitor *m, struct mount_table *table)
+{
+	mount_table_free(&m->mounts);
+	m->mounts = *table;
+	*table = (struct mount_table){0};
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		if (m->watch[i].last.mount_id)
+			describe(m, &m->watch[i]);
+	monitor_probe_all(m, "mount table");
+	m->ops->changed(m);
+}
+
+static bool same_filesystem(const struct finding *a, const struct finding *b)
+{
+	return a->mount_id && b->mount_id && a->device_major == b->device_major && a->device_minor == b->device_minor;
+}
+
+/* The lowest watch on the same filesystem stands for it. */
+static void find_alias(struct monitor *m, uint32_t index)
+{
+	struct monitor_watch *w = &m->watch[index];
+
+	w->alias_of = -1;
+	for (uint32_t i = 0; i < index && w->alias_of < 0; i++)
+		if (m->watch[i].alias_of < 0 && same_filesystem(&m->watch[i].last, &w->last))
+			w->alias_of = (int)i;
+}
+
+/* The path lies on another filesystem than before. What was bad stays bad until it is written to (a disk may come back
+ * under another number after its repair); what was not starts anew. */
+static void note_place(struct monitor *m, uint32_t index, const struct finding *f, uint64_t now_us)
+{
+	struct monitor_watch *w = &m->watch[index];
+	bool moved = !same_filesystem(&w->last, f);
+
+	w->last = *f;
+	w->mounted = w->mounted || f->mount_root;
+	if (moved && w->verdict.answered && !verdict_is_bad(&w->verdict) && f->mount_id)
+		w->verdict = (struct verdict){.since_us = now_us, .answered = true};
+	if (moved || !w->described)
+		describe(m, w);
+	for (uint32_t i = 0; i < m->config.watch_count && moved; i++)
+		find_alias(m, i);
+}
+
+void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us, uint64_t now_wall_us)
+{
+	if (f->watch >= m->config.watch_count)
+		return;
+
+	struct monitor_watch *w = &m->watch[f->watch];
+	struct verdict_input input = verdict_judge(f);
+
+	w->outstanding = false;
+	w->heard_us = now_us;
+	/* A hung or vanished path tells no place: keep what is known of it. */
+	if (f->mount_id && f->step > PROBE_RESOLVE)
+		note_place(m, f->watch, f, now_us);
+	else
+		w->last.started_wall_us = f->started_wall_us, w->last.errnum = f->errnum, w->last.duration_us = f->duration_us,
+		w->last.step = f->step;
+	log_emit(m->log, input.event == VERDICT_GOOD ? LOG_DEBUG : LOG_INFO, "probe finished", "path", m->config.watch[f->watch].path,
+		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
+		 input.reason, (char *)0);
+	if (w->alias_of < 0)
+		step(m, f->watch, &input, now_us, now_wall_us);
+	if (w->again) {
+		w->again = false;
+		ask(m, f->watch);
+	}
+}
+
+bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
+{
+	struct verdict_input input = {.event = VERDICT_HINT};
+	bool follow_up = false;
+
+	str_copy(input.reason, sizeof(input.reason), hint->reason);
+	str_copy(input.message, sizeof(input.message), hint->message);
+	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+		struct monitor_watch *w = &m->watch[i];
+		if (w->alias_of >= 0 || (*hint->device && !block_names_has(&w->names, hint->device)))
+			continue;
+		log_info(m->log, "hint", "path", m->config.watch[i].path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
+#if STOKER_SABOTAGE_REMOUNTED_RECOVERS
+		if (strstr(hint->message, "re-mounted"))
+			w->verdict.state = VERDICT_HEALTHY;
+#endif
+		ask(m, i);
+		if (hint->is_error && *hint->device)
+			step(m, i, &input, now_us, now_wall_us);
+		/* The line may come before the filesystem refuses: a good probe now is looked at once more. */
+		w->follow_up = follow_up = true;
+	}
+	return follow_up;
+}
+
+void monitor_input(struct monitor *m, const char *name, const char *state, const char *detail)
+{
+	uint32_t i = 0;
+
+	while (i < m->input_count && strcmp(m->inputs[i].name, name) != 0)
+		i++;
+	if (i == HEALTH_INPUTS_MAX)
+		return;
+	struct health_input *input = &m->inputs[i];
+	if (i == m->input_count)
+		m->input_count++;
+	if (strcmp(input->state, state) != 0)
+		log_emit(m->log, strcmp(state, "ok") == 0 || strcmp(state, "off") == 0 ? LOG_INFO : LOG_WARN, "input", "name", name, "state", state,
+			 "detail", detail, (char *)0);
+	str_copy(input->name, sizeof(input->name), name);
+	str_copy(input->state, sizeof(input->state), state);
+	str_copy(input->detail, sizeof(input->detail), detail);
+}
+
+void monitor_reporter(struct monitor *m, const struct report_state *state)
+{
+	bool first = !m->reporter.connected && !m->reporter.off;
+
+	m->reporter = *state;
+	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
+		m->cautious = true;
+		for (uint32_t i = 0; i < m->config.watch_count; i++)
+			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
+	}
+	monitor_input(m, "reporter", state->off ? "off" : state->connected ? "ok" : "degraded", state->detail);
+	m->ops->changed(m);
+}

@@ -1,0 +1,96 @@
+/* monitor.h - the set of watched filesystems: what to probe when, what the findings make of each, what the node says.
+ *
+ * No clock, file or socket in here: time is passed in, and what is wanted leaves through two callbacks. One struct,
+ * about 300 KiB, allocated once. Several watched paths on one filesystem are one: the first is its filesystem, the others
+ * are aliases that lend it their roles and are only looked at now and then, to see whether they still lie there. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "health/block_names.h"
+#include "health/health.h"
+#include "health/kmsg.h"
+#include "health/verdict.h"
+#include "volumes/finding.h"
+#include "volumes/mount_table.h"
+
+#define MONITOR_WARNING_DWELL_US (5 * 60 * 1000000ULL) /* a kernel error line warns for so long after the last */
+#define MONITOR_ALIAS_TICKS	 12		       /* an alias is looked at on every 12th tick */
+
+struct monitor;
+
+struct monitor_ops {
+	/* Ask for a probe of watch `index`. False: not possible now (broker gone); it is asked again at the next tick. */
+	bool (*probe)(struct monitor *monitor, uint32_t index, bool must_be_mounted);
+	/* Something that people see has changed: take a snapshot, publish, keep. */
+	void (*changed)(struct monitor *monitor);
+};
+
+struct monitor_watch {
+	struct verdict verdict;
+	struct finding last;	/* started_wall_us 0 = none yet */
+	uint64_t asked_us;	/* monotonic, of the last asking */
+	uint64_t heard_us;	/* monotonic, of the last finding; at first: of the configuring */
+	uint64_t since_wall_us; /* verdict.since_us as wall-clock time */
+	bool outstanding;	/* a probe is under way */
+	bool again;		/* and another is wanted when it ends: something happened meanwhile */
+	bool follow_up;		/* a good probe after a kernel line is looked at once more shortly after */
+	bool mounted;		/* the path was seen as the root of a mount */
+	int alias_of;		/* index of the watch that stands for this filesystem; -1 = itself */
+	bool described;		/* the strings below belong to last.mount_id */
+	char mount_point[NAME_PATH_BYTES], source[256], fs_type[32];
+	struct block_names names;
+};
+
+struct monitor {
+	const struct monitor_ops *ops;
+	const struct log *log;
+	void *owner;
+	const char *sys_root; /* "/sys"; fixtures in tests */
+	struct config config;
+	uint64_t ticks;
+	struct monitor_watch watch[CONFIG_WATCH_MAX];
+	struct mount_table mounts;
+	struct health_input inputs[HEALTH_INPUTS_MAX];
+	uint32_t input_count;
+	/* The node object said False when we came and nothing here remembers why: no True before every filesystem has
+	 * gone through as many good probes as a recovery takes. */
+	bool cautious;
+	struct report report;	/* as last computed; sequence 0 = never */
+	bool report_ready;
+	struct report_state reporter;
+};
+
+void monitor_init(struct monitor *monitor, const struct monitor_ops *ops, const struct log *log, void *owner);
+
+/* A new configuration: a path that stays keeps its verdict. */
+void monitor_configure(struct monitor *monitor, const struct config *config, uint64_t now_us);
+
+/* What an earlier stokerd knew (state file): bad stays bad until it was probed well often enough. */
+void monitor_restore(struct monitor *monitor, const struct health *before, uint64_t now_us, uint64_t now_wall_us);
+
+void monitor_tick(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us);	/* every probe.period */
+void monitor_follow_up(struct monitor *monitor, uint64_t now_us);			/* MONITOR_FOLLOW_UP_US after a hint */
+#define MONITOR_FOLLOW_UP_US 100000ULL
+void monitor_finding(struct monitor *monitor, const struct finding *finding, uint64_t now_us, uint64_t now_wall_us);
+void monitor_unanswered(struct monitor *monitor, uint32_t index);			/* a probe that was asked for will not be answered */
+/* True if a follow-up is wanted. */
+bool monitor_hint(struct monitor *monitor, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
+void monitor_probe_all(struct monitor *monitor, const char *why);
+void monitor_broker(struct monitor *monitor, bool up);
+/* Takes the table over. Filesystems are described anew and all are probed. */
+void monitor_mounts(struct monitor *monitor, struct mount_table *table);
+void monitor_reporter(struct monitor *monitor, const struct report_state *state);
+void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
+
+/* --- monitor_snapshot.c --- */
+
+/* `ret` is about 300 KiB: allocate it once. */
+void monitor_snapshot(const struct monitor *monitor, uint64_t now_wall_us, struct health *ret);
+
+/* After a change: takes a snapshot into `ret`, works out what the node object shall say, and keeps it in monitor->report.
+ * True if it may go out and differs from what went out before (the sequence has risen). */
+bool monitor_publish(struct monitor *monitor, uint64_t now_wall_us, struct health *ret);

@@ -1,0 +1,113 @@
+#include <string.h>
+
+#include "base/str.h"
+#include "health/monitor.h"
+
+/* May the node object be told? Nothing is published before every watched filesystem was probed, so that a restart in the
+ * middle of a fault never says "all well" first; and see monitor->cautious. */
+static bool is_ready(const struct monitor *m)
+{
+	bool ready = m->config.watch_count > 0;
+
+	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+		const struct monitor_watch *w = &m->watch[i];
+		if (w->alias_of >= 0)
+			continue;
+		bool sure = !m->cautious || verdict_is_bad(&w->verdict) || w->verdict.good_in_a_row >= m->config.probe.recover_after;
+		ready = ready && w->verdict.answered && sure;
+	}
+	return ready;
+}
+
+static void add_role(struct health_filesystem *f, const char *role)
+{
+	for (uint32_t i = 0; i < f->role_count; i++)
+		if (strcmp(f->roles[i], role) == 0)
+			return;
+	if (f->role_count < HEALTH_ROLES_MAX)
+		str_copy(f->roles[f->role_count++], sizeof(f->roles[0]), role);
+}
+
+static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct health_filesystem *f)
+{
+	const struct monitor_watch *w = &m->watch[index];
+
+	memset(f, 0, sizeof(*f));
+	str_copy(f->path, sizeof(f->path), m->config.watch[index].path);
+	str_copy(f->mount_point, sizeof(f->mount_point), w->described ? w->mount_point : f->path);
+	str_copy(f->source, sizeof(f->source), w->source);
+	str_copy(f->fs_type, sizeof(f->fs_type), w->fs_type);
+	if (w->last.mount_id)
+		str_append(f->device, sizeof(f->device), "%u:%u", w->last.device_major, w->last.device_minor);
+	f->state = w->verdict.state;
+	f->mounted = w->mounted;
+	str_copy(f->reason, sizeof(f->reason), w->verdict.reason);
+	str_copy(f->message, sizeof(f->message), w->verdict.message);
+	if (!w->verdict.answered && f->state == VERDICT_UNKNOWN) {
+		str_copy(f->reason, sizeof(f->reason), "NotProbed");
+		str_copy(f->message, sizeof(f->message), "not probed yet");
+	}
+	f->since_wall_us = w->since_wall_us;
+	f->last_probe_wall_us = w->last.started_wall_us;
+	f->last_probe_duration_us = w->last.duration_us;
+	f->last_probe_errnum = w->last.errnum;
+	add_role(f, m->config.watch[index].role);
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		if (m->watch[i].alias_of == (int)index)
+			add_role(f, m->config.watch[i].role);
+}
+
+/* Why the taint that is wanted is not (yet) on the node. */
+static void snapshot_taint(const struct monitor *m, struct health *h)
+{
+	const char *why = NULL;
+
+	if (!h->report.taint.wanted)
+		return;
+	if (m->reporter.off)
+		why = "no cluster: nothing is written to a node object";
+	else if (!m->reporter.connected)
+		why = *m->reporter.detail ? m->reporter.detail : "stoker-reporter is not connected";
+	else if (m->reporter.sequence != m->report.sequence)
+		why = "on its way to the node object";
+	h->taint_held = why != NULL;
+	str_copy(h->taint_why, sizeof(h->taint_why), why ? why : "");
+}
+
+void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct health *h)
+{
+	memset(h, 0, offsetof(struct health, filesystems));
+	str_copy(h->node, sizeof(h->node), m->config.node);
+	h->time_wall_us = now_wall_us;
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		if (m->watch[i].alias_of < 0)
+			snapshot_filesystem(m, i, &h->filesystems[h->filesystem_count++]);
+	h->input_count = m->input_count;
+	memcpy(h->inputs, m->inputs, sizeof(h->inputs));
+	h->status = health_judge(h);
+	health_report(h, &m->config, &h->report);
+	str_copy(h->report.node, sizeof(h->report.node), m->config.node);
+	h->report.sequence = m->report.sequence;
+	h->report.condition.transition_wall_us = m->report.condition.transition_wall_us;
+	h->report_ready = is_ready(m);
+	snapshot_taint(m, h);
+}
+
+bool monitor_publish(struct monitor *m, uint64_t now_wall_us, struct health *h)
+{
+	monitor_snapshot(m, now_wall_us, h);
+	if (!h->report_ready)
+		return false;
+
+	/* Compared without what is kept here: sequence and transition time are those of m->report already. */
+	if (m->report.sequence && memcmp(&h->report, &m->report, sizeof(h->report)) == 0)
+		return false;
+	bool first = m->report.sequence == 0;
+	if (!first && h->report.condition.status != m->report.condition.status)
+		h->report.condition.transition_wall_us = now_wall_us;
+	h->report.sequence++;
+	m->report = h->report;
+	m->report_ready = true;
+	m->cautious = false;
+	return true;
+}

@@ -1,0 +1,50 @@
+/* report.h - what the node object shall say: one condition and one taint. Made by node_report() (pure), carried out by
+ * the reporter. A plain value, sent as a record. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/names.h"
+
+enum condition_status { CONDITION_UNKNOWN, CONDITION_TRUE, CONDITION_FALSE, CONDITION_STATUS_MAX_ };
+
+const char *condition_status_name(enum condition_status status); /* "Unknown", "True", "False" as the API spells them */
+
+#define REPORT_MESSAGE_BYTES 1024
+
+struct report_condition {
+	char type[64]; /* "stoker.dev/StorageReady"; True = good */
+	uint32_t status; /* enum condition_status */
+	char reason[NAME_REASON_BYTES];
+	char message[REPORT_MESSAGE_BYTES];
+	/* When the status became what it is, as this agent saw it; 0 = not seen (it was so at the first probe):
+	 * the time on the node object stands if the status there is the same. */
+	uint64_t transition_wall_us;
+};
+
+struct report_taint {
+	uint32_t wanted; /* bool: present with this key, value and effect; else no taint with this key */
+	char key[NAME_TAINT_BYTES];
+	char value[NAME_REASON_BYTES];
+	char effect[20]; /* NoSchedule, PreferNoSchedule */
+};
+
+struct report {
+	uint64_t sequence; /* rises by one with every change */
+	char node[NAME_NODE_BYTES];
+	struct report_condition condition;
+	struct report_taint taint;
+};
+
+/* What the reporter tells back: its own state, and what it read on the node object at start. */
+struct report_state {
+	uint32_t connected; /* bool: the last request was answered well */
+	uint32_t off;	    /* bool: no cluster (report.kubernetes: off, or nothing to connect to) */
+	uint64_t sequence;  /* newest report that is on the node object; 0 = none */
+	uint64_t writes;    /* PATCHes sent since start */
+	uint64_t last_write_wall_us;
+	char detail[256];   /* "connected to https://10.0.0.1:6443", or the error in words */
+	uint32_t has_condition; /* bool: `condition` below was read from the node object */
+	struct report_condition condition;
+};

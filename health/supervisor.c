@@ -1,0 +1,268 @@
+#include "health/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "build_config.h"
+
+#define GAP_PAUSE_MS	  1000 /* lost kernel records make us look at everything at most so often */
+#define MOUNTS_PAUSE_MS	  1000 /* a node that starts pods changes its mount table many times a second */
+#define TICK_FIRST_MS	  1
+
+/* --- the monitor's wishes --- */
+
+static bool ask_probe(struct monitor *m, uint32_t index, bool must_be_mounted)
+{
+	struct supervisor *s = m->owner;
+	struct wire_probe ask = {.config_hash = m->config.hash, .watch = index, .must_be_mounted = must_be_mounted};
+
+	return link_send(&s->broker, WIRE_PROBE, ++s->asked, &ask, sizeof(ask));
+}
+
+static void changed(struct monitor *m)
+{
+	supervisor_publish(m->owner);
+}
+
+static const struct monitor_ops monitor_ops = {.probe = ask_probe, .changed = changed};
+
+/* --- the kernel log --- */
+
+static void follow_up(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	monitor_follow_up(&s->monitor, clock_mono_us());
+}
+
+static void on_hint(struct kernel_log *log, const struct kmsg_hint *hint)
+{
+	struct supervisor *s = log->owner;
+
+#if STOKER_SABOTAGE_KMSG_IGNORED
+	(void)hint;
+	(void)s;
+	(void)follow_up;
+#else
+	if (monitor_hint(&s->monitor, hint, clock_mono_us(), clock_wall_us()) && !uv_is_active((uv_handle_t *)&s->follow_up))
+		uv_timer_start(&s->follow_up, follow_up, MONITOR_FOLLOW_UP_US / US_PER_MS, 0);
+#endif
+}
+
+static void gap_pause_over(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	if (!s->gap_again)
+		return;
+	s->gap_again = false;
+	monitor_probe_all(&s->monitor, "kernel log records lost");
+	uv_timer_start(&s->gap, gap_pause_over, GAP_PAUSE_MS, 0);
+}
+
+static void on_gap(struct kernel_log *log)
+{
+	struct supervisor *s = log->owner;
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "%llu records lost so far in %llu overruns; everything was probed",
+		 (unsigned long long)log->gaps.lost_total, (unsigned long long)log->gaps.overruns_total);
+	monitor_input(&s->monitor, "kmsg", "ok", detail);
+	s->gap_again = true;
+	if (!uv_is_active((uv_handle_t *)&s->gap))
+		gap_pause_over(&s->gap);
+}
+
+static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
+{
+	struct supervisor *s = log->owner;
+
+	monitor_input(&s->monitor, "kmsg", "missing", why->text);
+	link_send(&s->broker, WIRE_KMSG, ++s->asked, NULL, 0);
+}
+
+static void use_kernel_log(struct supervisor *s, int fd)
+{
+	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
+	struct err e = {0};
+
+	if (s->kernel_log.fd >= 0) { /* a second answer */
+		fd_drop(&fd);
+		return;
+	}
+	if (kernel_log_start(&s->kernel_log, s->loop, fd, &ops, s, &e) < 0)
+		monitor_input(&s->monitor, "kmsg", "missing", e.text);
+	else
+		monitor_input(&s->monitor, "kmsg", "ok", "reading");
+}
+
+/* --- the mount table --- */
+
+static int read_mounts(struct supervisor *s, struct err *e)
+{
+	struct mount_table table = {0};
+	scoped(scoped_free) char *text = malloc(MOUNT_TABLE_MAX_BYTES);
+
+	if (!text)
+		return err_set(e, ENOMEM, "cannot read the mount table");
+	if (lseek(s->mounts_fd, 0, SEEK_SET) < 0)
+		return err_set(e, errno, "cannot rewind the mount table");
+	ssize_t length = fd_read_all(s->mounts_fd, text, MOUNT_TABLE_MAX_BYTES, e);
+	if (length < 0 || mount_table_parse(text, (size_t)length, &table, e) < 0)
+		return err_wrap(e, "mount table");
+	monitor_mounts(&s->monitor, &table);
+	return 0;
+}
+
+static void refresh_mounts(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	struct err e = {0};
+
+	if (!s->mounts_again || s->mounts_fd < 0)
+		return;
+	s->mounts_again = false;
+	if (read_mounts(s, &e) < 0)
+		monitor_input(&s->monitor, "mounts", "degraded", e.text);
+	else
+		monitor_input(&s->monitor, "mounts", "ok", "watched for changes");
+	uv_timer_start(&s->mounts_settle, refresh_mounts, MOUNTS_PAUSE_MS, 0);
+}
+
+static void mounts_changed(uv_poll_t *poll, int status, int events)
+{
+	struct supervisor *s = poll->data;
+
+	(void)status;
+	(void)events;
+	s->mounts_again = true;
+	if (!uv_is_active((uv_handle_t *)&s->mounts_settle))
+		refresh_mounts(&s->mounts_settle);
+}
+
+static void use_mounts(struct supervisor *s, int fd)
+{
+	if (s->mounts_fd >= 0) {
+		fd_drop(&fd);
+		return;
+	}
+	s->mounts_fd = fd;
+	/* A mount or umount is POLLPRI on this descriptor (proc(5)); it is readable all the time. */
+	uv_poll_init(s->loop, &s->mounts_poll, fd);
+	s->mounts_poll.data = s;
+	uv_poll_start(&s->mounts_poll, UV_PRIORITIZED, mounts_changed);
+	mounts_changed(&s->mounts_poll, 0, UV_PRIORITIZED);
+}
+
+/* --- the broker --- */
+
+static void broker_up(struct link *link)
+{
+	struct supervisor *s = link->owner;
+
+	monitor_input(&s->monitor, "broker", "ok", "connected");
+	if (s->mounts_fd < 0)
+		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
+	monitor_broker(&s->monitor, true);
+	if (s->kernel_log.fd < 0)
+		link_send(link, WIRE_KMSG, ++s->asked, NULL, 0);
+}
+
+static void broker_down(struct link *link, const struct err *why)
+{
+	struct supervisor *s = link->owner;
+
+	monitor_input(&s->monitor, "broker", "missing", why ? why->text : "not connected");
+	monitor_broker(&s->monitor, false);
+}
+
+static void broker_refused(struct supervisor *s, const struct wire_refused *refused)
+{
+	char text[sizeof(refused->text) + 1] = "";
+
+	memcpy(text, refused->text, sizeof(refused->text));
+	if (refused->watch != UINT32_MAX) {
+		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
+		monitor_unanswered(&s->monitor, refused->watch);
+	} else {
+		monitor_input(&s->monitor, strstr(text, "kmsg") ? "kmsg" : "mounts", "missing", text);
+	}
+}
+
+static void broker_record(struct link *link, const struct record *record)
+{
+	struct supervisor *s = link->owner;
+	const struct finding *finding = record_payload(record, sizeof(struct finding));
+	const struct wire_descriptor *descriptor = record_payload(record, sizeof(struct wire_descriptor));
+	const struct wire_ended *ended = record_payload(record, sizeof(struct wire_ended));
+	const struct wire_refused *refused = record_payload(record, sizeof(struct wire_refused));
+
+	if (record->header.type == WIRE_FINDING && finding) {
+		monitor_finding(&s->monitor, finding, clock_mono_us(), clock_wall_us());
+	} else if (record->header.type == WIRE_DESCRIPTOR && descriptor) {
+		int fd = link_take_fd(link);
+		if (fd >= 0)
+			(descriptor->what == WIRE_KMSG ? use_kernel_log : use_mounts)(s, fd);
+	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
+		monitor_unanswered(&s->monitor, ended->watch);
+		monitor_probe_all(&s->monitor, "an abandoned probe has ended");
+	} else if (record->header.type == WIRE_REFUSED && refused) {
+		broker_refused(s, refused);
+	} else {
+		link->refused++;
+		log_warn(s->log, "record not understood", "from", "broker", "type", log_number(record->header.type));
+	}
+}
+
+/* --- start --- */
+
+static void tick(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
+}
+
+void supervisor_configure(struct supervisor *s, const struct config *config)
+{
+	uint64_t period_ms = config->probe.period_us / US_PER_MS;
+
+	monitor_configure(&s->monitor, config, clock_mono_us());
+	uv_timer_start(&s->tick, tick, period_ms, period_ms);
+}
+
+int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *log, const struct config *config, const char *web_path,
+		     struct err *e)
+{
+	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
+	char path[sizeof(config->runtime_dir) + 32];
+	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->web_restart};
+
+	s->loop = loop;
+	s->log = log;
+	s->mounts_fd = s->kernel_log.fd = s->http_fds[0] = s->http_fds[1] = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
+		uv_timer_init(loop, timers[i]);
+		timers[i]->data = s;
+	}
+	str_copy(s->web_path, sizeof(s->web_path), web_path ? web_path : "");
+	monitor_init(&s->monitor, &monitor_ops, log, s);
+	monitor_input(&s->monitor, "broker", "missing", "not connected yet");
+	monitor_input(&s->monitor, "kmsg", "missing", "not handed out yet");
+	monitor_input(&s->monitor, "mounts", "missing", "not handed out yet");
+	monitor_input(&s->monitor, "reporter", "missing", "stoker-reporter is not connected");
+	s->monitor.config = *config;
+	if (supervisor_open_outputs(s, e) < 0)
+		return -e->code;
+	supervisor_configure(s, config);
+	supervisor_restore(s);
+	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_BROKER_SOCKET);
+	link_start(&s->broker, loop, path, &broker_ops, s);
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* supervisor.h - stokerd's inside: the monitor on the loop, with its inputs (broker, kernel log, mount table) and its
+ * outputs (reporter, stoker-web, state file). Owns everything it opens. */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/child.h"
+#include "base/config.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "health/kernel_log.h"
+#include "health/monitor.h"
+#include "health/wire.h"
+
+struct supervisor {
+	uv_loop_t *loop;
+	const struct log *log;
+	struct monitor monitor;
+	struct health health; /* scratch for snapshots */
+	bool restored;
+	uv_timer_t tick, follow_up, gap, mounts_settle;
+	bool gap_again, mounts_again;
+	struct link broker;
+	uint64_t asked; /* ids of requests to the broker */
+	struct kernel_log kernel_log;
+	int mounts_fd;
+	uv_poll_t mounts_poll;
+	/* reporter: it connects to us, one at a time */
+	int reporter_listen_fd;
+	uv_poll_t reporter_listen_poll;
+	struct link reporter;
+	bool reporter_used;
+	/* web */
+	char web_path[512];
+	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
+	struct child web;
+	struct link web_link;
+	bool web_used;
+	uv_timer_t web_restart;
+	unsigned web_failures;
+};
+
+/* Large (about 1 MiB): allocated once by the caller, zeroed. `web_path` is the executable stoker-web, NULL = none. */
+int supervisor_start(struct supervisor *supervisor, uv_loop_t *loop, const struct log *log, const struct config *config,
+		     const char *web_path, struct err *e);
+void supervisor_configure(struct supervisor *supervisor, const struct config *config);
+
+/* --- supervisor_outputs.c --- */
+
+int supervisor_open_outputs(struct supervisor *supervisor, struct err *e); /* sockets, stoker-web */
+void supervisor_publish(struct supervisor *supervisor);			    /* after a change: reporter, state file */
+void supervisor_restore(struct supervisor *supervisor);			    /* reads the state file, if it is of this boot */

@@ -1,0 +1,210 @@
+#include "health/verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* A hint explains a failure that comes at most so long after it. */
+#define VERDICT_HINT_FRESH_US (60 * 1000000ULL)
+
+const char *verdict_state_name(enum verdict_state state)
+{
+	static const char *const name[VERDICT_STATE_MAX_] = {"unknown", "healthy", "warning", "bad", "recovering"};
+
+	return (unsigned)state < VERDICT_STATE_MAX_ ? name[state] : "unknown";
+}
+
+bool verdict_is_bad(const struct verdict *verdict)
+{
+	return verdict->state == VERDICT_BAD || verdict->state == VERDICT_RECOVERING;
+}
+
+/* --- what a finding means --- */
+
+/* The first row that fits counts. errnum 0 = any, step PROBE_STEP_MAX_ = any. */
+static const struct {
+	int errnum;
+	enum probe_step step;
+	enum verdict_event event;
+	const char *reason, *words;
+} judgement[] = {
+	{ENOENT, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path does not exist (yet)"},
+	{ENOTDIR, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path is no directory"},
+	{ENODEV, PROBE_RESOLVE, VERDICT_UNSURE, "NotMounted", "nothing is mounted there any more"},
+	{EACCES, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
+	{EPERM, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
+	{EINVAL, PROBE_CLONE, VERDICT_UNSURE, "ProbeDenied", "the mount cannot be cloned (unbindable?)"},
+	{ENOMEM, PROBE_STEP_MAX_, VERDICT_NOTHING, "ProbeUnavailable", "no memory for the probe"},
+	{EMFILE, PROBE_STEP_MAX_, VERDICT_NOTHING, "ProbeUnavailable", "no descriptor for the probe"},
+	{ENFILE, PROBE_STEP_MAX_, VERDICT_NOTHING, "ProbeUnavailable", "no descriptor for the probe"},
+	{EAGAIN, PROBE_STEP_MAX_, VERDICT_NOTHING, "ProbeUnavailable", "no process for the probe"},
+	{ENOSYS, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the kernel or a filter refuses a call of the probe"},
+	{EROFS, PROBE_STEP_MAX_, VERDICT_FAILED, "ReadOnlyFilesystem", "read-only"},
+	{ETIMEDOUT, PROBE_STEP_MAX_, VERDICT_FAILED, "FilesystemHung", "hangs"},
+	{ENOSPC, PROBE_STEP_MAX_, VERDICT_FAILED, "SpaceExhausted", "full"},
+	{EDQUOT, PROBE_STEP_MAX_, VERDICT_FAILED, "QuotaExhausted", "over its quota"},
+	{EIO, PROBE_STEP_MAX_, VERDICT_FAILED, "IOErrors", "gives I/O errors"},
+	{EUCLEAN, PROBE_STEP_MAX_, VERDICT_FAILED, "FilesystemCorrupted", "corrupted"},
+	{ESHUTDOWN, PROBE_STEP_MAX_, VERDICT_FAILED, "FilesystemShutdown", "shut down"},
+	{0, PROBE_STEP_MAX_, VERDICT_FAILED, "WriteFailed", "cannot be written"},
+};
+
+static const char *step_words(enum probe_step step)
+{
+	static const char *const words[PROBE_STEP_MAX_] = {
+		[PROBE_RESOLVE] = "looking it up",	     [PROBE_CLONE] = "cloning its mount",
+		[PROBE_DIRECTORY] = "opening the probe directory", [PROBE_CREATE] = "making a file",
+		[PROBE_WRITE] = "writing",		     [PROBE_SYNC] = "fdatasync",
+		[PROBE_DONE] = "ending",
+	};
+
+	return (unsigned)step < PROBE_STEP_MAX_ ? words[step] : "probing";
+}
+
+struct verdict_input verdict_judge(const struct finding *finding)
+{
+	struct verdict_input input = {.event = VERDICT_GOOD};
+	size_t i = 0;
+
+	if (finding_is_good(finding))
+		return input;
+	while (judgement[i].errnum && !(judgement[i].errnum == finding->errnum &&
+					(judgement[i].step == PROBE_STEP_MAX_ || judgement[i].step == finding->step)))
+		i++;
+	input.event = judgement[i].event;
+
+	const char *reason = judgement[i].reason, *words = judgement[i].words;
+	if (finding->errnum == ENOSPC && finding->total_inodes > 0 && finding->free_inodes == 0) {
+		reason = "InodesExhausted";
+		words = "out of inodes";
+	}
+	str_copy(input.reason, sizeof(input.reason), reason);
+	const char *name = strerrorname_np(finding->errnum);
+	snprintf(input.message, sizeof(input.message), "%s: %s %s %s", words, step_words(finding->step),
+		 finding->errnum == ETIMEDOUT ? "did not end within the deadline," : "failed with", name ? name : "an unknown error");
+	return input;
+}
+
+/* --- the state table --- */
+
+enum verdict_move {
+	MOVE_STAY,
+	MOVE_UNKNOWN,
+	MOVE_WELL,    /* healthy, or warning while a kernel error is fresh */
+	MOVE_BAD,     /* with the input's reason */
+	MOVE_RELAPSE, /* bad again, the reason of the fault stands */
+	MOVE_RECOVER, /* one more good probe; healthy when there are enough */
+	MOVE_RESTART, /* the good probes counted so far do not count */
+};
+
+static const enum verdict_move table[VERDICT_STATE_MAX_][VERDICT_EVENT_MAX_] = {
+	/*		          GOOD          FAILED    UNSURE        HINT          STALE */
+	[VERDICT_UNKNOWN] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
+	[VERDICT_HEALTHY] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
+	[VERDICT_WARNING] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
+	/* What is bad stays bad until it was written to: being unsure clears nothing. */
+	[VERDICT_BAD] =	       {MOVE_RECOVER, MOVE_BAD, MOVE_STAY,    MOVE_STAY,    MOVE_STAY},
+	[VERDICT_RECOVERING] = {MOVE_RECOVER, MOVE_BAD, MOVE_RELAPSE, MOVE_RESTART, MOVE_RELAPSE},
+};
+
+static bool hint_is_fresh(const struct verdict *v, uint64_t now_us, uint64_t dwell_us)
+{
+	return v->last_hint_us && now_us - v->last_hint_us < dwell_us;
+}
+
+static void enter(struct verdict *v, enum verdict_state state, uint64_t now_us)
+{
+	if (v->state == state)
+		return;
+	if (state == VERDICT_BAD && v->state != VERDICT_RECOVERING)
+		v->bad_since_us = now_us;
+	v->state = state;
+	v->since_us = now_us;
+}
+
+static void explain(struct verdict *v, const char *reason, const char *message)
+{
+	str_copy(v->reason, sizeof(v->reason), reason);
+	str_copy(v->message, sizeof(v->message), message);
+}
+
+/* "Input/output error" alone does not say why: the kernel's line does (EXT4 since 6.6 and XFS answer EIO after a shutdown). */
+static void refine(struct verdict *v, uint64_t now_us)
+{
+	bool generic = strcmp(v->reason, "IOErrors") == 0;
+	bool telling = strcmp(v->hint_reason, "ReadOnlyFilesystem") == 0 || strcmp(v->hint_reason, "FilesystemShutdown") == 0;
+
+	if (!generic || !telling || !hint_is_fresh(v, now_us, VERDICT_HINT_FRESH_US))
+		return;
+	str_copy(v->reason, sizeof(v->reason), v->hint_reason);
+	str_append(v->message, sizeof(v->message), "; kernel: %s", v->hint_message);
+}
+
+static void move_well(struct verdict *v, const struct verdict_rules *rules, uint64_t now_us)
+{
+	if (hint_is_fresh(v, now_us, rules->warning_dwell_us)) {
+		enter(v, VERDICT_WARNING, now_us);
+		explain(v, v->hint_reason, v->hint_message);
+	} else {
+		enter(v, VERDICT_HEALTHY, now_us);
+		explain(v, "", "");
+	}
+}
+
+static void move_recover(struct verdict *v, const struct verdict_rules *rules, uint64_t now_us)
+{
+	if (v->good_in_a_row >= rules->recover_after && now_us - v->bad_since_us >= rules->minimum_bad_us) {
+		v->last_hint_us = 0; /* those lines were about the fault that is over */
+		enter(v, VERDICT_HEALTHY, now_us);
+		explain(v, "", "");
+	} else {
+		enter(v, VERDICT_RECOVERING, now_us);
+	}
+}
+
+struct verdict verdict_step(struct verdict v, const struct verdict_input *input, const struct verdict_rules *rules, uint64_t now_us)
+{
+	if (input->event >= VERDICT_EVENT_MAX_)
+		return v;
+	if (input->event != VERDICT_HINT)
+		v.answered = true;
+	if (input->event == VERDICT_HINT) {
+		v.last_hint_us = now_us;
+		str_copy(v.hint_reason, sizeof(v.hint_reason), input->reason);
+		str_copy(v.hint_message, sizeof(v.hint_message), input->message);
+	}
+	if (input->event == VERDICT_GOOD)
+		v.good_in_a_row++;
+	else if (input->event != VERDICT_HINT)
+		v.good_in_a_row = 0;
+
+	switch (table[v.state][input->event]) {
+	case MOVE_STAY:
+		break;
+	case MOVE_UNKNOWN:
+		enter(&v, VERDICT_UNKNOWN, now_us);
+		explain(&v, input->reason, input->message);
+		break;
+	case MOVE_WELL:
+		move_well(&v, rules, now_us);
+		break;
+	case MOVE_BAD:
+		enter(&v, VERDICT_BAD, now_us);
+		explain(&v, input->reason, input->message);
+		break;
+	case MOVE_RELAPSE:
+		enter(&v, VERDICT_BAD, now_us);
+		break;
+	case MOVE_RECOVER:
+		move_recover(&v, rules, now_us);
+		break;
+	case MOVE_RESTART:
+		v.good_in_a_row = 0;
+		break;
+	}
+	if (v.state == VERDICT_BAD)
+		refine(&v, now_us);
+	return v;
+}

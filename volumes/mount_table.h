@@ -1,0 +1,31 @@
+/* mount_table.h - what is mounted where, from the text of /proc/PID/mountinfo, parsed with libmount. Pure. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/names.h"
+
+#define MOUNT_TABLE_MAX_BYTES (4 * 1024 * 1024) /* 20,000 mounts: a node with 250 pods has about 3,000 */
+#define MOUNT_TABLE_MAX	      32768
+
+struct mount {
+	uint64_t id;
+	uint32_t device_major, device_minor;
+	char mount_point[NAME_PATH_BYTES]; /* unescaped: may hold spaces and newlines */
+	char source[256], type[32];
+	char root[NAME_PATH_BYTES];	   /* what of the filesystem is mounted: "/" or the directory of a bind mount */
+	char super_options[256];
+};
+
+struct mount_table {
+	size_t count;
+	struct mount *mounts; /* owned */
+};
+
+int mount_table_parse(const char *text, size_t length, struct mount_table *ret, struct err *e);
+void mount_table_free(struct mount_table *table);
+
+/* By mount id and device together (an id is given again after an umount); NULL if there is none. */
+const struct mount *mount_table_find(const struct mount_table *table, uint64_t id, uint32_t device_major, uint32_t device_minor);

@@ -1,0 +1,235 @@
+#include "volumes/write_probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/record.h"
+#include "build_config.h"
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#define PROBE_WRITE_BYTES 4096
+#define PROBE_FILE_NAME	  "probe" /* only where O_TMPFILE is not supported */
+
+static void probe_enter(const struct write_probe *what, struct finding *f, enum probe_step step)
+{
+	f->step = step;
+	if (what->progress)
+		*what->progress = step;
+}
+
+static int probe_fail(struct finding *f, int errnum)
+{
+	f->errnum = errnum;
+	return -1;
+}
+
+/* Which filesystem the path lies on. Nothing is opened: an open file would make `umount` busy. */
+static int probe_resolve(const struct write_probe *what, struct finding *f)
+{
+	struct statx st;
+
+	probe_enter(what, f, PROBE_RESOLVE);
+	if (what->mount_namespace_fd >= 0 && setns(what->mount_namespace_fd, CLONE_NEWNS) < 0)
+		return probe_fail(f, errno);
+	if (statx(AT_FDCWD, what->path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_MNT_ID, &st) < 0)
+		return probe_fail(f, errno);
+	f->device_major = st.stx_dev_major;
+	f->device_minor = st.stx_dev_minor;
+	f->mount_id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+	f->mount_root = (st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	if (!S_ISDIR(st.stx_mode))
+		return probe_fail(f, ENOTDIR);
+	/* While a disk is unmounted for repair its mount point is a directory of the parent's filesystem: a probe there
+	 * would go well and clear a taint that must stay. */
+	if (what->must_be_mounted && !f->mount_root)
+		return probe_fail(f, ENODEV);
+	return 0;
+}
+
+static int probe_clone(const struct write_probe *what, struct finding *f)
+{
+	probe_enter(what, f, PROBE_CLONE);
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, what->path, OPEN_TREE_CLONE | O_CLOEXEC);
+	if (fd < 0 && errno == EPERM && what->may_open_plainly)
+		fd = open(what->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? probe_fail(f, errno) : fd;
+}
+
+/* Opens the probe directory, making it if need be: as root, since the top of a filesystem is root's. */
+static int probe_directory(const struct write_probe *what, struct finding *f, int top_fd)
+{
+	struct stat st;
+	struct err e = {0};
+	bool root = geteuid() == 0;
+
+	probe_enter(what, f, PROBE_DIRECTORY);
+	int fd = fd_open_beneath(top_fd, what->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, &e);
+	if (fd == -ENOENT) {
+		if (mkdirat(top_fd, what->directory, 0700) < 0 && errno != EEXIST)
+			return probe_fail(f, errno);
+		fd = fd_open_beneath(top_fd, what->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, &e);
+	}
+	if (fd < 0)
+		return probe_fail(f, -fd);
+	if (fstat(fd, &st) < 0 ||
+	    (root && st.st_uid != what->uid && fchownat(fd, "", what->uid, what->uid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)) {
+		int saved = errno;
+		fd_drop(&fd);
+		return probe_fail(f, saved);
+	}
+	return fd;
+}
+
+/* From here on an ordinary user behind a filter. */
+static int probe_drop_rights(const struct write_probe *what, struct finding *f)
+{
+	struct err e = {0};
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(what->uid, what->uid, what->uid) < 0 ||
+			       setresuid(what->uid, what->uid, what->uid) < 0))
+		return probe_fail(f, errno);
+	if (what->filter && sandbox_apply(what->filter, &e) < 0)
+		return probe_fail(f, e.code);
+	return 0;
+}
+
+static int probe_create(const struct write_probe *what, struct finding *f, int directory_fd)
+{
+	probe_enter(what, f, PROBE_CREATE);
+	int fd = openat(directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) /* EISDIR: kernels before O_TMPFILE */
+		return probe_fail(f, errno);
+
+	/* A file left by a probe that was killed between making and unlinking is removed and the making tried once more. */
+	for (int attempt = 0; attempt < 2; attempt++) {
+		fd = openat(directory_fd, PROBE_FILE_NAME, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 && errno != EEXIST)
+			return probe_fail(f, errno);
+		if (unlinkat(directory_fd, PROBE_FILE_NAME, 0) < 0) {
+			int saved = errno;
+			fd_drop(&fd);
+			return probe_fail(f, saved);
+		}
+		if (fd >= 0)
+			return fd;
+	}
+	return probe_fail(f, EEXIST);
+}
+
+static int probe_write(const struct write_probe *what, struct finding *f, int fd)
+{
+	static const char text[PROBE_WRITE_BYTES] = "Written by Stoker's write probe; it has no name and is gone when the probe ends.\n";
+
+	probe_enter(what, f, PROBE_WRITE);
+	ssize_t n;
+	do
+		n = write(fd, text, sizeof(text));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return probe_fail(f, errno);
+	if ((size_t)n != sizeof(text))
+		return probe_fail(f, ENOSPC); /* a short write to a regular file: no room for the rest */
+
+	probe_enter(what, f, PROBE_SYNC);
+	return fdatasync(fd) < 0 ? probe_fail(f, errno) : 0;
+}
+
+/* Which of the two ran out: only asked when it matters, so that the usual probe stays short. */
+static void probe_measure(struct finding *f, int directory_fd)
+{
+	struct statfs st;
+
+	if (fstatfs(directory_fd, &st) < 0)
+		return;
+	f->free_bytes = (uint64_t)st.f_bavail * (uint64_t)st.f_bsize;
+	f->free_inodes = st.f_ffree;
+	f->total_inodes = st.f_files;
+}
+
+/* What the probe holds open while it runs. */
+struct probe_open {
+	int top_fd, directory_fd, file_fd;
+};
+
+static void probe_close(struct probe_open *open)
+{
+	fd_drop(&open->file_fd);
+	fd_drop(&open->directory_fd);
+	fd_drop(&open->top_fd);
+}
+
+static void probe_walk(const struct write_probe *what, struct finding *f, struct probe_open *open)
+{
+	if (probe_resolve(what, f) < 0 || (open->top_fd = probe_clone(what, f)) < 0)
+		return;
+	open->directory_fd = probe_directory(what, f, open->top_fd);
+	if (open->directory_fd >= 0 && probe_drop_rights(what, f) == 0 &&
+	    (open->file_fd = probe_create(what, f, open->directory_fd)) >= 0 && probe_write(what, f, open->file_fd) == 0)
+		probe_enter(what, f, PROBE_DONE);
+	if (f->errnum == ENOSPC || f->errnum == EDQUOT)
+		probe_measure(f, open->directory_fd >= 0 ? open->directory_fd : open->top_fd);
+}
+
+/* Deliberate faults, to prove that the tests see them (tests/run sabotage). Never in a shipped build. */
+static bool probe_sabotage(const struct write_probe *what, struct finding *f)
+{
+#if STOKER_SABOTAGE_PROBE_HEALTHY
+	if (probe_resolve(what, f) == 0)
+		f->step = PROBE_DONE;
+	return true;
+#elif STOKER_SABOTAGE_RO_TRUSTED
+	struct statvfs st;
+	if (probe_resolve(what, f) == 0 && statvfs(what->path, &st) == 0) {
+		f->step = st.f_flag & ST_RDONLY ? PROBE_CREATE : PROBE_DONE;
+		f->errnum = st.f_flag & ST_RDONLY ? EROFS : 0;
+	}
+	return true;
+#else
+	(void)what;
+	(void)f;
+	return false;
+#endif
+}
+
+static void probe_run(const struct write_probe *what, struct finding *f, struct probe_open *open)
+{
+	uint64_t start_us = clock_mono_us();
+
+	*f = (struct finding){.watch = what->watch, .started_wall_us = clock_wall_us()};
+	if (!probe_sabotage(what, f))
+		probe_walk(what, f, open);
+	f->duration_us = clock_mono_us() - start_us;
+}
+
+void write_probe_run(const struct write_probe *what, struct finding *ret)
+{
+	scoped(probe_close) struct probe_open open = {-1, -1, -1};
+
+	probe_run(what, ret, &open);
+}
+
+int write_probe_child(void *argument, int channel)
+{
+	const struct write_probe *what = argument;
+	scoped(probe_close) struct probe_open open = {-1, -1, -1};
+	struct finding found;
+
+	probe_run(what, &found, &open);
+	/* The answer leaves before the clone is closed: closing a mount waits for an RCU grace period in the kernel. */
+	return record_send(channel, what->answer_type, 0, &found, sizeof(found), -1, NULL) < 0;
+}
