@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void err_format(struct err *e, int errnum, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void err_format(struct err *e, int errnum, const char *format, va_list args)
 {
 	e->code = errnum;
 	vsnprintf(e->text, sizeof(e->text), format, args);

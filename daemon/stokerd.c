@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/sandbox.h"
+#include "base/scoped.h"
 #include "base/str.h"
 #include "build_config.h"
 #include "health/supervisor.h"

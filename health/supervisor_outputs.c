@@ -226,37 +226,39 @@ static void web_record(struct link *link, const struct record *record)
 	}
 }
 
-static void start_web(struct supervisor *s)
+static int try_web(struct supervisor *s, struct err *e)
 {
 	static const struct child_ops child_ops = {.on_exit = web_exited};
 	static const struct link_ops link_ops = {.on_record = web_record, .on_down = web_down, .on_closed = web_closed};
 	const char *const argv[] = {s->web_path, NULL};
-	struct err e = {0};
 	int pair[2];
 
-	if (!*s->web_path)
-		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		err_set(&e, errno, "socketpair");
-		goto failed;
-	}
-	scoped(fd_drop) int theirs = pair[1];
-	if (child_exec(&s->web, s->loop, &child_ops, s, argv, theirs, &e) < 0) {
-		fd_drop(&pair[0]);
-		goto failed;
-	}
-	if (link_adopt(&s->web_link, s->loop, pair[0], &link_ops, s, &e) < 0)
-		goto failed;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set(e, errno, "cannot make a socket pair");
+	scoped(fd_drop) int ours = pair[0], theirs = pair[1];
+	if (child_exec(&s->web, s->loop, &child_ops, s, argv, theirs, e) < 0 ||
+	    link_adopt(&s->web_link, s->loop, fd_take(&ours), &link_ops, s, e) < 0)
+		return -e->code;
 	s->web_used = true;
 	for (int i = 0; i < 2; i++) {
 		struct wire_listen listening = {.is_unix = i == 0};
 		if (s->http_fds[i] >= 0)
 			link_send_fd(&s->web_link, WIRE_LISTEN, 0, &listening, sizeof(listening), s->http_fds[i]);
 	}
-	monitor_input(&s->monitor, "web", "ok", "serving");
-	return;
-failed:
-	monitor_input(&s->monitor, "web", "missing", e.text);
+	return 0;
+}
+
+static void start_web(struct supervisor *s)
+{
+	struct err e = {0};
+
+	if (!*s->web_path)
+		return;
+	if (try_web(s, &e) == 0) {
+		monitor_input(&s->monitor, "web", "ok", "serving");
+		return;
+	}
+	log_error(s->log, "cannot start stoker-web", "error", e.text);
 	web_settle(s);
 }
 

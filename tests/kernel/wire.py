@@ -1,0 +1,81 @@
+"""The records of health/wire.h, spoken by a test: a second peer of the broker, or a stokerd that the test plays."""
+import socket
+import struct
+import time
+
+HEADER = struct.Struct("=HHIQ")  # version, type, length, id
+PROBE, MOUNTS, KMSG = 1, 2, 3
+FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
+FINDING_BODY = struct.Struct("=IIiIQQQIIQQQ")
+STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
+
+
+class Finding:
+    def __init__(self, body):
+        (self.watch, self.step, self.errnum, self.mount_root, self.duration_us, self.started_us, self.mount_id,
+         self.major, self.minor, self.free_bytes, self.free_inodes, self.total_inodes) = FINDING_BODY.unpack(body)
+
+    @property
+    def good(self):
+        return self.errnum == 0 and STEPS[self.step] == "done"
+
+    def __repr__(self):
+        return f"<finding watch {self.watch} {STEPS[self.step]} errno {self.errnum} {self.duration_us} us>"
+
+
+class Refused:
+    def __init__(self, body):
+        self.errnum, self.watch = struct.unpack("=iI", body[:8])
+        self.text = body[8:].split(b"\0")[0].decode()
+
+    def __repr__(self):
+        return f"<refused {self.errnum} {self.text}>"
+
+
+class Broker:
+    """Asks the real broker, as stokerd does."""
+
+    def __init__(self, path, deadline=10):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(deadline)
+        self.sock.connect(path)
+        self.id = 1000
+
+    def send(self, kind, body=b"", version=1, length=None):
+        self.id += 1
+        self.sock.send(HEADER.pack(version, kind, len(body) if length is None else length, self.id) + body)
+        return self.id
+
+    def receive(self, wanted):
+        """The answer to `wanted`; what was not asked is left aside."""
+        end = time.monotonic() + self.sock.gettimeout()
+        while time.monotonic() < end:
+            data, ancillary, _, _ = self.sock.recvmsg(65536, socket.CMSG_SPACE(4))
+            if not data:
+                raise ConnectionResetError("the broker closed")
+            _, kind, _, number = HEADER.unpack(data[:HEADER.size])
+            body = data[HEADER.size:]
+            if number != wanted:
+                continue
+            if kind == FINDING:
+                return Finding(body)
+            if kind == REFUSED:
+                return Refused(body)
+            if kind == DESCRIPTOR:
+                return struct.unpack("=i", ancillary[0][2][:4])[0]
+            raise ValueError(f"record type {kind}")
+        raise TimeoutError("no answer of the broker")
+
+    def probe(self, config_hash, watch=0, must_be_mounted=False):
+        return self.receive(self.send(PROBE, struct.pack("=QII", config_hash, watch, must_be_mounted)))
+
+    def close(self):
+        self.sock.close()
+
+
+def fnv1a(data):
+    """The configuration's hash, as base/config.h has it."""
+    h = 0xcbf29ce484222325
+    for byte in data:
+        h = ((h ^ byte) * 0x100000001b3) & 0xffffffffffffffff
+    return h

@@ -1,0 +1,334 @@
+/* The set of watched filesystems, with a broker, a clock and a node object that the test plays. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "health/monitor.h"
+
+#define S 1000000ULL
+
+struct stage {
+	struct monitor monitor;
+	struct health health;
+	struct config config;
+	unsigned asked[CONFIG_WATCH_MAX];
+	bool must_be_mounted[CONFIG_WATCH_MAX];
+	unsigned published;
+	bool broker_up;
+	uint64_t now_us;
+};
+
+static bool stage_probe(struct monitor *m, uint32_t index, bool must_be_mounted)
+{
+	struct stage *s = m->owner;
+
+	s->asked[index] += s->broker_up;
+	s->must_be_mounted[index] = must_be_mounted;
+	return s->broker_up;
+}
+
+static void stage_changed(struct monitor *m)
+{
+	struct stage *s = m->owner;
+
+	s->published += monitor_publish(m, s->now_us + 1000 * S, &s->health);
+}
+
+static const struct monitor_ops ops = {stage_probe, stage_changed};
+
+static int stage_open(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+
+	config_defaults(&s->config);
+	strcpy(s->config.node, "n1");
+	s->config.watch_count = 2;
+	strcpy(s->config.watch[0].path, "/data");
+	strcpy(s->config.watch[0].role, "scratch");
+	strcpy(s->config.watch[1].path, "/var/lib/kubelet");
+	strcpy(s->config.watch[1].role, "kubelet");
+	s->broker_up = true;
+	s->now_us = 1000 * S;
+	monitor_init(&s->monitor, &ops, NULL, s);
+	monitor_configure(&s->monitor, &s->config, s->now_us);
+	*state = s;
+	return 0;
+}
+
+static int stage_close(void **state)
+{
+	struct stage *s = *state;
+
+	mount_table_free(&s->monitor.mounts);
+	free(s);
+	return 0;
+}
+
+/* A finding of watch `index` on device 7:device. */
+static void find(struct stage *s, uint32_t index, unsigned device, bool mount_root, enum probe_step step, int errnum)
+{
+	const struct finding f = {
+		.watch = index, .step = step, .errnum = errnum, .mount_id = 100 + device, .device_major = 7, .device_minor = device,
+		.mount_root = mount_root, .started_wall_us = 5 * S, .duration_us = 500,
+	};
+
+	s->now_us += S;
+	monitor_finding(&s->monitor, &f, s->now_us, s->now_us + 1000 * S);
+}
+
+static void good(struct stage *s, uint32_t index, unsigned device)
+{
+	find(s, index, device, true, PROBE_DONE, 0);
+}
+
+static void test_nothing_is_published_before_everything_was_probed(void **state)
+{
+	struct stage *s = *state;
+
+	assert_int_equal(s->asked[0], 1);
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	assert_int_equal(s->published, 0);
+	good(s, 1, 2);
+	assert_int_equal(s->published, 1);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_FALSE);
+	assert_string_equal(s->monitor.report.condition.reason, "ReadOnlyFilesystem");
+	assert_true(s->monitor.report.taint.wanted);
+	assert_int_equal(s->monitor.report.condition.transition_wall_us, 0); /* not seen: it was so when we came */
+	good(s, 1, 2);
+	assert_int_equal(s->published, 1); /* nothing changed */
+}
+
+static void test_fault_and_recovery(void **state)
+{
+	struct stage *s = *state;
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_FALSE);
+	assert_true(s->monitor.report.condition.transition_wall_us > 0);
+	s->now_us += 60 * S;
+	good(s, 0, 1);
+	good(s, 0, 1);
+	assert_true(s->monitor.report.taint.wanted);
+	good(s, 0, 1);
+	assert_false(s->monitor.report.taint.wanted);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
+static void test_a_disk_unmounted_for_repair_stays_bad(void **state)
+{
+	struct stage *s = *state;
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	find(s, 0, 1, true, PROBE_CREATE, EIO);
+	monitor_tick(&s->monitor, s->now_us += 5 * S, 0);
+	assert_true(s->must_be_mounted[0]);
+	/* umount: the path is a directory of its parent's filesystem, which is in best health */
+	for (int i = 0; i < 20; i++)
+		find(s, 0, 2, false, PROBE_RESOLVE, ENODEV);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_BAD);
+	/* and after a restart of stokerd in that moment */
+	struct stage *after = NULL;
+	stage_open((void **)&after);
+	monitor_restore(&after->monitor, &s->health, after->now_us, after->now_us + 5000 * S);
+	monitor_tick(&after->monitor, after->now_us, 0);
+	assert_int_equal(after->monitor.watch[0].verdict.state, VERDICT_BAD);
+	assert_true(after->monitor.watch[0].mounted);
+	good(after, 1, 2);
+	find(after, 0, 2, false, PROBE_RESOLVE, ENODEV);
+	assert_int_equal(after->monitor.report.condition.status, CONDITION_FALSE);
+	stage_close((void **)&after);
+	/* a new disk under another number, mounted there */
+	s->now_us += 60 * S;
+	good(s, 0, 9);
+	good(s, 0, 9);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_RECOVERING);
+	good(s, 0, 9);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+}
+
+static void test_one_filesystem_watched_twice_is_one(void **state)
+{
+	struct stage *s = *state;
+
+	good(s, 1, 4);
+	good(s, 0, 4);
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_int_equal(s->health.filesystem_count, 1);
+	assert_int_equal(s->health.filesystems[0].role_count, 2);
+	unsigned before = s->asked[1];
+	for (int i = 0; i < 24; i++) {
+		monitor_tick(&s->monitor, s->now_us += S, 0);
+		good(s, 0, 4);
+	}
+	assert_int_equal(s->asked[1] - before, 2); /* looked at now and then: does it still lie there? */
+	find(s, 1, 5, true, PROBE_CREATE, EROFS); /* a disk of its own was mounted there */
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_int_equal(s->health.filesystem_count, 2);
+	assert_int_equal(s->health.status, HEALTH_UNHEALTHY);
+}
+
+static void test_one_probe_at_a_time_and_another_after_it(void **state)
+{
+	struct stage *s = *state;
+
+	assert_int_equal(s->asked[0], 1);
+	monitor_probe_all(&s->monitor, "test");
+	monitor_probe_all(&s->monitor, "test");
+	assert_int_equal(s->asked[0], 1);
+	good(s, 0, 1);
+	assert_int_equal(s->asked[0], 2);
+	good(s, 0, 1);
+	assert_int_equal(s->asked[0], 2);
+}
+
+static void test_silence_makes_unknown_and_leaves_bad(void **state)
+{
+	struct stage *s = *state;
+
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	good(s, 1, 2);
+	s->broker_up = false;
+	monitor_broker(&s->monitor, false);
+	for (int i = 0; i < 6; i++)
+		monitor_tick(&s->monitor, s->now_us += 5 * S, 0);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_BAD);
+	assert_int_equal(s->monitor.watch[1].verdict.state, VERDICT_UNKNOWN);
+	assert_string_equal(s->monitor.watch[1].verdict.reason, "NotProbed");
+	assert_true(s->monitor.report.taint.wanted);
+	s->broker_up = true;
+	monitor_broker(&s->monitor, true);
+	good(s, 1, 2);
+	assert_int_equal(s->monitor.watch[1].verdict.state, VERDICT_HEALTHY);
+}
+
+static void test_an_answer_that_never_comes_is_not_waited_for(void **state)
+{
+	struct stage *s = *state;
+	unsigned before = s->asked[0];
+
+	monitor_tick(&s->monitor, s->now_us += 5 * S, 0);
+	assert_int_equal(s->asked[0], before);
+	monitor_tick(&s->monitor, s->now_us += 30 * S, 0);
+	assert_int_equal(s->asked[0], before + 1);
+}
+
+static void test_a_path_that_does_not_exist_yet_is_waited_for(void **state)
+{
+	struct stage *s = *state;
+	const struct finding missing = {.watch = 0, .step = PROBE_RESOLVE, .errnum = ENOENT, .started_wall_us = S};
+
+	monitor_finding(&s->monitor, &missing, s->now_us, s->now_us);
+	good(s, 1, 2);
+	assert_int_equal(s->published, 1);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_UNKNOWN);
+	assert_string_equal(s->monitor.report.condition.reason, "WatchPathMissing");
+	assert_false(s->monitor.report.taint.wanted);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
+static void test_hints_probe_their_own_filesystem_only(void **state)
+{
+	struct stage *s = *state;
+	struct kmsg_hint hint = {.device = "loop1", .reason = "ReadOnlyFilesystem", .is_error = true, .message = "Remounting filesystem read-only"};
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	strcpy(s->monitor.watch[0].names.name[0], "loop1");
+	s->monitor.watch[0].names.count = 1;
+	unsigned before0 = s->asked[0], before1 = s->asked[1];
+	assert_true(monitor_hint(&s->monitor, &hint, s->now_us, 1));
+	assert_int_equal(s->asked[0], before0 + 1);
+	assert_int_equal(s->asked[1], before1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY); /* the probe decides */
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_WARNING);
+	monitor_follow_up(&s->monitor, s->now_us);
+	assert_int_equal(s->asked[0], before0 + 2);
+	strcpy(hint.device, "sdz");
+	assert_false(monitor_hint(&s->monitor, &hint, s->now_us, 1));
+	strcpy(hint.device, "");
+	assert_true(monitor_hint(&s->monitor, &hint, s->now_us, 1));
+	assert_int_equal(s->asked[1], before1 + 1);
+}
+
+static void test_remounted_is_not_recovery(void **state)
+{
+	struct stage *s = *state;
+	struct kmsg_hint hint = {.device = "loop1", .reason = "Remounted", .message = "EXT4-fs (loop1): re-mounted 0-0 r/w."};
+
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	strcpy(s->monitor.watch[0].names.name[0], "loop1");
+	s->monitor.watch[0].names.count = 1;
+	monitor_hint(&s->monitor, &hint, s->now_us, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_BAD);
+}
+
+static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(void **state)
+{
+	struct stage *s = *state;
+	struct report_state read_back = {.connected = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
+
+	monitor_reporter(&s->monitor, &read_back);
+	good(s, 0, 1);
+	good(s, 1, 2);
+	good(s, 0, 1);
+	good(s, 1, 2);
+	assert_int_equal(s->published, 0);
+	good(s, 0, 1);
+	good(s, 1, 2);
+	monitor_tick(&s->monitor, s->now_us, 1);
+	stage_changed(&s->monitor);
+	assert_int_equal(s->published, 1);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
+static void test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays(void **state)
+{
+	struct stage *s = *state;
+
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	good(s, 1, 2);
+	struct config next = s->config;
+	next.watch[0] = s->config.watch[1];
+	next.watch[1] = s->config.watch[0];
+	next.hash++;
+	monitor_configure(&s->monitor, &next, s->now_us);
+	assert_int_equal(s->monitor.watch[1].verdict.state, VERDICT_BAD);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+	next.watch_count = 1; /* the bad one is watched no more */
+	monitor_configure(&s->monitor, &next, s->now_us);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
+#define stage_test(f) cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stage_test(test_nothing_is_published_before_everything_was_probed),
+		stage_test(test_fault_and_recovery),
+		stage_test(test_a_disk_unmounted_for_repair_stays_bad),
+		stage_test(test_one_filesystem_watched_twice_is_one),
+		stage_test(test_one_probe_at_a_time_and_another_after_it),
+		stage_test(test_silence_makes_unknown_and_leaves_bad),
+		stage_test(test_an_answer_that_never_comes_is_not_waited_for),
+		stage_test(test_a_path_that_does_not_exist_yet_is_waited_for),
+		stage_test(test_hints_probe_their_own_filesystem_only),
+		stage_test(test_remounted_is_not_recovery),
+		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
+		stage_test(test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+/* The state table: every (state, event) pair has its answer, and time is passed in. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "health/verdict.h"
+
+#define S 1000000ULL
+
+static const struct verdict_rules rules = {.recover_after = 3, .minimum_bad_us = 10 * S, .warning_dwell_us = 300 * S};
+
+static struct verdict_input input_of(enum verdict_event event)
+{
+	struct verdict_input input = {.event = event};
+
+	strcpy(input.reason, event == VERDICT_FAILED ? "ReadOnlyFilesystem" : event == VERDICT_HINT ? "FilesystemError" : "NotMounted");
+	strcpy(input.message, "words");
+	return input;
+}
+
+static void test_every_pair_has_an_answer(void **unused)
+{
+	static const struct {
+		enum verdict_state from;
+		enum verdict_event event;
+		enum verdict_state to;
+	} row[] = {
+		{VERDICT_UNKNOWN, VERDICT_GOOD, VERDICT_HEALTHY},	{VERDICT_UNKNOWN, VERDICT_FAILED, VERDICT_BAD},
+		{VERDICT_UNKNOWN, VERDICT_UNSURE, VERDICT_UNKNOWN},	{VERDICT_UNKNOWN, VERDICT_HINT, VERDICT_UNKNOWN},
+		{VERDICT_UNKNOWN, VERDICT_STALE, VERDICT_UNKNOWN},	{VERDICT_HEALTHY, VERDICT_GOOD, VERDICT_HEALTHY},
+		{VERDICT_HEALTHY, VERDICT_FAILED, VERDICT_BAD},		{VERDICT_HEALTHY, VERDICT_UNSURE, VERDICT_UNKNOWN},
+		{VERDICT_HEALTHY, VERDICT_HINT, VERDICT_HEALTHY},	{VERDICT_HEALTHY, VERDICT_STALE, VERDICT_UNKNOWN},
+		{VERDICT_WARNING, VERDICT_GOOD, VERDICT_HEALTHY},	{VERDICT_WARNING, VERDICT_FAILED, VERDICT_BAD},
+		{VERDICT_WARNING, VERDICT_UNSURE, VERDICT_UNKNOWN},	{VERDICT_WARNING, VERDICT_HINT, VERDICT_WARNING},
+		{VERDICT_WARNING, VERDICT_STALE, VERDICT_UNKNOWN},	{VERDICT_BAD, VERDICT_GOOD, VERDICT_RECOVERING},
+		{VERDICT_BAD, VERDICT_FAILED, VERDICT_BAD},		{VERDICT_BAD, VERDICT_UNSURE, VERDICT_BAD},
+		{VERDICT_BAD, VERDICT_HINT, VERDICT_BAD},		{VERDICT_BAD, VERDICT_STALE, VERDICT_BAD},
+		{VERDICT_RECOVERING, VERDICT_GOOD, VERDICT_RECOVERING}, {VERDICT_RECOVERING, VERDICT_FAILED, VERDICT_BAD},
+		{VERDICT_RECOVERING, VERDICT_UNSURE, VERDICT_BAD},	{VERDICT_RECOVERING, VERDICT_HINT, VERDICT_RECOVERING},
+		{VERDICT_RECOVERING, VERDICT_STALE, VERDICT_BAD},
+	};
+
+	(void)unused;
+	assert_int_equal(ARRAY_SIZE(row), VERDICT_STATE_MAX_ * VERDICT_EVENT_MAX_);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct verdict before = {.state = row[i].from, .since_us = S, .bad_since_us = S, .reason = "IOErrors"};
+		const struct verdict_input input = input_of(row[i].event);
+		struct verdict after = verdict_step(before, &input, &rules, 2 * S);
+		assert_int_equal(after.state, row[i].to);
+		assert_int_equal(after.since_us, row[i].from == row[i].to ? S : 2 * S);
+		assert_int_equal(after.answered, row[i].event != VERDICT_HINT);
+	}
+}
+
+static struct verdict run(struct verdict v, const char *events, uint64_t start_us, uint64_t step_us)
+{
+	for (size_t i = 0; events[i]; i++) {
+		const char *const letters = "gfuhs"; /* in the order of enum verdict_event */
+		const struct verdict_input input = input_of((enum verdict_event)(strchr(letters, events[i]) - letters));
+		v = verdict_step(v, &input, &rules, start_us + i * step_us);
+	}
+	return v;
+}
+
+static void test_recovery_takes_three_good_probes_in_a_row_and_the_minimum_dwell(void **unused)
+{
+	static const struct {
+		const char *events;
+		uint64_t step_us;
+		enum verdict_state want;
+	} row[] = {
+		{"fgg", 5 * S, VERDICT_RECOVERING},   {"fggg", 5 * S, VERDICT_HEALTHY},
+		{"fggg", 1 * S, VERDICT_RECOVERING}, /* three, but only 3 s bad */
+		{"fgggggggggg", 1 * S, VERDICT_HEALTHY}, /* the tenth second */
+		{"fggfgg", 5 * S, VERDICT_RECOVERING}, {"fggfggg", 5 * S, VERDICT_HEALTHY},
+		{"fgguggg", 5 * S, VERDICT_HEALTHY},  {"fggugg", 5 * S, VERDICT_RECOVERING},
+		{"fgghgg", 5 * S, VERDICT_RECOVERING}, /* a kernel error line in between counts again from nothing */
+		{"fuuuuuuu", 5 * S, VERDICT_BAD},     {"fsssss", 60 * S, VERDICT_BAD},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		assert_int_equal(run((struct verdict){0}, row[i].events, 100 * S, row[i].step_us).state, row[i].want);
+}
+
+static void test_a_kernel_line_warns_and_the_warning_goes(void **unused)
+{
+	struct verdict v = run((struct verdict){0}, "ghg", 100 * S, S);
+
+	(void)unused;
+	assert_int_equal(v.state, VERDICT_WARNING);
+	assert_string_equal(v.reason, "FilesystemError");
+	const struct verdict_input good = input_of(VERDICT_GOOD);
+	v = verdict_step(v, &good, &rules, 400 * S);
+	assert_int_equal(v.state, VERDICT_WARNING);
+	v = verdict_step(v, &good, &rules, 402 * S);
+	assert_int_equal(v.state, VERDICT_HEALTHY);
+	assert_string_equal(v.reason, "");
+}
+
+static void test_the_kernel_supplies_the_reason_of_an_io_error(void **unused)
+{
+	struct verdict_input hint = {.event = VERDICT_HINT, .reason = "FilesystemShutdown", .message = "XFS (loop1): Shutting down filesystem."};
+	struct verdict_input failed = {.event = VERDICT_FAILED, .reason = "IOErrors", .message = "gives I/O errors"};
+	struct verdict v = {.state = VERDICT_HEALTHY, .since_us = S};
+
+	(void)unused;
+	/* in either order */
+	struct verdict a = verdict_step(verdict_step(v, &hint, &rules, 10 * S), &failed, &rules, 11 * S);
+	struct verdict b = verdict_step(verdict_step(v, &failed, &rules, 10 * S), &hint, &rules, 11 * S);
+	assert_string_equal(a.reason, "FilesystemShutdown");
+	assert_string_equal(b.reason, "FilesystemShutdown");
+	assert_non_null(strstr(a.message, "Shutting down"));
+	/* not when it is old */
+	struct verdict c = verdict_step(verdict_step(v, &hint, &rules, 10 * S), &failed, &rules, 80 * S);
+	assert_string_equal(c.reason, "IOErrors");
+	/* and never against what the probe itself has seen */
+	strcpy(failed.reason, "SpaceExhausted");
+	struct verdict d = verdict_step(verdict_step(v, &hint, &rules, 10 * S), &failed, &rules, 11 * S);
+	assert_string_equal(d.reason, "SpaceExhausted");
+}
+
+static void test_since_stays_while_the_fault_lasts(void **unused)
+{
+	struct verdict v = run((struct verdict){0}, "fggf", 100 * S, S);
+
+	(void)unused;
+	assert_int_equal(v.state, VERDICT_BAD);
+	assert_int_equal(v.bad_since_us, 100 * S); /* one fault, not two: the dwell counts from its begin */
+}
+
+static void test_findings_are_judged(void **unused)
+{
+	static const struct {
+		struct finding finding;
+		enum verdict_event event;
+		const char *reason;
+	} row[] = {
+		{{.step = PROBE_DONE}, VERDICT_GOOD, ""},
+		{{.step = PROBE_RESOLVE, .errnum = ENOENT}, VERDICT_UNSURE, "WatchPathMissing"},
+		{{.step = PROBE_RESOLVE, .errnum = ENODEV}, VERDICT_UNSURE, "NotMounted"},
+		{{.step = PROBE_CREATE, .errnum = EROFS}, VERDICT_FAILED, "ReadOnlyFilesystem"},
+		{{.step = PROBE_DIRECTORY, .errnum = EROFS}, VERDICT_FAILED, "ReadOnlyFilesystem"},
+		{{.step = PROBE_CREATE, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
+		{{.step = PROBE_SYNC, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
+		{{.step = PROBE_CREATE, .errnum = ENOSPC, .total_inodes = 100, .free_inodes = 0}, VERDICT_FAILED, "InodesExhausted"},
+		{{.step = PROBE_WRITE, .errnum = ENOSPC, .total_inodes = 100, .free_inodes = 5}, VERDICT_FAILED, "SpaceExhausted"},
+		{{.step = PROBE_WRITE, .errnum = ENOSPC, .total_inodes = 0}, VERDICT_FAILED, "SpaceExhausted"},
+		{{.step = PROBE_WRITE, .errnum = EDQUOT}, VERDICT_FAILED, "QuotaExhausted"},
+		{{.step = PROBE_CREATE, .errnum = ETIMEDOUT}, VERDICT_FAILED, "FilesystemHung"},
+		{{.step = PROBE_CREATE, .errnum = EACCES}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_CLONE, .errnum = EPERM}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_CREATE, .errnum = EMFILE}, VERDICT_NOTHING, "ProbeUnavailable"},
+		{{.step = PROBE_CREATE, .errnum = EUCLEAN}, VERDICT_FAILED, "FilesystemCorrupted"},
+		{{.step = PROBE_CREATE, .errnum = EFBIG}, VERDICT_FAILED, "WriteFailed"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct verdict_input input = verdict_judge(&row[i].finding);
+		assert_int_equal(input.event, row[i].event);
+		assert_string_equal(input.reason, row[i].reason);
+	}
+	struct verdict v = {.state = VERDICT_HEALTHY};
+	struct verdict_input nothing = {.event = VERDICT_NOTHING};
+	assert_int_equal(verdict_step(v, &nothing, &rules, S).state, VERDICT_HEALTHY);
+	assert_false(verdict_step(v, &nothing, &rules, S).answered);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_pair_has_an_answer),
+		cmocka_unit_test(test_recovery_takes_three_good_probes_in_a_row_and_the_minimum_dwell),
+		cmocka_unit_test(test_a_kernel_line_warns_and_the_warning_goes),
+		cmocka_unit_test(test_the_kernel_supplies_the_reason_of_an_io_error),
+		cmocka_unit_test(test_since_stays_while_the_fault_lasts),
+		cmocka_unit_test(test_findings_are_judged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
