@@ -52,14 +52,15 @@ struct config {
 	uint64_t hash;		  /* of the file's bytes: broker requests carry it, so that "watch 2" means the same to both */
 };
 
-/* The defaults alone (as an empty file gives), with this host's name as `node`. */
+/* The defaults alone (as an empty file gives), with this host's name in lower case as `node`, as kubelet has it. */
 void config_defaults(struct config *config);
 
 /* Parses `length` bytes of YAML. Pure but for gethostname(2). Touches *ret only on success. */
 int config_parse(const char *text, size_t length, struct config *ret, struct err *e);
 
-/* Reads and parses a file. The error begins with the path. */
+/* Reads and parses a file. The error names the path: "/etc/stoker/stoker.yaml: line 7: …". */
 int config_load(const char *path, struct config *ret, struct err *e);
 
-/* NODE_NAME of the environment, if set and a valid node name, overrides config->node. */
+/* NODE_NAME of the environment, if set, overrides config->node; it is refused if it cannot be a node's name. Without it
+ * config->node must be there: it is "" when the file does not set it and the host's name cannot be a node's. */
 int config_override_node(struct config *config, const char *node_name, struct err *e);

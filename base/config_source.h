@@ -18,17 +18,23 @@ struct config_source {
 	char path[NAME_PATH_BYTES];
 	char node_override[NAME_NODE_BYTES]; /* NODE_NAME, or "" */
 	struct config current;
-	bool again; /* a change came while a child was reading */
+	/* private */
+	bool reading; /* a child is at work, or its channel is being closed */
+	bool again;   /* a change came meanwhile */
+	struct err blind;   /* why changes are not noticed (then only SIGHUP works); said once on the loop */
+	struct err refusal; /* the child's */
 	struct sandbox_filter filter;
 	struct child child;
+	int status; /* of the child that ended */
 	int channel;
+	bool is_polled;
 	uv_poll_t channel_poll;
 	uv_fs_event_t change;
 	uv_timer_t settle;
 	uv_signal_t hangup;
 	uv_loop_t *loop;
 	size_t received;
-	unsigned char inbox[sizeof(struct config)];
+	struct config inbox; /* not believed before config_rules_check */
 };
 
 /* The first load is synchronous (a role does not start on a bad file): the error says why. */

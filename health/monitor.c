@@ -162,34 +162,35 @@ void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
 	}
 }
 
-/* Describes the filesystem at the path by its mount; false if the table does not know the mount (yet). */
-static void describe(struct monitor *m, struct monitor_watch *w)
+static void describe(struct monitor_watch *w, const struct mount_table *table)
 {
-	const struct mount *mount = mount_table_find(&m->mounts, w->last.mount_id, w->last.device_major, w->last.device_minor);
+	const struct mount *mount = mount_table_find(table, w->last.mount_id, w->last.device_major, w->last.device_minor);
 
-	w->described = mount != NULL;
-	if (mount) {
-		str_copy(w->mount_point, sizeof(w->mount_point), mount->mount_point);
-		str_copy(w->source, sizeof(w->source), mount->source);
-		str_copy(w->fs_type, sizeof(w->fs_type), mount->type);
-	}
+	if (!mount)
+		return;
+	w->described = true;
+	str_copy(w->mount_point, sizeof(w->mount_point), mount->mount_point);
+	str_copy(w->source, sizeof(w->source), mount->source);
+	str_copy(w->fs_type, sizeof(w->fs_type), mount->type);
+}
+
+void monitor_mounts(struct monitor *m, const struct mount_table *table)
+{
+	for (uint32_t i = 0; i < m->config.watch_count; i++)
+		if (m->watch[i].last.mount_id)
+			describe(&m->watch[i], table);
+	m->ops->changed(m);
+}
+
+/* The names by which the kernel speaks of the filesystem's device: what a hint is matched with. */
+static void find_names(struct monitor *m, struct monitor_watch *w)
+{
 	struct err e = {0};
+
 	if (block_names_read(m->sys_root, w->last.device_major, w->last.device_minor, &w->names, &e) < 0) {
 		w->names.count = 0;
 		log_debug(m->log, "no kernel name for a device", "error", e.text);
 	}
-}
-
-void monitor_mounts(struct monitor *m, struct mount_table *table)
-{
-	mount_table_free(&m->mounts);
-	m->mounts = *table;
-	*table = (struct mount_table){0};
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
-		if (m->watch[i].last.mount_id)
-			describe(m, &m->watch[i]);
-	monitor_probe_all(m, "mount table");
-	m->ops->changed(m);
 }
 
 static bool same_filesystem(const struct finding *a, const struct finding *b)
@@ -213,14 +214,18 @@ static void find_alias(struct monitor *m, uint32_t index)
 static void note_place(struct monitor *m, uint32_t index, const struct finding *f, uint64_t now_us)
 {
 	struct monitor_watch *w = &m->watch[index];
-	bool moved = !same_filesystem(&w->last, f);
+	bool moved = !same_filesystem(&w->last, f), other_mount = w->last.mount_id != f->mount_id;
 
 	w->last = *f;
 	w->mounted = w->mounted || f->mount_root;
 	if (moved && w->verdict.answered && !verdict_is_bad(&w->verdict) && f->mount_id)
 		w->verdict = (struct verdict){.since_us = now_us, .answered = true};
-	if (moved || !w->described)
-		describe(m, w);
+	if (moved)
+		find_names(m, w);
+	if (moved || other_mount)
+		w->described = false;
+	if (!w->described)
+		m->ops->describe(m);
 	for (uint32_t i = 0; i < m->config.watch_count && moved; i++)
 		find_alias(m, i);
 }

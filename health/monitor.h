@@ -25,6 +25,8 @@ struct monitor;
 struct monitor_ops {
 	/* Ask for a probe of watch `index`. False: not possible now (broker gone); it is asked again at the next tick. */
 	bool (*probe)(struct monitor *monitor, uint32_t index, bool must_be_mounted);
+	/* A filesystem turned up whose mount is not known: read the mount table and call monitor_mounts. */
+	void (*describe)(struct monitor *monitor);
 	/* Something that people see has changed: take a snapshot, publish, keep. */
 	void (*changed)(struct monitor *monitor);
 };
@@ -53,7 +55,6 @@ struct monitor {
 	struct config config;
 	uint64_t ticks;
 	struct monitor_watch watch[CONFIG_WATCH_MAX];
-	struct mount_table mounts;
 	struct health_input inputs[HEALTH_INPUTS_MAX];
 	uint32_t input_count;
 	/* The node object said False when we came and nothing here remembers why: no True before every filesystem has
@@ -81,8 +82,8 @@ void monitor_unanswered(struct monitor *monitor, uint32_t index);			/* a probe t
 bool monitor_hint(struct monitor *monitor, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
 void monitor_probe_all(struct monitor *monitor, const char *why);
 void monitor_broker(struct monitor *monitor, bool up);
-/* Takes the table over. Filesystems are described anew and all are probed. */
-void monitor_mounts(struct monitor *monitor, struct mount_table *table);
+/* Names the filesystems by their mounts. The table is not kept: on a busy node it is megabytes. */
+void monitor_mounts(struct monitor *monitor, const struct mount_table *table);
 void monitor_reporter(struct monitor *monitor, const struct report_state *state);
 void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
 

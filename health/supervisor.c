@@ -13,7 +13,6 @@
 
 #define GAP_PAUSE_MS	  1000 /* lost kernel records make us look at everything at most so often */
 #define MOUNTS_PAUSE_MS	  1000 /* a node that starts pods changes its mount table many times a second */
-#define TICK_FIRST_MS	  1
 
 /* --- the monitor's wishes --- */
 
@@ -30,7 +29,9 @@ static void changed(struct monitor *m)
 	supervisor_publish(m->owner);
 }
 
-static const struct monitor_ops monitor_ops = {.probe = ask_probe, .changed = changed};
+static void mounts_wanted(struct monitor *m);
+
+static const struct monitor_ops monitor_ops = {.probe = ask_probe, .describe = mounts_wanted, .changed = changed};
 
 /* --- the kernel log --- */
 
@@ -106,7 +107,7 @@ static void use_kernel_log(struct supervisor *s, int fd)
 
 static int read_mounts(struct supervisor *s, struct err *e)
 {
-	struct mount_table table = {0};
+	scoped(mount_table_free) struct mount_table table = {0};
 	scoped(scoped_free) char *text = malloc(MOUNT_TABLE_MAX_BYTES);
 
 	if (!text)
@@ -132,7 +133,20 @@ static void refresh_mounts(uv_timer_t *timer)
 		monitor_input(&s->monitor, "mounts", "degraded", e.text);
 	else
 		monitor_input(&s->monitor, "mounts", "ok", "watched for changes");
+	if (s->mounts_changed)
+		monitor_probe_all(&s->monitor, "the mount table has changed");
+	s->mounts_changed = false;
 	uv_timer_start(&s->mounts_settle, refresh_mounts, MOUNTS_PAUSE_MS, 0);
+}
+
+/* At once if it was not done within the last second. Never from within the monitor: it may be in the middle of a step. */
+static void mounts_wanted(struct monitor *m)
+{
+	struct supervisor *s = m->owner;
+
+	s->mounts_again = true;
+	if (!uv_is_active((uv_handle_t *)&s->mounts_settle))
+		uv_timer_start(&s->mounts_settle, refresh_mounts, 0, 0);
 }
 
 static void mounts_changed(uv_poll_t *poll, int status, int events)
@@ -141,9 +155,8 @@ static void mounts_changed(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	s->mounts_again = true;
-	if (!uv_is_active((uv_handle_t *)&s->mounts_settle))
-		refresh_mounts(&s->mounts_settle);
+	s->mounts_changed = true;
+	mounts_wanted(&s->monitor);
 }
 
 static void use_mounts(struct supervisor *s, int fd)

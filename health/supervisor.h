@@ -20,7 +20,7 @@ struct supervisor {
 	struct health health; /* scratch for snapshots */
 	bool restored;
 	uv_timer_t tick, follow_up, gap, mounts_settle;
-	bool gap_again, mounts_again;
+	bool gap_again, mounts_again, mounts_changed;
 	struct link broker;
 	uint64_t asked; /* ids of requests to the broker */
 	struct kernel_log kernel_log;

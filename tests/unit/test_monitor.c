@@ -40,7 +40,12 @@ static void stage_changed(struct monitor *m)
 	s->published += monitor_publish(m, s->now_us + 1000 * S, &s->health);
 }
 
-static const struct monitor_ops ops = {stage_probe, stage_changed};
+static void stage_describe(struct monitor *m)
+{
+	(void)m;
+}
+
+static const struct monitor_ops ops = {stage_probe, stage_describe, stage_changed};
 
 static int stage_open(void **state)
 {
@@ -65,7 +70,6 @@ static int stage_close(void **state)
 {
 	struct stage *s = *state;
 
-	mount_table_free(&s->monitor.mounts);
 	free(s);
 	return 0;
 }

@@ -1,0 +1,266 @@
+#include "base/config.h"
+
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config_rules.h"
+#include "base/config_units.h"
+#include "base/config_yaml.h"
+#include "base/fd.h"
+#include "base/scoped.h"
+#include "base/str.h"
+
+/* What libcyaml is to accept: names and shape only. Everything is a string here; config_rules.c has the rules. */
+#define STRING(key, structure, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, member, 0, CYAML_UNLIMITED)
+#define EMPTY_IS_UNSET		       (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER_NULL_STR) /* "probe:" with all its keys commented out */
+
+static const cyaml_schema_field_t watch_fields[] = {
+	STRING("path", struct config_raw_watch, path),
+	STRING("role", struct config_raw_watch, role),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t watch_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_watch, watch_fields)};
+static const cyaml_schema_field_t probe_fields[] = {
+	STRING("period", struct config_raw_probe, period),
+	STRING("deadline", struct config_raw_probe, deadline),
+	STRING("recoverAfter", struct config_raw_probe, recover_after),
+	STRING("minimumBad", struct config_raw_probe, minimum_bad),
+	STRING("directory", struct config_raw_probe, directory),
+	STRING("uid", struct config_raw_probe, uid),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t web_fields[] = {
+	STRING("listen", struct config_raw_web, listen),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t report_fields[] = {
+	STRING("kubernetes", struct config_raw_report, kubernetes),
+	STRING("kubeconfig", struct config_raw_report, kubeconfig),
+	STRING("taint", struct config_raw_report, taint),
+	STRING("taintKey", struct config_raw_report, taint_key),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t log_fields[] = {
+	STRING("level", struct config_raw_log, level),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t top_fields[] = {
+	STRING("node", struct config_raw, node),
+	STRING("runtimeDir", struct config_raw, runtime_dir),
+	CYAML_FIELD_SEQUENCE("watch", EMPTY_IS_UNSET, struct config_raw, watch, &watch_schema, 0, CONFIG_WATCH_MAX),
+	CYAML_FIELD_MAPPING_PTR("probe", EMPTY_IS_UNSET, struct config_raw, probe, probe_fields),
+	CYAML_FIELD_MAPPING_PTR("web", EMPTY_IS_UNSET, struct config_raw, web, web_fields),
+	CYAML_FIELD_MAPPING_PTR("report", EMPTY_IS_UNSET, struct config_raw, report, report_fields),
+	CYAML_FIELD_MAPPING_PTR("log", EMPTY_IS_UNSET, struct config_raw, log, log_fields),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t top_schema = {CYAML_VALUE_MAPPING(EMPTY_IS_UNSET, struct config_raw, top_fields)};
+
+/* What libcyaml says about a refused file: one sentence, then a backtrace from the innermost place outwards. */
+struct complaint {
+	char sentence[256];
+	char steps[CONFIG_YAML_DEPTH][CONFIG_YAML_PIECE_BYTES]; /* keys, or "[2]" */
+	unsigned step_count;
+	unsigned line; /* of the innermost place: often the line before */
+};
+
+static const char *behind(const char *text, const char *prefix)
+{
+	return str_starts(text, prefix) ? text + strlen(prefix) : NULL;
+}
+
+static void note_step(struct complaint *c, char *rest, bool is_entry)
+{
+	char *quote = strchr(rest, '\'');
+
+	if (!quote || c->step_count == CONFIG_YAML_DEPTH)
+		return;
+	*quote = '\0';
+	char *step = c->steps[c->step_count++];
+	if (is_entry) /* libcyaml counts from 1 */
+		snprintf(step, CONFIG_YAML_PIECE_BYTES, "[%lu]", strtoul(rest, NULL, 10) - 1);
+	else
+		str_copy(step, CONFIG_YAML_PIECE_BYTES, rest);
+}
+
+__attribute__((format(printf, 3, 0))) static void note_log(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+	struct complaint *c = context;
+	char text[256];
+
+	(void)level;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	const char *line = strstr(text, "(line: ");
+	if (line && str_starts(text, "  in ") && c->line == 0)
+		c->line = (unsigned)strtoul(line + strlen("(line: "), NULL, 10);
+	char *field = (char *)behind(text, "  in mapping field '"), *entry = (char *)behind(text, "  in sequence entry '");
+	if (field || entry)
+		note_step(c, field ? field : entry, !field);
+	else if (!c->sentence[0] && behind(text, "Load: ") && !strstr(text, "Backtrace"))
+		str_copy(c->sentence, sizeof(c->sentence), text + strlen("Load: "));
+}
+
+static void key_of(const struct complaint *c, const char *last, char path[static CONFIG_YAML_PATH_BYTES])
+{
+	path[0] = '\0';
+	for (unsigned i = c->step_count; i-- > 0;) {
+		if (c->steps[i][0] == '[')
+			str_append(path, CONFIG_YAML_PATH_BYTES, "%s", c->steps[i]);
+		else
+			config_yaml_append_key(path, c->steps[i]);
+	}
+	if (last)
+		config_yaml_append_key(path, last);
+}
+
+static const char *shape_name(const char *word)
+{
+	static const struct {
+		const char *word, *name;
+	} names[] = {{"MAPPING", "keys with values"}, {"SEQUENCE", "a list"}, {"S", "a single value"}}; /* SCALAR, STRING */
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_starts(word, names[i].word))
+			return names[i].name;
+	return "something else";
+}
+
+/* libcyaml's sentence in our words. Returns the key that it names beside the backtrace's, if it does. */
+static const char *reword(const struct complaint *c, cyaml_err_t code, char rule[static 128])
+{
+	const char *unknown = behind(c->sentence, "Unexpected key: "), *expected = behind(c->sentence, "Expecting ");
+	const char *got = expected ? strstr(expected, "event: ") : NULL;
+
+	if (code == CYAML_ERR_INVALID_KEY && unknown)
+		snprintf(rule, 128, "is not a known key");
+	else if (str_starts(c->sentence, "Mapping field already seen: "))
+		snprintf(rule, 128, "must not be there twice");
+	else if (code == CYAML_ERR_SEQUENCE_ENTRIES_MAX)
+		snprintf(rule, 128, "must have at most %d entries", CONFIG_WATCH_MAX);
+	else if (got)
+		snprintf(rule, 128, "must be %s, not %s", shape_name(expected), shape_name(got + strlen("event: ")));
+	else
+		snprintf(rule, 128, "is refused: %.60s", cyaml_strerror(code));
+	return unknown;
+}
+
+static int refused_by_cyaml(struct complaint *c, cyaml_err_t code, const char *text, size_t length, struct err *e)
+{
+	char rule[128], path[CONFIG_YAML_PATH_BYTES];
+
+	if (code == CYAML_ERR_OOM)
+		return err_set(e, ENOMEM, "cannot parse");
+	const char *last = reword(c, code, rule);
+	while (code == CYAML_ERR_SEQUENCE_ENTRIES_MAX && c->step_count > 1) /* the list is at fault, not its last entry */
+		memmove(c->steps, c->steps + 1, sizeof(c->steps[0]) * --c->step_count);
+	key_of(c, last, path);
+	unsigned line = config_yaml_line(text, length, path);
+	return err_rule(e, EINVAL, "line %u: %.200s%s%s", line ? line : c->line, path, path[0] ? ": " : "", rule);
+}
+
+static uint64_t fnv_1a(const char *text, size_t length)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
+	return hash;
+}
+
+/* As kubelet names its node. A host whose name cannot be a node's leaves it empty: config_override_node says so. */
+static void name_after_host(char node[static NAME_NODE_BYTES])
+{
+	if (gethostname(node, NAME_NODE_BYTES - 1) < 0)
+		node[0] = '\0';
+	for (char *p = node; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	if (config_unit_node(node))
+		memset(node, 0, NAME_NODE_BYTES);
+}
+
+static int apply_raw(const struct config_raw *raw, const char *text, size_t length, struct config *ret, struct err *e)
+{
+	struct config config;
+	char key[CONFIG_KEY_BYTES];
+
+	/* Copied and cleared as bytes: two structs are the same when memcmp says so. */
+	memset(&config, 0, sizeof(config));
+	if (!raw->node)
+		name_after_host(config.node);
+	int r = config_rules_apply(raw, &config, key, e);
+	if (r < 0) {
+		/* A key that is missing has no line: its parent has. */
+		unsigned line = config_yaml_line(text, length, key);
+		char *dot = strrchr(key, '.');
+		if (line == 0 && dot) {
+			*dot = '\0';
+			line = config_yaml_line(text, length, key);
+		}
+		return err_wrap(e, "line %u", line);
+	}
+	config.hash = fnv_1a(text, length);
+	memcpy(ret, &config, sizeof(config));
+	return 0;
+}
+
+void config_defaults(struct config *config)
+{
+	/* The table's own defaults obey its rules (test_config), so this cannot fail. */
+	(void)apply_raw(&(struct config_raw){0}, "", 0, config, NULL);
+}
+
+int config_parse(const char *text, size_t length, struct config *ret, struct err *e)
+{
+	static const struct config_raw nothing;
+	struct complaint complaint = {0};
+	cyaml_data_t *loaded = NULL;
+	const cyaml_config_t rules = {.log_fn = note_log, .log_ctx = &complaint, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
+
+	if (length > CONFIG_FILE_MAX_BYTES)
+		return err_rule(e, EFBIG, "must be at most %d bytes, not %zu", CONFIG_FILE_MAX_BYTES, length);
+	int r = config_yaml_check(text, length, e);
+	if (r < 0)
+		return r;
+	cyaml_err_t code = cyaml_load_data((const uint8_t *)text, length, &rules, &top_schema, &loaded, NULL);
+	if (code != CYAML_OK)
+		return refused_by_cyaml(&complaint, code, text, length, e);
+	r = apply_raw(loaded ? loaded : &nothing, text, length, ret, e);
+	cyaml_free(&rules, &top_schema, loaded, 0);
+	return r;
+}
+
+int config_load(const char *path, struct config *ret, struct err *e)
+{
+	scoped(scoped_free) char *text = malloc(CONFIG_FILE_MAX_BYTES + 1);
+	if (!text)
+		return err_set(e, ENOMEM, "%s", path);
+	ssize_t length = fd_read_path(path, text, CONFIG_FILE_MAX_BYTES + 1, e);
+	if (length < 0)
+		return (int)length;
+	int r = config_parse(text, (size_t)length, ret, e);
+	return r < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+int config_override_node(struct config *config, const char *node_name, struct err *e)
+{
+	if (!node_name || !node_name[0]) {
+		if (!config->node[0])
+			return err_rule(e, EINVAL, "node: is not set, nor is NODE_NAME, and this host's name cannot be a node's");
+		return 0;
+	}
+	const char *broken = config_unit_node(node_name);
+	if (broken) {
+		char shown[80];
+		str_escape(shown, sizeof(shown), node_name);
+		return err_rule(e, EINVAL, "NODE_NAME: %s, not '%s'", broken, shown);
+	}
+	memset(config->node, 0, sizeof(config->node));
+	str_copy(config->node, sizeof(config->node), node_name);
+	return 0;
+}

@@ -1,0 +1,214 @@
+#include "base/config_rules.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config_units.h"
+#include "base/scoped.h"
+#include "base/str.h"
+
+#define SHOWN_VALUE_BYTES 80 /* of a refused value, in its error */
+
+enum kind { DURATION, COUNT, WORD, TEXT };
+
+struct rule {
+	const char *key;
+	const char *fallback; /* as it would stand in the file; NULL = none: `node` has the host's name, `path` must be there */
+	size_t group, source; /* in the raw struct: of the pointer to the group (or AT_TOP), and of the string in it */
+	size_t offset, size;  /* in the typed struct */
+	enum kind kind;
+	const char *range; /* what is said when the value is out of it */
+	uint64_t min, max; /* DURATION in microseconds, COUNT, WORD: index of the last word */
+	const char *(*check)(const char *text);
+	const char *words[4];
+};
+
+#define AT_TOP		    ((size_t)-1)
+#define TOP(member)	    AT_TOP, offsetof(struct config_raw, member)
+#define GROUP(name, member) offsetof(struct config_raw, name), offsetof(struct config_raw_##name, member)
+#define ITEM(member)	    AT_TOP, offsetof(struct config_raw_watch, member)
+#define INTO(member)	    offsetof(struct config, member), sizeof(((struct config *)0)->member)
+#define INTO_WATCH(member)  offsetof(struct config_watch, member), sizeof(((struct config_watch *)0)->member)
+#define MS		    US_PER_MS
+#define S		    US_PER_S
+
+static const struct rule rules[] = {
+	{"node", NULL, TOP(node), INTO(node), TEXT, .check = config_unit_node},
+	{"runtimeDir", STOKER_RUNTIME_DIR, TOP(runtime_dir), INTO(runtime_dir), TEXT, .check = config_unit_path},
+	{"probe.period", "5s", GROUP(probe, period), INTO(probe.period_us), DURATION, "must be from 1s to 10m", 1 * S, 600 * S},
+	{"probe.deadline", "10s", GROUP(probe, deadline), INTO(probe.deadline_us), DURATION, "must be from 100ms to 5m", 100 * MS, 300 * S},
+	{"probe.recoverAfter", "3", GROUP(probe, recover_after), INTO(probe.recover_after), COUNT, "must be from 1 to 100", 1, 100},
+	{"probe.minimumBad", "10s", GROUP(probe, minimum_bad), INTO(probe.minimum_bad_us), DURATION, "must be from 0s to 1h", 0, 3600 * S},
+	{"probe.directory", ".stoker", GROUP(probe, directory), INTO(probe.directory), TEXT, .check = config_unit_file_name},
+	{"probe.uid", "65534", GROUP(probe, uid), INTO(probe.uid), COUNT, "must be from 1 to 4294967294", 1, 4294967294},
+	{"web.listen", "127.0.0.1:9469", GROUP(web, listen), INTO(web.listen), TEXT, .check = config_unit_listen},
+	{"report.kubernetes", "auto", GROUP(report, kubernetes), INTO(report.kubernetes), WORD, "must be auto or off", 0, CONFIG_KUBERNETES_OFF,
+	 .words = {"auto", "off"}},
+	{"report.kubeconfig", "", GROUP(report, kubeconfig), INTO(report.kubeconfig), TEXT, .check = config_unit_path_or_none},
+	{"report.taint", "NoSchedule", GROUP(report, taint), INTO(report.taint), WORD, "must be NoSchedule, PreferNoSchedule or off", 0, CONFIG_TAINT_OFF,
+	 .words = {"NoSchedule", "PreferNoSchedule", "off"}},
+	{"report.taintKey", STOKER_TAINT_KEY, GROUP(report, taint_key), INTO(report.taint_key), TEXT, .check = config_unit_qualified_name},
+	{"log.level", "info", GROUP(log, level), INTO(log_level), WORD, "must be debug, info, warn or error", 0, LOG_ERROR,
+	 .words = {"debug", "info", "warn", "error"}},
+};
+
+static const struct rule watch_rules[] = {
+	{"path", NULL, ITEM(path), INTO_WATCH(path), TEXT, .check = config_unit_path},
+	{"role", "scratch", ITEM(role), INTO_WATCH(role), TEXT, .check = config_unit_role},
+};
+
+_Static_assert(sizeof(enum config_kubernetes) == sizeof(unsigned) && sizeof(enum config_taint) == sizeof(unsigned) &&
+		       sizeof(enum log_level) == sizeof(unsigned),
+	       "words are stored as unsigned");
+
+/* The string that libcyaml left for the rule, or NULL. */
+static const char *raw_value(const struct rule *rule, const void *raw)
+{
+	const char *base = raw;
+	char *value;
+
+	if (rule->group != AT_TOP) {
+		memcpy(&base, base + rule->group, sizeof(base));
+		if (!base)
+			return NULL;
+	}
+	memcpy(&value, base + rule->source, sizeof(value));
+	return value;
+}
+
+static const char *store_number(const struct rule *rule, uint64_t number, void *field)
+{
+	if (number < rule->min || number > rule->max)
+		return rule->range;
+	if (rule->size == sizeof(uint64_t)) {
+		memcpy(field, &number, sizeof(number));
+	} else {
+		uint32_t narrow = (uint32_t)number;
+		memcpy(field, &narrow, sizeof(narrow));
+	}
+	return NULL;
+}
+
+static const char *store_word(const struct rule *rule, const char *text, void *field)
+{
+	for (unsigned i = 0; i <= rule->max; i++)
+		if (strcmp(text, rule->words[i]) == 0)
+			return store_number(rule, i, field);
+	return rule->range;
+}
+
+/* NULL or the broken rule. A text that is too long has been refused by the caller: nothing is ever cut. */
+static const char *store(const struct rule *rule, const char *text, void *field)
+{
+	uint64_t number = 0;
+	const char *broken;
+
+	if (rule->kind == WORD)
+		return store_word(rule, text, field);
+	if (rule->kind == TEXT) {
+		broken = rule->check(text);
+		if (!broken)
+			str_copy(field, rule->size, text);
+		return broken;
+	}
+	broken = (rule->kind == DURATION ? config_unit_duration : config_unit_count)(text, &number);
+	return broken ? broken : store_number(rule, number, field);
+}
+
+static int apply(const struct rule *rule, const char *text, const char *key, void *typed, struct err *e)
+{
+	char shown[SHOWN_VALUE_BYTES];
+
+	if (!text)
+		return err_rule(e, EINVAL, "%s: is missing", key);
+	if (!text[0] && rule->fallback && rule->fallback[0])
+		return err_rule(e, EINVAL, "%s: must not be empty (default %s)", key, rule->fallback);
+	if (!text[0] && !rule->fallback)
+		return err_rule(e, EINVAL, "%s: must not be empty", key);
+	if (rule->kind == TEXT && strlen(text) >= rule->size)
+		return err_rule(e, EINVAL, "%s: must be at most %zu bytes, not %zu", key, rule->size - 1, strlen(text));
+	const char *broken = store(rule, text, (char *)typed + rule->offset);
+	if (!broken)
+		return 0;
+	str_escape(shown, sizeof(shown), text);
+	return err_rule(e, EINVAL, "%s: %s, not '%s'", key, broken, shown);
+}
+
+static int refuse_twin(const struct config *config, uint32_t index, const char *key, struct err *e)
+{
+	const char *path = config->watch[index].path;
+	char shown[SHOWN_VALUE_BYTES];
+
+	for (uint32_t i = 0; i < index; i++) {
+		if (strcmp(config->watch[i].path, path) != 0)
+			continue;
+		str_escape(shown, sizeof(shown), path);
+		return err_rule(e, EINVAL, "%s: must be unique, '%s' is watch[%u] too", key, shown, i);
+	}
+	return 0;
+}
+
+static int apply_watch(const struct config_raw *raw, uint32_t index, struct config *config, char key[static CONFIG_KEY_BYTES], struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(watch_rules); i++) {
+		const struct rule *rule = &watch_rules[i];
+		const char *text = raw_value(rule, &raw->watch[index]);
+		key[0] = '\0';
+		str_append(key, CONFIG_KEY_BYTES, "watch[%u].%s", index, rule->key);
+		if (apply(rule, text ? text : rule->fallback, key, &config->watch[index], e) < 0)
+			return -EINVAL;
+		if (i == 0 && refuse_twin(config, index, key, e) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int config_rules_apply(const struct config_raw *raw, struct config *config, char ret_key[static CONFIG_KEY_BYTES], struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		const char *text = raw_value(&rules[i], raw);
+		str_copy(ret_key, CONFIG_KEY_BYTES, rules[i].key);
+		if (!text && !rules[i].fallback)
+			continue;
+		if (apply(&rules[i], text ? text : rules[i].fallback, rules[i].key, config, e) < 0)
+			return -EINVAL;
+	}
+	if (raw->watch_count > CONFIG_WATCH_MAX)
+		return err_rule(e, EINVAL, "watch: must have at most %d entries", CONFIG_WATCH_MAX);
+	for (uint32_t i = 0; i < raw->watch_count; i++)
+		if (apply_watch(raw, i, config, ret_key, e) < 0)
+			return -EINVAL;
+	config->watch_count = raw->watch_count;
+	return 0;
+}
+
+static bool holds(const struct rule *rule, const void *typed)
+{
+	const char *field = (const char *)typed + rule->offset;
+	uint64_t number;
+	uint32_t narrow;
+
+	if (rule->kind == TEXT) /* an empty text: a host whose name cannot be a node's */
+		return str_is_ended(field, rule->size) && ((!field[0] && !rule->fallback) || !rule->check(field));
+	if (rule->size == sizeof(number)) {
+		memcpy(&number, field, sizeof(number));
+	} else {
+		memcpy(&narrow, field, sizeof(narrow));
+		number = narrow;
+	}
+	return number >= rule->min && number <= rule->max;
+}
+
+int config_rules_check(const struct config *config, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (!holds(&rules[i], config))
+			return err_rule(e, EPROTO, "%s: came back broken from its reader", rules[i].key);
+	if (config->watch_count > CONFIG_WATCH_MAX)
+		return err_rule(e, EPROTO, "watch: came back broken from its reader");
+	for (uint32_t i = 0; i < config->watch_count; i++)
+		if (!config->watch[i].path[0] || !holds(&watch_rules[0], &config->watch[i]) || !holds(&watch_rules[1], &config->watch[i]))
+			return err_rule(e, EPROTO, "watch[%u]: came back broken from its reader", i);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* config_rules.h - the one table of keys: where each comes from, its rule, range and default, and where it goes.
+ *
+ * libcyaml fills a struct config_raw (all strings, NULL = not set); config_rules_apply turns it into the typed struct. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/err.h"
+
+struct config_raw_watch {
+	char *path, *role;
+};
+struct config_raw_probe {
+	char *period, *deadline, *recover_after, *minimum_bad, *directory, *uid;
+};
+struct config_raw_web {
+	char *listen;
+};
+struct config_raw_report {
+	char *kubernetes, *kubeconfig, *taint, *taint_key;
+};
+struct config_raw_log {
+	char *level;
+};
+struct config_raw {
+	char *node, *runtime_dir;
+	struct config_raw_watch *watch;
+	uint32_t watch_count;
+	struct config_raw_probe *probe;
+	struct config_raw_web *web;
+	struct config_raw_report *report;
+	struct config_raw_log *log;
+};
+
+#define CONFIG_KEY_BYTES 64
+
+/* `config` is zeroed by the caller. An error is "key: rule, not 'value'", and ret_key is where to look for the line. */
+int config_rules_apply(const struct config_raw *raw, struct config *config, char ret_key[static CONFIG_KEY_BYTES], struct err *e);
+
+/* Checks a struct that came from a process that may lie: every string ended and by its rule, every number in its range. */
+int config_rules_check(const struct config *config, struct err *e);

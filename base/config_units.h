@@ -1,0 +1,21 @@
+/* config_units.h - one value of the configuration: durations, counts and names, read or refused.
+ *
+ * Every function returns NULL when the text is good, else the broken rule in words ("must be absolute"), to which
+ * the caller adds line, key and what was found. Pure. */
+#pragma once
+
+#include <stdint.h>
+
+/* "100ms", "5s", "10m", "1h": whole numbers, the unit is never guessed. */
+const char *config_unit_duration(const char *text, uint64_t *ret_us);
+
+/* Digits only; what has more of them than a uint32_t becomes UINT64_MAX, out of every range. */
+const char *config_unit_count(const char *text, uint64_t *ret);
+
+const char *config_unit_path(const char *text);		 /* absolute, one spelling only */
+const char *config_unit_path_or_none(const char *text);	 /* or "" */
+const char *config_unit_file_name(const char *text);	 /* one name beneath a directory */
+const char *config_unit_node(const char *text);		 /* RFC 1123 subdomain, as Kubernetes reads it */
+const char *config_unit_qualified_name(const char *text); /* of a Kubernetes taint: [prefix/]name */
+const char *config_unit_role(const char *text);
+const char *config_unit_listen(const char *text); /* "off", "127.0.0.1:9469", "[::1]:9469" */

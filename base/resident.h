@@ -1,0 +1,17 @@
+/* resident.h - keeps a role's code and state in memory, so that it works while the disk that holds its executable does not.
+ *
+ * mlock2(2) of what is mapped, never mlockall(2): without CAP_IPC_LOCK that counts the whole address space against
+ * RLIMIT_MEMLOCK (8 MiB by default). Executable and libraries are read in first. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct resident {
+	uint64_t locked_bytes, missed_bytes;
+	char detail[256]; /* what could not be locked, and why */
+};
+
+/* Never fatal: what could not be locked is in *ret. An error only if nothing is known about the mappings. */
+int resident_lock(struct resident *ret, struct err *e);

@@ -1,0 +1,72 @@
+#include "base/sandbox_table.h"
+
+#include "base/scoped.h"
+
+#define D (1u << SANDBOX_STOKERD)
+#define B (1u << SANDBOX_BROKER)
+#define R (1u << SANDBOX_REPORTER)
+#define W (1u << SANDBOX_WEB)
+#define P (1u << SANDBOX_CHILD_PROBE)
+#define L (1u << SANDBOX_CHILD_RELAY)
+#define C (1u << SANDBOX_CHILD_CONFIG)
+#define ROLES	 (D | B | R | W)
+#define CHILDREN (P | L | C)
+#define ALL	 (ROLES | CHILDREN)
+
+/* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
+ * before they close their own filter, and stokerd's holds what stoker-web does, the dynamic loader included. */
+#define CALLS_OF_CHILDREN (B | D) /* D: reading the configuration anew */
+
+const struct sandbox_call sandbox_calls[] = {
+	/* memory, time, ending: what the C library does by itself */
+	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C}, {"futex", ALL},
+	{"clock_gettime", ALL}, {"clock_getres", ALL}, {"gettimeofday", ALL}, {"time", ALL}, {"clock_nanosleep", ROLES}, {"nanosleep", ROLES},
+	{"exit", ALL}, {"exit_group", ALL}, {"getrandom", ALL}, {"restart_syscall", ALL}, {"rt_sigreturn", ALL}, {"rt_sigaction", ROLES | C},
+	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ALL}, {"getppid", ROLES}, {"getuid", ROLES | P},
+	{"geteuid", ROLES | P}, {"getgid", ROLES | P}, {"getegid", ROLES | P}, {"sched_yield", ALL}, {"sched_getaffinity", ROLES}, {"uname", ROLES},
+	{"sysinfo", ROLES}, {"getrusage", ROLES}, {"rseq", ROLES}, {"set_robust_list", ROLES}, {"membarrier", ROLES},
+
+	/* descriptors that are there already */
+	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | L | C},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | L | C}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES},
+	{"fstat", ROLES | L | C}, {"newfstatat", ROLES | L | C}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
+	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
+	{"getpeername", ROLES}, {"poll", ROLES | C}, {"ppoll", ROLES | C}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
+
+	/* the loop (libuv 1.44) */
+	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES}, {"epoll_wait", ROLES}, {"epoll_pwait", ROLES}, {"eventfd2", ROLES},
+	{"timerfd_create", ROLES}, {"timerfd_settime", ROLES}, {"signalfd4", ROLES}, {"pipe2", ROLES}, {"pipe", ROLES}, {"inotify_init1", D | B | R},
+	{"inotify_add_watch", D | B | R}, {"inotify_rm_watch", D | B | R},
+
+	/* children: fork, follow, end. W and R: none, but for the reporter's resolver thread and its configuration */
+	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
+	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
+	{"prctl", ROLES | P}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
+	{"capset", ROLES}, {"umask", D | B},
+
+	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
+	{"openat", D | B | R | P | L | C}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
+	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
+	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
+
+	/* sockets of their own */
+	{"socket", D | B | R}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
+
+	/* what the broker's children do before they close their own filter */
+	{"setns", B}, {"open_tree", B}, {"openat2", B | P}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
+	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D},
+
+	/* what a probe does as an ordinary user */
+	{"unlinkat", B | P}, {"fdatasync", B | P}, {"fstatfs", B | P}, {"statfs", B | P},
+};
+const size_t sandbox_call_count = ARRAY_SIZE(sandbox_calls);
+
+const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
+{
+	/* docs/architecture.md argues each. */
+	static const cap_value_t broker[] = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_KILL,	     CAP_SETUID, CAP_SETGID,
+					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, -1};
+	static const cap_value_t none[] = {-1};
+
+	return role == SANDBOX_BROKER ? broker : none;
+}

@@ -1,0 +1,211 @@
+"""Real faults on real filesystems: what the daemon says of each, and when it takes it back."""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from cases import case, main  # noqa: E402
+from node import Node  # noqa: E402
+
+# Far longer than any test: what is found was found by a hint of the kernel, not by the period.
+LONG = "10m"
+
+
+@case
+def ext4_error_is_found_by_the_kernels_line(t):
+    n = Node(t, period=LONG)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    disk.trigger_ext4_error()
+    fs = n.wait_fs(disk, "bad")
+    assert fs["reason"] == "ReadOnlyFilesystem", fs
+    assert n.health()["status"] == "Unhealthy"
+    assert n.health()["taint"]["value"] == "ReadOnlyFilesystem"
+    assert n.cli("health").returncode == 1
+
+
+@case
+def ext4_recovers_after_umount_fsck_mount(t):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    disk.trigger_ext4_error()
+    n.wait_fs(disk, "bad")
+    disk.umount()
+    disk.fsck()
+    disk.mount()
+    n.wait_fs(disk, "healthy")
+    assert n.health()["status"] == "Healthy"
+    states = [line["to"] for line in n.log("verdict")]
+    assert "recovering" in states, states
+
+
+@case
+def ext4_error_is_found_by_the_period_too(t):
+    """Without a line: the fault is there when the agent comes."""
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    disk.trigger_ext4_error()
+    n.start()
+    fs = n.wait_fs(disk, "bad")
+    assert fs["reason"] == "ReadOnlyFilesystem", fs
+
+
+@case
+def xfs_shutdown(t):
+    n = Node(t, period=LONG)
+    disk = n.disk("xfs")
+    n.start()
+    n.wait("Healthy")
+    disk.shutdown()
+    fs = n.wait_fs(disk, "bad")
+    assert fs["reason"] == "FilesystemShutdown", fs
+    assert fs["lastProbe"]["errno"] == 5, fs
+
+
+@case
+def ext4_shutdown(t):
+    n = Node(t, period=LONG)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    disk.shutdown()
+    assert n.wait_fs(disk, "bad")["reason"] in ("FilesystemShutdown", "IOErrors", "ReadOnlyFilesystem")
+
+
+@case
+def a_real_io_error_beneath(t):
+    """A filesystem inside one that was shut down: its device gives EIO."""
+    n = Node(t, period="1s")
+    outer, inner = n.nested("xfs", "ext4")
+    n.start()
+    n.wait("Healthy")
+    outer.shutdown()
+    fs = n.wait_fs(inner, "bad")
+    assert fs["reason"] in ("IOErrors", "ReadOnlyFilesystem", "FilesystemShutdown"), fs
+    assert fs["lastProbe"]["errno"] in (5, 30), fs
+
+
+@case
+def full_of_bytes_and_of_inodes(t):
+    n = Node(t, period="1s")
+    space = n.tmpfs("size=1m")
+    inodes = n.tmpfs("size=8m,nr_inodes=64")
+    n.start()
+    n.wait("Healthy")
+    space.fill()
+    inodes.fill_inodes()
+    assert n.wait_fs(space, "bad")["reason"] == "SpaceExhausted"
+    assert n.wait_fs(inodes, "bad")["reason"] == "InodesExhausted"
+    space.empty()
+    inodes.empty()
+    n.wait("Healthy")
+
+
+@case
+def ext4_full_of_inodes(t):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4", mkfs=("-N", "64"))
+    n.start()
+    n.wait("Healthy")
+    disk.fill_inodes()
+    assert n.wait_fs(disk, "bad")["reason"] == "InodesExhausted"
+
+
+@case
+def what_is_reserved_for_root_is_not_free(t):
+    """ext4 keeps 5 % for root: full for an executor long before it is full for root."""
+    n = Node(t, period="1s")
+    disk = n.disk("ext4", mkfs=("-m", "20"))
+    n.start()
+    n.wait("Healthy")
+    disk.fill_as(65534)
+    assert n.wait_fs(disk, "bad")["reason"] == "SpaceExhausted"
+
+
+@case
+def read_only_at_the_start_and_remounted(t):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    disk.remount("ro")
+    n.start()
+    assert n.wait_fs(disk, "bad")["reason"] == "ReadOnlyFilesystem"
+    disk.remount("rw")
+    n.wait_fs(disk, "healthy")
+    disk.remount("ro")
+    assert n.wait_fs(disk, "bad")["reason"] == "ReadOnlyFilesystem"
+
+
+@case
+def remounted_in_the_log_is_not_recovery(t):
+    """The kernel says "re-mounted" and every write still fails: trusted, the taint would go."""
+    n = Node(t, period=LONG)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    disk.trigger_ext4_error()
+    n.wait_fs(disk, "bad")
+    before = len(n.log("hint"))
+    subprocess.run(["mount", "--options-mode", "ignore", "-o", "remount,rw", disk.mount_point], check=False,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    n.wait_for(lambda: any("re-mounted" in line.get("kernel", "") for line in n.log("hint")[before:]), "the kernel's line")
+    n.wait_for(lambda: len(n.log("probe finished")) > 0, "a probe")
+    time.sleep(0)  # the hint was handled before its line was logged
+    assert n.fs(disk)["state"] == "bad", n.fs(disk)
+
+
+@case
+def frozen_is_hung_and_nobody_else_is(t):
+    n = Node(t, period="1s", deadline="1s")
+    frozen, well = n.disk("ext4"), n.disk("xfs")
+    n.start()
+    n.wait("Healthy")
+    frozen.freeze()
+    fs = n.wait_fs(frozen, "bad")
+    assert fs["reason"] == "FilesystemHung", fs
+    begin = time.monotonic()
+    assert n.fs(well)["state"] == "healthy"
+    assert n.cli("health").returncode == 1
+    assert time.monotonic() - begin < 5, "the CLI waits for a hung filesystem"
+    probed = n.fs(well)["lastProbe"]["time"]
+    n.wait_for(lambda: n.fs(well)["lastProbe"]["time"] != probed, "a probe of the other filesystem")
+    # one child hangs, not one per period
+    assert len([p for p in n.children("stoker-broker") if n.process_state(p) == "D"]) <= 1
+    frozen.thaw()
+    n.wait_fs(frozen, "healthy")
+    n.wait_for(lambda: not n.children("stoker-broker"), "the abandoned child to end")
+
+
+@case
+def kernel_log_flood_and_gap(t):
+    """60,000 lines: records are lost, it is counted and everything is probed; a fault in the middle is found."""
+    n = Node(t, period=LONG)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    probes = len(n.log("probe finished"))
+    n.flood_kernel_log(60000, middle=disk.trigger_ext4_error)
+    assert n.wait_fs(disk, "bad")["reason"] == "ReadOnlyFilesystem"
+    n.wait_for(lambda: "lost" in n.input("kmsg")["detail"], "the gap in the inputs")
+    assert len(n.log("probe finished")) > probes
+
+
+@case
+def a_line_that_a_process_wrote_is_no_hint(t):
+    n = Node(t, period=LONG)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    name = os.path.basename(disk.device)
+    with open("/dev/kmsg", "w") as kmsg:
+        kmsg.write(f"<2>EXT4-fs ({name}): Remounting filesystem read-only")
+    mark = n.kernel_mark()
+    n.wait_for(lambda: n.kernel_mark_seen(mark), "the kernel log to be read so far")
+    assert not [h for h in n.log("hint") if "Remounting" in h.get("kernel", "")], n.log("hint")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,352 @@
+"""The roles: what they may do, what they hold, what they survive."""
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+sys.path.insert(0, os.path.dirname(__file__))
+from cases import case, main, only_long  # noqa: E402
+from node import Node  # noqa: E402
+import wire  # noqa: E402
+
+ROLES = ("stoker-broker", "stokerd", "stoker-reporter", "stoker-web")
+CAPS = {"stoker-broker": 0x2000000000 * 0 + sum(1 << c for c in (0, 1, 3, 5, 6, 7, 18, 21, 34)),
+        "stokerd": 0, "stoker-reporter": 0, "stoker-web": 0}
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@case
+def rights_are_as_documented(t):
+    n = Node(t)
+    n.disk("ext4")
+    os.environ["STOKER_TEST_SECRET"] = "1"
+    t.cleanup(lambda: os.environ.pop("STOKER_TEST_SECRET", None))
+    n.start()
+    n.wait("Healthy")
+    for role in ROLES:
+        pid = n.pid(role)
+        st = status(pid)
+        assert int(st["CapEff"], 16) == CAPS[role], (role, st["CapEff"])
+        assert int(st["CapPrm"], 16) == CAPS[role], (role, st["CapPrm"])
+        assert int(st["CapBnd"], 16) & ~CAPS[role] == 0, (role, st["CapBnd"])
+        assert st["NoNewPrivs"] == "1", role
+        assert st["Seccomp"] == "2", role
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            assert b"STOKER_TEST_SECRET" not in f.read() or n.environment_is_cleared(pid), role
+    for role in ("stoker-broker", "stokerd"):
+        assert int(status(n.pid(role))["VmLck"].split()[0]) > 500, (role, "not resident")
+
+
+def umount_first_try(t, rounds, fault):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    broker = wire.Broker(n.broker_socket)
+    t.cleanup(broker.close)
+    for i in range(rounds):
+        if fault:
+            disk.trigger_ext4_error()
+        asked = [broker.send(wire.PROBE, n.probe_body(0)) for _ in range(3)]
+        result = subprocess.run(["umount", disk.mount_point], capture_output=True, text=True)
+        assert result.returncode == 0, f"umount {i + 1} of {rounds}: {result.stderr}"
+        broker.receive(asked[0])
+        if fault:
+            disk.fsck()
+        disk.mount()
+    n.wait("Healthy", deadline=60)
+
+
+@case
+def umount_succeeds_at_the_first_try_20_of_20(t):
+    umount_first_try(t, 20, fault=False)
+
+
+@case
+def umount_right_after_a_fault_20_of_20(t):
+    umount_first_try(t, 20, fault=True)
+
+
+@case
+@only_long
+def umount_200_of_200(t):
+    umount_first_try(t, 200, fault=False)
+
+
+@case
+@only_long
+def umount_right_after_a_fault_200_of_200(t):
+    umount_first_try(t, 200, fault=True)
+
+
+@case
+def nothing_is_held_between_probes(t):
+    n = Node(t, period="10m")
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: not n.children("stoker-broker"), "the probe to end")
+    for role in ROLES:
+        for fd in n.descriptors(n.pid(role)):
+            assert not fd.startswith(disk.mount_point), (role, fd)
+    subprocess.run(["umount", disk.mount_point], check=True)
+    subprocess.run(["losetup", "-d", disk.device], check=True)
+    with open("/proc/self/mountinfo") as f:
+        assert disk.device not in f.read()
+
+
+@case
+def every_role_killed_in_every_state(t):
+    """No false clear, no false alarm, no lost verdict, whoever dies when."""
+    n = Node(t, period="1s", deadline="1s")
+    sick, well = n.disk("ext4"), n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+
+    def kill_all(want):
+        for role in ROLES:
+            before = n.pid(role)
+            os.kill(before, signal.SIGKILL)
+            n.wait_for(lambda: n.pid(role) not in (None, before), f"{role} to be started again")
+            n.wait_for(lambda: n.input("broker")["state"] == "ok" and n.all_probed(), "stokerd to have asked again")
+            for path, states in want.items():
+                state = n.fs(path)["state"]
+                assert state in states, f"after kill -9 of {role}: {path} is {state}, not {states}"
+
+    kill_all({sick: ("healthy",), well: ("healthy",)})
+    sick.trigger_ext4_error()
+    n.wait_fs(sick, "bad")
+    kill_all({sick: ("bad",), well: ("healthy",)})
+    sick.umount()
+    kill_all({sick: ("bad",), well: ("healthy",)})
+    sick.fsck()
+    sick.mount()
+    n.wait_fs(sick, "recovering", "healthy")
+    kill_all({sick: ("bad", "recovering", "healthy"), well: ("healthy",)})
+    n.wait_fs(sick, "healthy")
+    sick.freeze()
+    n.wait_fs(sick, "bad")
+    kill_all({sick: ("bad",), well: ("healthy",)})
+    sick.thaw()
+    n.wait("Healthy")
+    clears = [v for v in n.log("verdict") if v["from"] == "bad" and v["to"] == "healthy"]
+    assert not clears, clears
+    alarms = [v for v in n.log("verdict") if v["path"] == well.mount_point and v["to"] == "bad"]
+    assert not alarms, alarms
+
+
+@case
+def what_is_not_in_the_brokers_table_is_refused_and_counted(t):
+    n = Node(t, period="10m")
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    broker = wire.Broker(n.broker_socket)
+    t.cleanup(broker.close)
+    h = n.config_hash()
+    for what, number, body, want in (
+            ("unknown request", 77, b"", errno.EPERM),
+            ("an answer's type", wire.FINDING, b"\0" * 72, errno.EPERM),
+            ("wrong length", wire.PROBE, b"\0" * 5, errno.EINVAL),
+            ("payload where none belongs", wire.KMSG, b"/etc/shadow\0", errno.EINVAL),
+            ("another configuration", wire.PROBE, wire.struct.pack("=QII", h ^ 1, 0, 0), errno.ESTALE),
+            ("a watch that is not there", wire.PROBE, wire.struct.pack("=QII", h, 7, 0), errno.EINVAL)):
+        answer = broker.receive(broker.send(number, body))
+        assert isinstance(answer, wire.Refused) and answer.errnum == want, (what, answer)
+    refused = [int(line["refused_total"]) for line in n.log("request refused")]
+    assert refused == sorted(refused) and refused[-1] - refused[0] == 5, refused
+    assert broker.probe(h).good  # and goes on serving
+    # what is no record at all costs the connection, not the broker
+    broker.sock.send(b"hello")
+    try:
+        assert broker.sock.recv(100) == b""
+    except ConnectionResetError:
+        pass
+    again = wire.Broker(n.broker_socket)
+    t.cleanup(again.close)
+    assert again.probe(h).good
+
+
+@case
+def another_user_is_refused(t):
+    n = Node(t, period="10m")
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    os.chmod(n.broker_socket, 0o666)
+    os.chmod(os.path.dirname(n.broker_socket), 0o755)
+    code = ("import socket,sys;s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET);s.settimeout(10);s.connect(sys.argv[1]);"
+            "sys.exit(0 if s.recv(10)==b'' else 1)")
+    result = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code, n.broker_socket],
+                            capture_output=True, text=True)
+    assert result.returncode == 0 or "ConnectionReset" in result.stderr or "BrokenPipe" in result.stderr, result.stderr
+    assert n.log("peer refused")
+
+
+@case
+def every_system_call_of_a_request_failing_in_turn(t):
+    """The N-th call of the child fails, N = 1, 2, 3 …: an answer comes, with the errno, and nothing is left."""
+    n = Node(t, period="10m")
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    broker = wire.Broker(n.broker_socket, deadline=30)
+    t.cleanup(broker.close)
+    h, pid = n.config_hash(), n.pid("stoker-broker")
+    assert broker.probe(h).good
+    n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
+    held = len(n.descriptors(pid))
+    tool = os.path.join(os.environ["STOKER_BIN"], "nth_fail")
+    for kind, body in ((wire.PROBE, n.probe_body(0)), (wire.MOUNTS, b""), (wire.KMSG, b"")):
+        for errnum in (errno.EIO, errno.ENOMEM):
+            for number in range(1, 200):
+                tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
+                assert tracer.stdout.readline() == "ready\n"
+                answer = broker.receive(broker.send(kind, body))
+                outcome = tracer.stdout.read().strip()
+                tracer.wait(30)
+                if isinstance(answer, wire.Finding):
+                    assert answer.good or answer.errnum == errnum or outcome == "ended before", (number, outcome, answer)
+                elif isinstance(answer, int):
+                    os.close(answer)
+                n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
+                if outcome.startswith("ended before"):
+                    break
+            else:
+                raise AssertionError("the child never ran through")
+    left = os.listdir(os.path.join(disk.mount_point, ".stoker"))
+    assert not left, left
+    assert len(n.descriptors(pid)) == held, (held, n.descriptors(pid))
+    assert broker.probe(h).good
+    subprocess.run(["umount", disk.mount_point], check=True)
+    disk.mount()
+
+
+@case
+def mount_points_with_odd_names(t):
+    names = ("with space", "new\nline", "späße-✓", "back\\slash", "tab\there", "quote\"and'", "#hash")
+    n = Node(t, period="1s")
+    disks = [n.tmpfs("size=1m", name=name) for name in names]
+    n.start()
+    n.wait("Healthy")
+    shown = n.cli("health").stdout
+    assert "new\\nline" in shown and "with space" in shown and "späße-✓" in shown, shown
+    assert len(n.health()["filesystems"]) == len(names)
+    disks[1].fill()
+    assert n.wait_fs(disks[1], "bad")["reason"] == "SpaceExhausted"
+
+
+@case
+def one_filesystem_mounted_twice_is_one(t):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    n.bind(disk)
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "two paths to be one filesystem")
+    assert sorted(n.health()["filesystems"][0]["roles"]) == ["logs", "scratch"]
+
+
+@case
+def a_path_that_does_not_exist_yet(t):
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    later = n.watch_path("later")
+    n.start()
+    n.wait("Unknown")
+    assert n.fs(later)["reason"] == "WatchPathMissing", n.fs(later)
+    assert n.cli("health").returncode == 2
+    os.mkdir(later)
+    t.cleanup(lambda: subprocess.run(["rm", "-rf", later], check=False))
+    n.wait("Healthy")
+
+
+@case
+def configuration_reloaded_and_refused(t):
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    good = n.read_config()
+    n.write_config(good.replace("period: 1s", "period: soon"))
+    n.wait_for(lambda: any("probe.period" in line.get("error", "") for line in n.log("new configuration refused, the old one stays in force")),
+               "the refusal")
+    assert n.health()["status"] == "Healthy"
+    n.wait_for(lambda: n.input("config")["state"] == "degraded", "the input to say so")
+    extra = n.tmpfs("size=1m", watch=False)
+    n.write_config(good.replace("watch:\n", f"watch:\n- path: {extra.mount_point}\n"))
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 2, "the new path")
+    n.wait("Healthy")
+    n.write_config(good, notify=False)
+    for role in ("stokerd", "stoker-broker"):
+        os.kill(n.pid(role), signal.SIGHUP)
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "the old configuration after SIGHUP")
+    n.wait("Healthy")
+
+
+@case
+def the_hosts_mount_namespace(t):
+    """The broker in a namespace of its own (as in a pod) probes in the host's."""
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    n.start(roles=("stokerd", "stoker-reporter"))
+    n.start_broker_elsewhere()
+    n.wait("Healthy")
+    assert n.fs(disk)["fsType"] == "ext4"
+    disk.trigger_ext4_error()
+    n.wait_fs(disk, "bad")
+    disk.umount()
+    disk.fsck()
+    disk.mount()
+    n.wait("Healthy")
+
+
+@case
+def the_cli_without_a_daemon(t):
+    n = Node(t)
+    disk, other = n.disk("ext4"), n.disk("ext4")
+    n.write_config_now()
+    result = n.cli("health", "--direct", disk.mount_point)
+    assert result.returncode == 0 and "Healthy" in result.stdout, result
+    disk.trigger_ext4_error()
+    result = n.cli("health", "--direct", disk.mount_point, other.mount_point)
+    assert result.returncode == 1 and "ReadOnlyFilesystem" in result.stdout, result
+    line = n.cli("health", "--direct", "--plugin", disk.mount_point)
+    assert line.returncode == 1 and len(line.stdout.encode()) <= 81 and line.stdout.count("\n") == 1, line
+    assert n.cli("health", "--no-such-option").returncode == 64
+    gone = n.cli("health")
+    assert gone.returncode == 2 and "stokerd" in gone.stderr, gone
+
+
+@case
+def http_requests_that_are_none(t):
+    n = Node(t)
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    for request, want in ((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", rb" 404 "), (b"POST /v1alpha1/health HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", rb" 405 "),
+                          (b"\0\1\2\3\r\n\r\n", rb"^(HTTP/1\.[01] 4|$)"), (b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", rb"^(HTTP/1\.[01] 4|$)"),
+                          (b"GET /v1alpha1/health HTTP/1.1\r\nHost: x\r\n\r\n", rb" 200 ")):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(30)
+        s.connect(n.http_socket)
+        try:
+            s.sendall(request)
+            answer = s.recv(200)
+        except (BrokenPipeError, ConnectionResetError):
+            answer = b""
+        s.close()
+        assert re.search(want, answer), (request[:40], answer)
+    assert n.health()["status"] == "Healthy"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A small runner for tests of real things: each case has a deadline and a stack of clean-ups that runs whatever happens.
+
+A file of cases ends with main(). Output is one line per case: `ok NAME 1.2s`, `FAILED NAME 0.3s`, `skipped NAME: why`, and
+what a failed case had to say before it. `--list` names the cases, `-k WORD` picks, STOKER_LONG=1 adds the long ones."""
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+CASES = []
+DEADLINE_S = 240
+
+
+class Skip(Exception):
+    """The case needs something that is not here; the text names it."""
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def only_long(function):
+    function.only_long = True
+    function.deadline = 3600
+    return function
+
+
+class Context:
+    def __init__(self, name):
+        # /run is memory: the agent's own files do not lie on a disk that a case breaks
+        self.dir = tempfile.mkdtemp(prefix=f"stoker-{name[:24]}-", dir="/run" if os.access("/run", os.W_OK) else None)
+        self.stack = [lambda: shutil.rmtree(self.dir, ignore_errors=True)]
+        self.notes = []
+
+    def cleanup(self, function):
+        self.stack.append(function)
+
+    def note(self, function):
+        """Called when the case has failed: returns text that helps."""
+        self.notes.append(function)
+
+    def close(self):
+        while self.stack:
+            try:
+                self.stack.pop()()
+            except Exception:  # one clean-up that fails must not keep the others from running
+                traceback.print_exc()
+
+
+class Overdue(BaseException):
+    pass
+
+
+def interrupt(number, _frame):
+    raise Overdue("deadline" if number == signal.SIGALRM else f"signal {number}")
+
+
+def wait_for(predicate, what, deadline=60, pause=0.01):
+    """Waits for an event that can only be asked for; fails with `what` when it does not come."""
+    end = time.monotonic() + deadline
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {deadline} s in vain for {what}")
+        time.sleep(pause)
+
+
+def run_one(function):
+    context = Context(function.__name__)
+    begin = time.monotonic()
+    outcome, text = "ok", ""
+    try:
+        signal.alarm(getattr(function, "deadline", DEADLINE_S))
+        function(context)
+    except Skip as why:
+        outcome, text = "skipped", str(why)
+    except (Exception, Overdue):
+        outcome, text = "FAILED", traceback.format_exc()
+    signal.alarm(0)
+    if outcome == "FAILED":
+        for note in context.notes:
+            try:
+                text += note()
+            except Exception:
+                text += traceback.format_exc()
+    signal.alarm(120)
+    context.close()
+    signal.alarm(0)
+    if outcome == "FAILED":
+        print(text, flush=True)
+    print(f"{outcome} {function.__name__} {time.monotonic() - begin:.1f}s" + (f": {text}" if outcome == "skipped" else ""), flush=True)
+    return outcome
+
+
+def main():
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    words = [sys.argv[i + 1] for i, a in enumerate(sys.argv[:-1]) if a == "-k"]
+    chosen = [f for f in CASES if (not getattr(f, "only_long", False) or os.environ.get("STOKER_LONG")) and
+              (not words or any(w == f.__name__ for w in words) or any(w.endswith("*") and f.__name__.startswith(w[:-1]) for w in words))]
+    if "--list" in sys.argv:
+        for f in CASES:
+            print(f.__name__ + (" (long)" if getattr(f, "only_long", False) else ""))
+        return
+    outcomes = [run_one(f) for f in chosen]
+    sys.exit(1 if "FAILED" in outcomes else 0)

@@ -1,0 +1,168 @@
+"""Filesystems that a test may break: on loop devices, in memory. Every one cleans up after itself, broken or not."""
+import array
+import ctypes
+import fcntl
+import os
+import subprocess
+
+from cases import wait_for
+
+SHUTDOWN, FREEZE, THAW = 0x8004587D, 0xC0045877, 0xC0045878  # XFS_IOC_GOINGDOWN = EXT4_IOC_SHUTDOWN, FIFREEZE, FITHAW
+MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"]}
+SIZE_MB = {"ext4": 64, "xfs": 320}  # mkfs.xfs refuses less than 300 MB
+
+
+def run(*argv):
+    result = subprocess.run(argv, capture_output=True, text=True)
+    assert result.returncode == 0, f"{' '.join(argv)}: {result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def ioctl(path, number, argument=0):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, number, array.array("i", [argument]))
+    finally:
+        os.close(fd)
+
+
+class Filling:
+    """Common to all: full of bytes or of inodes, and empty again."""
+
+    def fill(self):
+        self.ballast = os.path.join(self.mount_point, "ballast")
+        with open(self.ballast, "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"\0" * 65536)
+            except OSError:
+                pass
+            try:
+                while True:
+                    f.write(b"\0" * 512)
+            except OSError:
+                pass
+
+    def fill_inodes(self):
+        self.many = os.path.join(self.mount_point, "many")
+        os.mkdir(self.many)
+        try:
+            for i in range(1000000):
+                os.close(os.open(os.path.join(self.many, str(i)), os.O_CREAT | os.O_WRONLY))
+        except OSError:
+            pass
+
+    def fill_as(self, uid):
+        home = os.path.join(self.mount_point, "home")
+        os.mkdir(home)
+        os.chown(home, uid, uid)
+        subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "dd", "if=/dev/zero", f"of={home}/ballast", "bs=64k"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "dd", "if=/dev/zero", f"of={home}/rest", "bs=1k"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        os.sync()
+
+    def empty(self):
+        run("sh", "-c", 'rm -rf "$1"/ballast "$1"/many "$1"/home', "sh", self.mount_point)
+
+
+class Tmpfs(Filling):
+    def __init__(self, t, options, mount_point):
+        self.mount_point, self.device = mount_point, None
+        os.makedirs(mount_point)
+        run("mount", "-t", "tmpfs", "-o", options, "stoker-test", mount_point)
+        t.cleanup(lambda: run("umount", mount_point))
+
+
+class Disk(Filling):
+    """A loop device on an image in memory (or on another filesystem: `beneath`)."""
+
+    def __init__(self, t, kind, mount_point, mkfs=(), beneath=None, size_mb=None):
+        self.kind, self.mount_point, self.device, self.frozen = kind, mount_point, None, False
+        size = size_mb or SIZE_MB[kind]
+        home = beneath or os.path.join(t.dir, "image-" + os.path.basename(mount_point))
+        os.makedirs(mount_point)
+        if not beneath:
+            os.makedirs(home)
+            run("mount", "-t", "tmpfs", "-o", f"size={size + 8}m", "stoker-test", home)
+            t.cleanup(lambda: run("umount", home))
+        self.image = os.path.join(home, "image-" + os.path.basename(mount_point))
+        with open(self.image, "wb") as f:
+            f.truncate(size << 20)
+        t.cleanup(self.close)
+        self.device = run("losetup", "-f", "--show", self.image).strip()
+        run(*MKFS[kind], *mkfs, self.device)
+        self.mount()
+
+    def mount(self):
+        options = "errors=remount-ro" if self.kind == "ext4" else "nouuid"
+        run("mount", "-o", options, self.device, self.mount_point)
+
+    def remount(self, options):
+        run("mount", "-o", f"remount,{options}", self.mount_point)
+
+    def umount(self):
+        run("umount", self.mount_point)
+
+    def fsck(self):
+        # the device stays in use until a probe under way has ended
+        wait_for(lambda: self.fsck_once(), f"fsck of {self.device}")
+
+    def fsck_once(self):
+        if self.kind == "xfs":
+            return True  # its log is replayed by the mount
+        return subprocess.run(["e2fsck", "-fy", self.device], capture_output=True).returncode in (0, 1)
+
+    def trigger_ext4_error(self):
+        with open(f"/sys/fs/ext4/{os.path.basename(self.device)}/trigger_fs_error", "w") as f:
+            f.write("stoker test")
+
+    def shutdown(self):
+        ioctl(self.mount_point, SHUTDOWN, 2)  # without flushing the log
+
+    def freeze(self):
+        ioctl(self.mount_point, FREEZE)
+        self.frozen = True
+
+    def thaw(self):
+        ioctl(self.mount_point, THAW)
+        self.frozen = False
+
+    def is_mounted(self):
+        return subprocess.run(["mountpoint", "-q", self.mount_point]).returncode == 0
+
+    def detach(self):
+        return subprocess.run(["losetup", "-d", self.device], capture_output=True).returncode == 0
+
+    def close(self):
+        if self.frozen:
+            self.thaw()
+        if self.device is None:
+            return
+        wait_for(lambda: not self.is_mounted() or subprocess.run(["umount", self.mount_point], capture_output=True).returncode == 0,
+                 f"umount of {self.mount_point}")
+        if self.device in run("losetup", "-n", "-O", "NAME").split():
+            wait_for(self.detach, f"losetup -d {self.device}")
+
+
+def syslog_write(text):
+    """A line of the kernel log by a process (facility user)."""
+    with open("/dev/kmsg", "w") as f:
+        f.write(text)
+
+
+def set_printk_devkmsg(value):
+    """`on`: /dev/kmsg does not drop what a process writes in a flood. Returns the value before."""
+    path = "/proc/sys/kernel/printk_devkmsg"
+    with open(path) as f:
+        before = f.read().strip()
+    with open(path, "w") as f:
+        f.write(value)
+    return before
+
+
+def unshare_mounts():
+    """For a child process: a mount namespace of its own, nothing of it seen outside."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, (1 << 14) | (1 << 18), None) < 0:  # MS_REC | MS_PRIVATE
+        raise OSError(ctypes.get_errno(), "unshare")

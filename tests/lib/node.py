@@ -1,0 +1,316 @@
+"""A node under test: its configuration, its disks, the roles as real processes, and what they say."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import disks
+from cases import wait_for
+
+BIN = os.environ.get("STOKER_BIN", "")
+
+
+def fnv1a(data):
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = ((h ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def parse_logfmt(line):
+    fields = {}
+    for key, quoted, plain in re.findall(r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', line):
+        # the escapes that str_escape and the quoting made, undone as far as the tests look
+        fields[key] = re.sub(r'\\(["\\])', r"\1", quoted) if quoted else plain
+    return fields
+
+
+class Node:
+    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra=""):
+        self.t, self.watched, self.count, self.launcher, self.extra_processes = t, [], 0, None, []
+        self.runtime, self.config_path = os.path.join(t.dir, "run"), os.path.join(t.dir, "etc", "stoker.yaml")
+        self.log_path = os.path.join(t.dir, "log")
+        self.broker_socket, self.http_socket = os.path.join(self.runtime, "broker/broker.sock"), os.path.join(self.runtime, "stoker.sock")
+        os.makedirs(os.path.dirname(self.config_path))
+        self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
+                         f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: debug\n")
+        self.report = "report:\n  kubernetes: 'off'\n"
+        self.extra = extra
+        t.note(self.tail)
+
+    # --- what is watched ---
+
+    def watch(self, path, role="scratch"):
+        self.watched.append((path, role))
+
+    def path(self, name=None):
+        self.count += 1
+        return os.path.join(self.t.dir, name or f"disk{self.count}")
+
+    def disk(self, kind, mkfs=(), watch=True, **more):
+        d = disks.Disk(self.t, kind, self.path(), mkfs, **more)
+        if watch:
+            self.watch(d.mount_point)
+        return d
+
+    def tmpfs(self, options, name=None, watch=True):
+        d = disks.Tmpfs(self.t, options, self.path(name))
+        if watch:
+            self.watch(d.mount_point)
+        return d
+
+    def nested(self, outer_kind, inner_kind):
+        """A filesystem on a device that is a file of another one; only the inner one is watched."""
+        outer = self.disk(outer_kind, watch=False, size_mb=400)
+        inner = self.disk(inner_kind, beneath=outer.mount_point, size_mb=64)
+        return outer, inner
+
+    def bind(self, disk, role="logs"):
+        path = self.path()
+        os.makedirs(path)
+        disks.run("mount", "--bind", disk.mount_point, path)
+        self.t.cleanup(lambda: disks.run("umount", path))
+        self.watch(path, role)
+
+    def watch_path(self, name):
+        path = self.path(name)
+        self.watch(path)
+        return path
+
+    # --- configuration ---
+
+    def config_text(self):
+        # JSON strings are YAML strings: any name of a mount point goes
+        return self.settings + self.report + self.extra + "watch:\n" + "".join(
+            f"- path: {json.dumps(path)}\n  role: {role}\n" for path, role in self.watched)
+
+    def write_config_now(self):
+        with open(self.config_path, "w") as f:
+            f.write(self.config_text())
+
+    def read_config(self):
+        with open(self.config_path) as f:
+            return f.read()
+
+    def write_config(self, text, notify=True):
+        """As a ConfigMap changes (rename), or in place with a time that inotify does not see coming: only SIGHUP tells."""
+        if notify:
+            with open(self.config_path + ".new", "w") as f:
+                f.write(text)
+            os.rename(self.config_path + ".new", self.config_path)
+        else:
+            with open(self.config_path, "w") as f:
+                f.write(text)
+
+    def config_hash(self):
+        with open(self.config_path, "rb") as f:
+            return fnv1a(f.read())
+
+    def probe_body(self, watch, must_be_mounted=False):
+        return struct.pack("=QII", self.config_hash(), watch, must_be_mounted)
+
+    # --- processes ---
+
+    def spawn(self, *argv, **more):
+        with open(self.log_path, "ab") as log:
+            p = subprocess.Popen([os.path.join(BIN, argv[0]), *argv[1:]], stderr=log, stdout=log, stdin=subprocess.DEVNULL, **more)
+        self.t.cleanup(lambda: self.end(p))
+        return p
+
+    @staticmethod
+    def end(p):
+        if p.poll() is None:
+            p.terminate()
+            try:
+                p.wait(30)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait(30)
+
+    def start(self, roles=None):
+        if not os.path.exists(self.config_path):
+            self.write_config_now()
+        if roles is None:
+            self.launcher = self.spawn("stokerd", "--all", "--config", self.config_path)
+            wait_for(lambda: all(self.pid(r) for r in ("stokerd", "stoker-broker", "stoker-reporter")) or self.launcher.poll() is not None, "the roles")
+            assert self.launcher.poll() is None, "stokerd --all has ended: " + self.tail()
+            return
+        for role in roles:
+            self.extra_processes.append(self.spawn(role, "--config", self.config_path))
+
+    def start_broker_elsewhere(self):
+        own = f"/proc/{os.getpid()}/ns/mnt"
+        self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, "--mount-namespace", own, preexec_fn=disks.unshare_mounts))
+
+    def stop(self):
+        self.end(self.launcher)
+
+    def roots(self):
+        return [p.pid for p in [self.launcher, *self.extra_processes] if p and p.poll() is None]
+
+    @staticmethod
+    def children_of(pid):
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                return [int(x) for x in f.read().split()]
+        except OSError:
+            return []
+
+    @staticmethod
+    def name_of(pid):
+        try:
+            return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+        except OSError:
+            return None
+
+    def pid(self, role):
+        """The role's process; the launcher and children forked without exec are not it."""
+        front = [] if self.launcher else self.roots()
+        for root in ([self.launcher.pid] if self.launcher else []):
+            front += self.children_of(root)
+        for pid in list(front):
+            if self.name_of(pid) == "stokerd":
+                front += [c for c in self.children_of(pid) if self.name_of(c) == "stoker-web"]
+        found = [pid for pid in front if self.name_of(pid) == role]
+        return found[0] if found else None
+
+    def children(self, role):
+        pid = self.pid(role)
+        return self.children_of(pid) if pid else []
+
+    @staticmethod
+    def process_state(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                return f.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return None
+
+    @staticmethod
+    def descriptors(pid):
+        targets = []
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                targets.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+            except OSError:
+                pass
+        return targets
+
+    # --- what they say ---
+
+    def cli(self, *args, **more):
+        return subprocess.run([os.path.join(BIN, "stoker"), *args, "--socket", self.http_socket, "--config", self.config_path], capture_output=True, text=True,
+                              timeout=60, **more)
+
+    def health(self):
+        c = UnixConnection(self.http_socket)
+        c.request("GET", "/v1alpha1/health")
+        answer = c.getresponse()
+        body = answer.read()
+        c.close()
+        assert answer.status == 200, (answer.status, body)
+        return json.loads(body)
+
+    def health_or_none(self):
+        try:
+            return self.health()
+        except (OSError, http.client.HTTPException, AssertionError):
+            return None
+
+    def fs(self, disk):
+        path = disk if isinstance(disk, str) else disk.mount_point
+        h = wait_for(self.health_or_none, "an answer of the daemon")
+        return next((f for f in h["filesystems"] if path in (f.get("path"), f["mountPoint"]) or f.get("path") == self.escape(path)), None)
+
+    @staticmethod
+    def escape(path):
+        return path.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+
+    def input(self, name):
+        h = wait_for(self.health_or_none, "an answer of the daemon")
+        return h["inputs"].get(name, {"state": "", "detail": ""})
+
+    def all_probed(self):
+        h = self.health_or_none()
+        return h and all(f["lastProbe"] for f in h["filesystems"])
+
+    def wait_for(self, predicate, what, deadline=60):
+        return wait_for(predicate, what, deadline)
+
+    def wait(self, status, deadline=60):
+        wait_for(lambda: (self.health_or_none() or {}).get("status") == status, f"the node to be {status}", deadline)
+
+    def wait_fs(self, disk, *states, deadline=60):
+        wait_for(lambda: (self.fs(disk) or {}).get("state") in states, f"the filesystem to be {' or '.join(states)}", deadline)
+        return self.fs(disk)
+
+    def lines(self):
+        try:
+            with open(self.log_path, errors="replace") as f:
+                return [parse_logfmt(line) for line in f]
+        except FileNotFoundError:
+            return []
+
+    def log(self, message):
+        return [line for line in self.lines() if line.get("msg") == message]
+
+    def tail(self):
+        try:
+            with open(self.log_path, errors="replace") as f:
+                return "--- the log ---\n" + "".join(f.readlines()[-60:])
+        except FileNotFoundError:
+            return ""
+
+    # --- the kernel log ---
+
+    def kernel_mark(self):
+        """A line in the kernel log that the test can wait for in its own reading."""
+        mark = f"stoker-test-mark-{os.getpid()}-{time.monotonic_ns()}"
+        disks.syslog_write(mark)
+        return mark
+
+    def kernel_mark_seen(self, mark):
+        # stokerd read everything before the mark once a later kernel hint of ours was handled; remounting makes one
+        fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            while True:
+                try:
+                    if mark.encode() in os.read(fd, 8192):
+                        return True
+                except BrokenPipeError:
+                    continue
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+
+    def flood_kernel_log(self, lines, middle):
+        before = disks.set_printk_devkmsg("on")
+        self.t.cleanup(lambda: disks.set_printk_devkmsg(before))
+        fd = os.open("/dev/kmsg", os.O_WRONLY)
+        try:
+            for i in range(lines):
+                os.write(fd, b"stoker test: flood line %d of %d, as long as a line of a real kernel may well be" % (i, lines))
+                if i == lines // 2:
+                    middle()
+        finally:
+            os.close(fd)
+
+    def kill(self, role):
+        os.kill(self.pid(role), signal.SIGKILL)

@@ -1,0 +1,487 @@
+/* The configuration: every key's default and range, and the exact words for every way to get it wrong. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/config_rules.h"
+#include "base/config_units.h"
+#include "base/scoped.h"
+
+#define S  US_PER_S
+#define MS US_PER_MS
+
+static void parse_good(const char *text, size_t length, struct config *config)
+{
+	struct err e = {0};
+
+	memset(config, 0x5a, sizeof(*config));
+	if (config_parse(text, length, config, &e) < 0)
+		fail_msg("%.*s: refused: %s", (int)length, text, e.text);
+	if (config_rules_check(config, &e) < 0)
+		fail_msg("%.*s: taken, but %s", (int)length, text, e.text);
+}
+
+static void expect_refusal(const char *text, size_t length, const char *words)
+{
+	static struct config config, untouched;
+	struct err e = {0};
+
+	memset(&config, 0x5a, sizeof(config));
+	memset(&untouched, 0x5a, sizeof(untouched));
+	int r = config_parse(text, length, &config, &e);
+	if (r >= 0)
+		fail_msg("%.*s: taken, wanted: %s", (int)length, text, words);
+	assert_int_equal(r, -e.code);
+	assert_string_equal(e.text, words);
+	assert_memory_equal(&config, &untouched, sizeof(config));
+}
+
+static void expect_defaults(const struct config *c)
+{
+	assert_int_equal(c->watch_count, 0);
+	assert_string_equal(c->runtime_dir, "/run/stoker");
+	assert_int_equal(c->probe.period_us, 5 * S);
+	assert_int_equal(c->probe.deadline_us, 10 * S);
+	assert_int_equal(c->probe.recover_after, 3);
+	assert_int_equal(c->probe.minimum_bad_us, 10 * S);
+	assert_string_equal(c->probe.directory, ".stoker");
+	assert_int_equal(c->probe.uid, 65534);
+	assert_string_equal(c->web.listen, "127.0.0.1:9469");
+	assert_int_equal(c->report.kubernetes, CONFIG_KUBERNETES_AUTO);
+	assert_string_equal(c->report.kubeconfig, "");
+	assert_int_equal(c->report.taint, CONFIG_TAINT_NO_SCHEDULE);
+	assert_string_equal(c->report.taint_key, "stoker.dev/unhealthy");
+	assert_int_equal(c->log_level, LOG_INFO);
+}
+
+static void test_nothing_said_is_the_defaults(void **unused)
+{
+	static const char *const nothing[] = {"",	  "\n",		"# only words\n", "---\n",	   "--- ~\n", "null\n", "{}\n", "\n\n",
+					      "\xef\xbb\xbf", "probe:\n", "watch:\n",	  "watch: []\n", "watch: ~\n",
+					      "probe:\n  # period: 5s\nweb: {}\nreport:\nlog:\nwatch:\n"};
+	static struct config config, defaults;
+	(void)unused;
+
+	config_defaults(&defaults);
+	expect_defaults(&defaults);
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
+		parse_good(nothing[i], strlen(nothing[i]), &config);
+		expect_defaults(&config);
+		config.hash = defaults.hash;
+		assert_memory_equal(&config, &defaults, sizeof(config));
+	}
+}
+
+static void test_node_defaults_to_the_host_in_lower_case(void **unused)
+{
+	static struct config config;
+	char host[256] = "";
+	(void)unused;
+
+	assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
+	for (char *p = host; *p; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+	config_defaults(&config);
+	assert_string_equal(config.node, config_unit_node(host) ? "" : host);
+}
+
+static void test_every_key_is_read(void **unused)
+{
+	static const char text[] = "node: node-7.example\n"
+				   "runtimeDir: /var/run/st\n"
+				   "watch:\n"
+				   "- path: /\n"
+				   "- {path: /mnt/with space, role: kubelet}\n"
+				   "- path: \"/mnt/new\\nline\"\n"
+				   "  role: spark-2\n"
+				   "- path: /mnt/\xc3\xa4\n"
+				   "- path: /mnt/..hidden/...\n"
+				   "probe:\n"
+				   "  period: 2m\n"
+				   "  deadline: 250ms\n"
+				   "  recoverAfter: 100\n"
+				   "  minimumBad: 1h\n"
+				   "  directory: probe here\n"
+				   "  uid: 4294967294\n"
+				   "web:\n  listen: '[::1]:80'\n"
+				   "report:\n"
+				   "  kubernetes: off\n"
+				   "  kubeconfig: /etc/kube/config\n"
+				   "  taint: PreferNoSchedule\n"
+				   "  taintKey: Unhealthy_1\n"
+				   "log: {level: debug}\n";
+	static struct config c;
+	(void)unused;
+
+	parse_good(text, sizeof(text) - 1, &c);
+	assert_string_equal(c.node, "node-7.example");
+	assert_string_equal(c.runtime_dir, "/var/run/st");
+	assert_int_equal(c.watch_count, 5);
+	assert_string_equal(c.watch[0].path, "/");
+	assert_string_equal(c.watch[0].role, "scratch");
+	assert_string_equal(c.watch[1].path, "/mnt/with space");
+	assert_string_equal(c.watch[1].role, "kubelet");
+	assert_string_equal(c.watch[2].path, "/mnt/new\nline");
+	assert_string_equal(c.watch[2].role, "spark-2");
+	assert_string_equal(c.watch[3].path, "/mnt/\xc3\xa4");
+	assert_string_equal(c.watch[4].path, "/mnt/..hidden/...");
+	assert_int_equal(c.probe.period_us, 120 * S);
+	assert_int_equal(c.probe.deadline_us, 250 * MS);
+	assert_int_equal(c.probe.recover_after, 100);
+	assert_int_equal(c.probe.minimum_bad_us, 3600 * S);
+	assert_string_equal(c.probe.directory, "probe here");
+	assert_int_equal(c.probe.uid, 4294967294);
+	assert_string_equal(c.web.listen, "[::1]:80");
+	assert_int_equal(c.report.kubernetes, CONFIG_KUBERNETES_OFF);
+	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
+	assert_int_equal(c.report.taint, CONFIG_TAINT_PREFER_NO_SCHEDULE);
+	assert_string_equal(c.report.taint_key, "Unhealthy_1");
+	assert_int_equal(c.log_level, LOG_DEBUG);
+}
+
+static void test_both_ends_of_every_range_and_the_words(void **unused)
+{
+	static const char *const good[] = {
+		"probe: {period: 1s, deadline: 100ms, recoverAfter: 1, minimumBad: 0s, uid: 1}\n",
+		"probe: {period: 10m, deadline: 5m, recoverAfter: 100, minimumBad: 60m, uid: 4294967294}\n",
+		"probe: {period: 1000ms, deadline: 0000000007s}\n", /* a deadline beyond the period is meant: probes never overlap */
+		"probe: {period: '5s', recoverAfter: \"3\"}\n",
+		"probe: {minimumBad: 0h}\n",
+		"web: {listen: off}\n",
+		"web: {listen: \"off\"}\n",
+		"web: {listen: 0.0.0.0:1}\n",
+		"web: {listen: '[::]:65535'}\n",
+		"report: {taint: off, kubernetes: auto, kubeconfig: ''}\n",
+		"report:\n  kubeconfig:\n",
+		"log: {level: error}\n",
+		"log: {level: warn}\n",
+		"report: {taintKey: status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy}\n",
+		"node: &anchor n\n",
+		"node: !!str n\n",
+		"? node\n: n\n",
+		"%YAML 1.1\n---\nnode: n\n...\n# the end\n",
+		"node: n\r\nlog:\r\n  level: warn\r\n",
+		"node: n", /* no newline at the end */
+	};
+	static struct config config;
+	(void)unused;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		parse_good(good[i], strlen(good[i]), &config);
+}
+
+static const struct {
+	const char *text, *words;
+} bad[] = {
+	/* YAML itself */
+	{"node: a\xff\n", "line 1: must be UTF-8"},
+	{"node: a\n# \xed\xa0\x80\n", "line 2: must be UTF-8"},
+	{"node: a\n# \xe2\x82", "line 2: must be UTF-8"},
+	{"\xff\xfen", "line 1: must be UTF-8"},
+	{"node: a\n# \x01\n", "line 2: must be YAML: control characters are not allowed"},
+	{"node: \"\n", "line 2: must be YAML: found unexpected end of stream"},
+	{"node: a: b\n", "line 1: must be YAML: mapping values are not allowed in this context"},
+	{"probe:\n\tperiod: 1s\n", "line 2: must be YAML: found character that cannot start any token"},
+	{"%YAML 9.9\n---\nnode: x\n", "line 1: must be YAML: found incompatible YAML document"},
+	{"node: a\n---\nnode: b\n", "line 2: must be one document, here begins a second"},
+	{"node: a\n...\nx: [\n", "line 3: must be YAML: did not find expected <document start>"},
+	{"node: \"a\\0b\"\n", "line 1: node: must be without NUL bytes"},
+	{"\"no\\0de\": b\n", "line 1: no: must be without NUL bytes"},
+	{"node: &a x\nprobe:\n  period: *a\n", "line 3: probe.period: must be without aliases (*name)"},
+	{"a: &a [x]\nb: &b [*a, *a]\n", "line 2: b: must be without aliases (*name)"},
+	{"a: [[[[[[[[[[[[[[\n", "line 1: a[0][0][0][0][0][0][0]: must not be nested so deep"},
+	{"? [a]\n: b\n", "line 1: keys must be words"},
+	/* shape and names */
+	{"bogus: 1\n", "line 1: bogus: is not a known key"},
+	{"node: a\nNode: b\n", "line 2: Node: is not a known key"},
+	{"probe:\n  period: 5s\n\n  bogus: 1\n", "line 4: probe.bogus: is not a known key"},
+	{"watch:\n- path: /a\n- bogus: /b\n", "line 3: watch[1].bogus: is not a known key"},
+	{"probe.period: 5s\n", "line 1: \"probe.period\": is not a known key"},
+	{"'a\tb': 1\n", "line 1: \"a\\tb\": is not a known key"},
+	{"'': 1\n", "line 1: \"\": is not a known key"},
+	{"<<: {node: a}\n", "line 1: <<: is not a known key"},
+	{"node: a\n\nnode: b\n", "line 3: node: must not be there twice"},
+	{"probe:\n  period: 1s\nprobe:\n  period: 2s\n", "line 3: probe: must not be there twice"},
+	{"watch:\n- path: /a\nwatch:\n- path: /b\n", "line 3: watch: must not be there twice"},
+	{"watch:\n- path: /a\n  path: /b\n", "line 3: watch[0].path: must not be there twice"},
+	{"probe: x\n", "line 1: probe: must be keys with values, not a single value"},
+	{"log:\n- level\n", "line 1: log: must be keys with values, not a list"},
+	{"watch: {a: 1}\n", "line 1: watch: must be a list, not keys with values"},
+	{"watch: /data\n", "line 1: watch: must be a list, not a single value"},
+	{"watch:\n- /data\n", "line 2: watch[0]: must be keys with values, not a single value"},
+	{"node: [a]\n", "line 1: node: must be a single value, not a list"},
+	{"web:\n  listen: {a: b}\n", "line 2: web.listen: must be a single value, not keys with values"},
+	{"- a\n", "line 1: must be keys with values, not a list"},
+	{"# hello\njust words\n", "line 2: must be keys with values, not a single value"},
+	/* the rules of the keys */
+	{"node:\n", "line 1: node: must not be empty"},
+	{"node: Big_Name\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'Big_Name'"},
+	{"node: a..b\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'a..b'"},
+	{"node: a-\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'a-'"},
+	{"node: ~\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not '~'"},
+	{"runtimeDir: run\n", "line 1: runtimeDir: must be absolute, not 'run'"},
+	{"runtimeDir: ''\n", "line 1: runtimeDir: must not be empty (default /run/stoker)"},
+	{"watch:\n- role: kubelet\n", "line 2: watch[0].path: is missing"},
+	{"watch:\n- path: ''\n", "line 2: watch[0].path: must not be empty"},
+	{"watch:\n- path: /a\n- path: data\n", "line 3: watch[1].path: must be absolute, not 'data'"},
+	{"watch:\n- path: /a/../b\n", "line 2: watch[0].path: must be without '.' and '..', not '/a/../b'"},
+	{"watch:\n- path: /a/.\n", "line 2: watch[0].path: must be without '.' and '..', not '/a/.'"},
+	{"watch:\n- path: /a/\n", "line 2: watch[0].path: must be without a trailing '/', not '/a/'"},
+	{"watch:\n- path: /a//b\n", "line 2: watch[0].path: must be without '//', not '/a//b'"},
+	{"watch:\n- path: //\n", "line 2: watch[0].path: must be without '//', not '//'"},
+	{"watch:\n- path: /a\n- path: /b\n\n- path: /a\n  role: x\n", "line 5: watch[2].path: must be unique, '/a' is watch[0] too"},
+	{"watch:\n- path: /a\n  role: Bad\n", "line 3: watch[0].role: must be 1 to 31 of a-z, 0-9 and '-', not 'Bad'"},
+	{"watch:\n- path: /a\n  role: \"a\\nb\"\n", "line 3: watch[0].role: must be 1 to 31 of a-z, 0-9 and '-', not 'a\\nb'"},
+	{"watch:\n- path: /a\n  role: a2345678901234567890123456789012\n", "line 3: watch[0].role: must be at most 31 bytes, not 32"},
+	{"probe:\n  period: 0s\n", "line 2: probe.period: must be from 1s to 10m, not '0s'"},
+	{"probe:\n  period: 601s\n", "line 2: probe.period: must be from 1s to 10m, not '601s'"},
+	{"probe:\n  period: 5\n", "line 2: probe.period: must have a unit (ms, s, m or h), not '5'"},
+	{"probe:\n  period: 1.5s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '1.5s'"},
+	{"probe:\n  period: -5s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '-5s'"},
+	{"probe:\n  period: 5 s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '5 s'"},
+	{"probe:\n  period: 5S\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '5S'"},
+	{"probe:\n  period: s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not 's'"},
+	{"probe:\n  period: 99999999999999999999h\n", "line 2: probe.period: must be from 1s to 10m, not '99999999999999999999h'"},
+	{"probe:\n  period: 5124095577h\n", "line 2: probe.period: must be from 1s to 10m, not '5124095577h'"}, /* 2^64 us and a little */
+	{"probe:\n  period:\n", "line 2: probe.period: must not be empty (default 5s)"},
+	{"probe:\n  deadline: 99ms\n", "line 2: probe.deadline: must be from 100ms to 5m, not '99ms'"},
+	{"probe:\n  deadline: 6m\n", "line 2: probe.deadline: must be from 100ms to 5m, not '6m'"},
+	{"probe:\n  recoverAfter: 0\n", "line 2: probe.recoverAfter: must be from 1 to 100, not '0'"},
+	{"probe:\n  recoverAfter: 4294967297\n", "line 2: probe.recoverAfter: must be from 1 to 100, not '4294967297'"},
+	{"probe:\n  recoverAfter: three\n", "line 2: probe.recoverAfter: must be a whole number, not 'three'"},
+	{"probe:\n  minimumBad: 2h\n", "line 2: probe.minimumBad: must be from 0s to 1h, not '2h'"},
+	{"probe:\n  directory: a/b\n", "line 2: probe.directory: must be one name without '/', not 'a/b'"},
+	{"probe:\n  directory: ..\n", "line 2: probe.directory: must be one name without '/', not '..'"},
+	{"probe:\n  uid: 0\n", "line 2: probe.uid: must be from 1 to 4294967294, not '0'"},
+	{"probe:\n  uid: 4294967295\n", "line 2: probe.uid: must be from 1 to 4294967294, not '4294967295'"},
+	{"web:\n  listen: localhost:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, "
+					   "not 'localhost:80'"},
+	{"web:\n  listen: ':80'\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not ':80'"},
+	{"web:\n  listen: ::1:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not '::1:80'"},
+	{"web:\n  listen: 1.2.3.4:0\n", "line 2: web.listen: must have a port from 1 to 65535, not '1.2.3.4:0'"},
+	{"web:\n  listen: 1.2.3.4:65536\n", "line 2: web.listen: must have a port from 1 to 65535, not '1.2.3.4:65536'"},
+	{"report:\n  kubernetes: no\n", "line 2: report.kubernetes: must be auto or off, not 'no'"},
+	{"report:\n  kubeconfig: x\n", "line 2: report.kubeconfig: must be absolute, not 'x'"},
+	{"report:\n  taint: NoExecute\n", "line 2: report.taint: must be NoSchedule, PreferNoSchedule or off, not 'NoExecute'"},
+	{"report:\n  taintKey: a/b/c\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'a/b/c'"},
+	{"report:\n  taintKey: UP.case/x\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'UP.case/x'"},
+	{"log:\n  level: trace\n", "line 2: log.level: must be debug, info, warn or error, not 'trace'"},
+};
+
+static void test_every_refusal_names_line_key_and_rule(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		/* In a buffer of just its size: nothing may look for a NUL behind it. */
+		size_t length = strlen(bad[i].text);
+		scoped(scoped_free) char *exact = malloc(length);
+		assert_non_null(exact);
+		memcpy(exact, bad[i].text, length);
+		expect_refusal(exact, length, bad[i].words);
+	}
+}
+
+static void test_a_nul_byte_is_refused(void **unused)
+{
+	(void)unused;
+	expect_refusal("node: a\n\0log:\n", 14, "line 2: must be without NUL bytes");
+}
+
+/* "prefix" and `count` times 'a' and "\n". */
+static size_t long_text(char *text, const char *prefix, size_t count)
+{
+	size_t n = strlen(prefix);
+
+	memcpy(text, prefix, n);
+	memset(text + n, 'a', count);
+	text[n + count] = '\n';
+	return n + count + 1;
+}
+
+static void test_nothing_is_cut(void **unused)
+{
+	static const struct {
+		const char *prefix;
+		size_t most; /* 'a's that still fit */
+		const char *words;
+	} rows[] = {
+		{"node: ", 253, "line 1: node: must be at most 253 bytes, not 254"},
+		{"runtimeDir: /", 78, "line 1: runtimeDir: must be at most 79 bytes, not 80"},
+		{"watch:\n- path: /", 1022, "line 2: watch[0].path: must be at most 1023 bytes, not 1024"},
+		{"probe:\n  directory: ", 63, "line 2: probe.directory: must be at most 63 bytes, not 64"},
+		{"report:\n  kubeconfig: /", 1022, "line 2: report.kubeconfig: must be at most 1023 bytes, not 1024"},
+	};
+	static struct config config;
+	char text[2048];
+	(void)unused;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		parse_good(text, long_text(text, rows[i].prefix, rows[i].most), &config);
+		expect_refusal(text, long_text(text, rows[i].prefix, rows[i].most + 1), rows[i].words);
+	}
+	/* A name of 63 and a prefix of 253 are the longest that Kubernetes has. */
+	size_t n = long_text(text, "report:\n  taintKey: ", 253) - 1;
+	n += long_text(text + n, "/", 63);
+	parse_good(text, n, &config);
+	assert_int_equal(strlen(config.report.taint_key), NAME_TAINT_BYTES - 1);
+	n = long_text(text, "report:\n  taintKey: ", 64);
+	text[n] = '\0';
+	struct err e = {0};
+	assert_int_equal(config_parse(text, n, &config, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "line 2: report.taintKey: must be a qualified name"));
+}
+
+static void test_at_most_64_are_watched(void **unused)
+{
+	static struct config config;
+	char text[4096] = "watch:\n";
+	(void)unused;
+
+	for (int i = 0; i < CONFIG_WATCH_MAX; i++)
+		sprintf(text + strlen(text), "- path: /disk%d\n", i);
+	parse_good(text, strlen(text), &config);
+	assert_int_equal(config.watch_count, CONFIG_WATCH_MAX);
+	assert_string_equal(config.watch[63].path, "/disk63");
+	strcat(text, "- path: /one-more\n");
+	expect_refusal(text, strlen(text), "line 1: watch: must have at most 64 entries");
+}
+
+static void test_size_and_width_are_bounded(void **unused)
+{
+	static char text[CONFIG_FILE_MAX_BYTES + 1];
+	static struct config config;
+	(void)unused;
+
+	memset(text, '#', sizeof(text));
+	parse_good(text, CONFIG_FILE_MAX_BYTES, &config);
+	expect_refusal(text, CONFIG_FILE_MAX_BYTES + 1, "must be at most 262144 bytes, not 262145");
+	/* A key as long as the file is shown cut: 63 of its bytes. */
+	memset(text, 'k', 1000);
+	memcpy(text + 1000, ": 1\n", 4);
+	expect_refusal(text, 1004, "line 1: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: is not a known key");
+}
+
+static void test_hash_is_fnv_1a_of_the_bytes(void **unused)
+{
+	static struct config config;
+	(void)unused;
+
+	parse_good("", 0, &config);
+	assert_true(config.hash == 0xcbf29ce484222325ULL);
+	parse_good("#foobar", 7, &config);
+	uint64_t commented = config.hash;
+	parse_good("#foobas", 7, &config);
+	assert_true(config.hash != commented);
+	/* The reference vector of FNV-1a 64 for "a" is of a text that is no configuration; for "#" it follows by hand. */
+	parse_good("#", 1, &config);
+	assert_true(config.hash == (0xcbf29ce484222325ULL ^ '#') * 0x100000001b3ULL);
+}
+
+static void test_node_name_of_the_environment_wins(void **unused)
+{
+	static struct config config;
+	struct err e = {0};
+	(void)unused;
+
+	parse_good("node: from-file\n", 16, &config);
+	assert_int_equal(config_override_node(&config, NULL, &e), 0);
+	assert_int_equal(config_override_node(&config, "", &e), 0);
+	assert_string_equal(config.node, "from-file");
+	assert_int_equal(config_override_node(&config, "Not\nA Node", &e), -EINVAL);
+	assert_string_equal(e.text, "NODE_NAME: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'Not\\nA Node'");
+	assert_string_equal(config.node, "from-file");
+	assert_int_equal(config_override_node(&config, "n1", &e), 0);
+	assert_string_equal(config.node, "n1");
+	/* The same bytes as if it had stood in the file: a change is told by memcmp. */
+	static struct config written;
+	parse_good("node: n1\n", 9, &written);
+	written.hash = config.hash;
+	assert_memory_equal(&config, &written, sizeof(config));
+	memset(config.node, 0, sizeof(config.node));
+	assert_int_equal(config_override_node(&config, NULL, &e), -EINVAL);
+	assert_string_equal(e.text, "node: is not set, nor is NODE_NAME, and this host's name cannot be a node's");
+}
+
+static void test_a_file_is_named_in_its_errors(void **unused)
+{
+	static struct config config;
+	struct err e = {0};
+	char path[] = "/tmp/test_config_XXXXXX";
+	(void)unused;
+
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "probe:\n  period: 0s\n", 20), 20);
+	close(fd);
+	int r = config_load(path, &config, &e);
+	unlink(path);
+	assert_int_equal(r, -EINVAL);
+	char want[200];
+	snprintf(want, sizeof(want), "%s: line 2: probe.period: must be from 1s to 10m, not '0s'", path);
+	assert_string_equal(e.text, want);
+	assert_int_equal(config_load(path, &config, &e), -ENOENT);
+	snprintf(want, sizeof(want), "cannot open '%s': No such file or directory", path);
+	assert_string_equal(e.text, want);
+	assert_true(config_load("/", &config, &e) < 0);
+}
+
+/* What comes back from the sealed reader is not believed. */
+static void test_a_struct_that_lies_is_caught(void **unused)
+{
+	static struct config good, c;
+	struct err e = {0};
+	(void)unused;
+
+	parse_good("node: n\nwatch:\n- path: /a\n", 26, &good);
+#define LIE(...)                                                      \
+	do {                                                          \
+		memcpy(&c, &good, sizeof(c));                         \
+		__VA_ARGS__;                                          \
+		assert_int_equal(config_rules_check(&c, &e), -EPROTO); \
+	} while (0)
+	LIE(c.watch_count = CONFIG_WATCH_MAX + 1);
+	LIE(c.watch_count = 2);
+	LIE(memset(c.node, 'a', sizeof(c.node)));
+	LIE(memset(c.watch[0].path, '/', sizeof(c.watch[0].path)));
+	LIE(strcpy(c.watch[0].path, "/a/../etc"));
+	LIE(strcpy(c.watch[0].role, "No Role"));
+	LIE(c.probe.period_us = 1);
+	LIE(c.probe.recover_after = 0);
+	LIE(c.probe.uid = 0);
+	LIE(strcpy(c.probe.directory, "../x"));
+	LIE(c.report.taint = (enum config_taint)7);
+	LIE(c.log_level = (enum log_level)9);
+	LIE(strcpy(c.runtime_dir, ""));
+#undef LIE
+	assert_int_equal(config_rules_check(&good, &e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_said_is_the_defaults),
+		cmocka_unit_test(test_node_defaults_to_the_host_in_lower_case),
+		cmocka_unit_test(test_every_key_is_read),
+		cmocka_unit_test(test_both_ends_of_every_range_and_the_words),
+		cmocka_unit_test(test_every_refusal_names_line_key_and_rule),
+		cmocka_unit_test(test_a_nul_byte_is_refused),
+		cmocka_unit_test(test_nothing_is_cut),
+		cmocka_unit_test(test_at_most_64_are_watched),
+		cmocka_unit_test(test_size_and_width_are_bounded),
+		cmocka_unit_test(test_hash_is_fnv_1a_of_the_bytes),
+		cmocka_unit_test(test_node_name_of_the_environment_wins),
+		cmocka_unit_test(test_a_file_is_named_in_its_errors),
+		cmocka_unit_test(test_a_struct_that_lies_is_caught),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
