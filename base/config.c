@@ -173,10 +173,9 @@ static uint64_t fnv_1a(const char *text, size_t length)
 }
 
 /* As kubelet names its node. A host whose name cannot be a node's leaves it empty: config_override_node says so. */
-static void name_after_host(char node[static NAME_NODE_BYTES])
+static void name_after_host(char node[static NAME_NODE_BYTES], const char *host)
 {
-	if (gethostname(node, NAME_NODE_BYTES - 1) < 0)
-		node[0] = '\0';
+	str_copy(node, NAME_NODE_BYTES, host);
 	for (char *p = node; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
@@ -184,15 +183,15 @@ static void name_after_host(char node[static NAME_NODE_BYTES])
 		memset(node, 0, NAME_NODE_BYTES);
 }
 
-static int apply_raw(const struct config_raw *raw, const char *text, size_t length, struct config *ret, struct err *e)
+static int apply_raw(const struct config_raw *raw, const char *host, const char *text, size_t length, struct config *ret, struct err *e)
 {
 	struct config config;
 	char key[CONFIG_KEY_BYTES];
 
-	/* Copied and cleared as bytes: two structs are the same when memcmp says so. */
+	/* Cleared and copied as bytes: two structs are the same when memcmp says so. */
 	memset(&config, 0, sizeof(config));
 	if (!raw->node)
-		name_after_host(config.node);
+		name_after_host(config.node, host);
 	int r = config_rules_apply(raw, &config, key, e);
 	if (r < 0) {
 		/* A key that is missing has no line: its parent has. */
@@ -209,13 +208,7 @@ static int apply_raw(const struct config_raw *raw, const char *text, size_t leng
 	return 0;
 }
 
-void config_defaults(struct config *config)
-{
-	/* The table's own defaults obey its rules (test_config), so this cannot fail. */
-	(void)apply_raw(&(struct config_raw){0}, "", 0, config, NULL);
-}
-
-int config_parse(const char *text, size_t length, struct config *ret, struct err *e)
+int config_parse_on(const char *host, const char *text, size_t length, struct config *ret, struct err *e)
 {
 	static const struct config_raw nothing;
 	struct complaint complaint = {0};
@@ -230,9 +223,26 @@ int config_parse(const char *text, size_t length, struct config *ret, struct err
 	cyaml_err_t code = cyaml_load_data((const uint8_t *)text, length, &rules, &top_schema, &loaded, NULL);
 	if (code != CYAML_OK)
 		return refused_by_cyaml(&complaint, code, text, length, e);
-	r = apply_raw(loaded ? loaded : &nothing, text, length, ret, e);
+	r = apply_raw(loaded ? loaded : &nothing, host, text, length, ret, e);
 	cyaml_free(&rules, &top_schema, loaded, 0);
 	return r;
+}
+
+int config_parse(const char *text, size_t length, struct config *ret, struct err *e)
+{
+	char host[NAME_NODE_BYTES] = "";
+
+	/* Too long for us is too long for a node. */
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
+	return config_parse_on(host, text, length, ret, e);
+}
+
+void config_defaults(struct config *config)
+{
+	/* The table's own defaults obey its rules (test_config): this does not fail but for want of memory. */
+	memset(config, 0, sizeof(*config));
+	(void)config_parse("", 0, config, NULL);
 }
 
 int config_load(const char *path, struct config *ret, struct err *e)

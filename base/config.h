@@ -55,7 +55,10 @@ struct config {
 /* The defaults alone (as an empty file gives), with this host's name in lower case as `node`, as kubelet has it. */
 void config_defaults(struct config *config);
 
-/* Parses `length` bytes of YAML. Pure but for gethostname(2). Touches *ret only on success. */
+/* Parses `length` bytes of YAML; `host` is this host's name, the default of `node`. Pure. Touches *ret only on success. */
+int config_parse_on(const char *host, const char *text, size_t length, struct config *ret, struct err *e);
+
+/* The same with the name that gethostname(2) gives. */
 int config_parse(const char *text, size_t length, struct config *ret, struct err *e);
 
 /* Reads and parses a file. The error names the path: "/etc/stoker/stoker.yaml: line 7: …". */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/config_rules.h"
@@ -51,16 +52,19 @@ static int send_config(int channel, struct piece *piece, const struct config *co
 	return 0;
 }
 
-/* In the child. Only the bytes of the file are foreign: they are read before and looked at after the filter closes. */
+/* In the child. What is opened and asked of the system comes before the filter closes, the foreign bytes are looked at after it. */
 static int read_sealed(const struct config_source *source, char *text, struct config *ret, struct err *e)
 {
+	char host[NAME_NODE_BYTES] = "";
 	ssize_t length = fd_read_path(source->path, text, CONFIG_FILE_MAX_BYTES + 1, e);
 
 	if (length < 0)
 		return (int)length;
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
 	if (sandbox_apply(&source->filter, e) < 0)
 		return err_wrap(e, "cannot seal the reader of '%s'", source->path);
-	int r = config_parse(text, (size_t)length, ret, e);
+	int r = config_parse_on(host, text, (size_t)length, ret, e);
 	return r < 0 ? err_wrap(e, "%s", source->path) : 0;
 }
 

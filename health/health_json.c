@@ -1,121 +1,14 @@
-/* health_json.c - struct health as the JSON of docs/contract.md, and back: one table of fields for both ways.
- *
- * JSON is UTF-8 and file names are bytes, so names are shown escaped (str_escape) and turned back when read: "/a\nb" and
- * "/a\\nb" stay two things over a restart. Texts are words already; only what JSON cannot hold is escaped in them. */
+/* health_json.c - struct health as the JSON of docs/contract.md. */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <math.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
-#include "health/health.h"
+#include "health/health_fields.h"
 
-#define JSON_NUMBER_MAX	 9007199254740991.0 /* 2^53 - 1: beyond, a double skips whole numbers */
-#define JSON_WHERE_BYTES 128
-#define JSON_KIND	 "NodeHealth"
-
-_Static_assert(sizeof(enum health_status) == sizeof(uint32_t) && sizeof(enum verdict_state) == sizeof(uint32_t), "FIELD_WORD writes four bytes");
-
-enum field_kind {
-	FIELD_NAME,   /* char[], escaped */
-	FIELD_TEXT,   /* char[] */
-	FIELD_TIME,   /* uint64_t, microseconds; null = never */
-	FIELD_SECOND, /* the same in whole seconds, as Kubernetes writes times */
-	FIELD_U64,
-	FIELD_I32,
-	FIELD_BOOL,   /* uint32_t */
-	FIELD_WORD,   /* an enum's name */
-	FIELD_ROLES,
-	FIELD_OBJECT, /* `sub` over the same struct; null if the uint32_t or uint64_t at `offset` is zero */
-};
-
-struct field {
-	const char *key;
-	enum field_kind kind;
-	size_t offset, size;
-	const struct field *sub;
-	const char *(*word)(unsigned value);
-	unsigned words;
-};
-
-static const char *status_word(unsigned value)
-{
-	return health_status_name((enum health_status)value);
-}
-
-static const char *state_word(unsigned value)
-{
-	return verdict_state_name((enum verdict_state)value);
-}
-
-static const char *condition_word(unsigned value)
-{
-	return condition_status_name((enum condition_status)value);
-}
-
-#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
-
-static const struct field probe_fields[] = {
-	{"time", FIELD_TIME, AT(health_filesystem, last_probe_wall_us)},
-	{"durationMicros", FIELD_U64, AT(health_filesystem, last_probe_duration_us)},
-	{"errno", FIELD_I32, AT(health_filesystem, last_probe_errnum)},
-	{0},
-};
-
-static const struct field filesystem_fields[] = {
-	{"mountPoint", FIELD_NAME, AT(health_filesystem, mount_point)},
-	{"source", FIELD_NAME, AT(health_filesystem, source)},
-	{"fsType", FIELD_NAME, AT(health_filesystem, fs_type)},
-	{"device", FIELD_NAME, AT(health_filesystem, device)},
-	{"roles", FIELD_ROLES, AT(health_filesystem, roles)},
-	{"state", FIELD_WORD, AT(health_filesystem, state), NULL, state_word, VERDICT_STATE_MAX_},
-	{"reason", FIELD_TEXT, AT(health_filesystem, reason)},
-	{"message", FIELD_TEXT, AT(health_filesystem, message)},
-	{"since", FIELD_TIME, AT(health_filesystem, since_wall_us)},
-	{"lastProbe", FIELD_OBJECT, AT(health_filesystem, last_probe_wall_us), probe_fields},
-	{"path", FIELD_NAME, AT(health_filesystem, path)},
-	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
-	{0},
-};
-
-static const struct field condition_fields[] = {
-	{"type", FIELD_TEXT, AT(report_condition, type)},
-	{"status", FIELD_WORD, AT(report_condition, status), NULL, condition_word, CONDITION_STATUS_MAX_},
-	{"reason", FIELD_TEXT, AT(report_condition, reason)},
-	{"message", FIELD_TEXT, AT(report_condition, message)},
-	{"lastTransitionTime", FIELD_SECOND, AT(report_condition, transition_wall_us)},
-	{0},
-};
-
-static const struct field taint_fields[] = {
-	{"key", FIELD_TEXT, AT(health, report.taint.key)},
-	{"value", FIELD_TEXT, AT(health, report.taint.value)},
-	{"effect", FIELD_TEXT, AT(health, report.taint.effect)},
-	{"held", FIELD_BOOL, AT(health, taint_held)},
-	{"why", FIELD_TEXT, AT(health, taint_why)},
-	{0},
-};
-
-static const struct field input_fields[] = {
-	{"state", FIELD_TEXT, AT(health_input, state)},
-	{"detail", FIELD_TEXT, AT(health_input, detail)},
-	{0},
-};
-
-static const struct field head_fields[] = {
-	{"node", FIELD_TEXT, AT(health, node)},
-	{"time", FIELD_TIME, AT(health, time_wall_us)},
-	{"status", FIELD_WORD, AT(health, status), NULL, status_word, HEALTH_STATUS_MAX_},
-	{0},
-};
-
-static const struct field taint_field = {"taint", FIELD_OBJECT, AT(health, report.taint.wanted), taint_fields};
-
-/* --- writing; false = no memory --- */
+/* Each function: false = no memory. The caller frees the root, and with it all that hangs on it. */
 
 static bool add_fields(cJSON *object, const struct field *fields, const void *base);
 
@@ -129,15 +22,17 @@ static bool is_clean(const char *text)
 	return true;
 }
 
-static bool add_string(cJSON *object, const char *key, const char *text, bool is_name)
+/* What is escaped in a text takes more room, and must fit again when it is read back: then it is cut. */
+static bool add_string(cJSON *object, const struct field *field, const char *text)
 {
-	char escaped[4 * NAME_PATH_BYTES + 1];
+	char escaped[4 * NAME_PATH_BYTES];
+	bool is_name = field->kind == FIELD_NAME;
 
 	if (is_name || !is_clean(text)) {
-		str_escape(escaped, sizeof(escaped), text);
+		str_escape(escaped, is_name ? sizeof(escaped) : field->size, text);
 		text = escaped;
 	}
-	return cJSON_AddStringToObject(object, key, text) != NULL;
+	return cJSON_AddStringToObject(object, field->key, text) != NULL;
 }
 
 static bool add_time(cJSON *object, const char *key, uint64_t wall_us, bool micro)
@@ -197,7 +92,7 @@ static bool add_field(cJSON *object, const struct field *f, const void *base)
 
 	switch (f->kind) {
 	case FIELD_NAME:
-	case FIELD_TEXT: return add_string(object, f->key, at, f->kind == FIELD_NAME);
+	case FIELD_TEXT: return add_string(object, f, at);
 	case FIELD_TIME:
 	case FIELD_SECOND: return add_time(object, f->key, long_at(at), f->kind == FIELD_TIME);
 	case FIELD_U64: return cJSON_AddNumberToObject(object, f->key, (double)long_at(at)) != NULL;
@@ -230,18 +125,18 @@ static bool add_item(cJSON *array, const struct field *fields, const void *base)
 static bool add_body(cJSON *root, const struct health *h)
 {
 	cJSON *conditions = cJSON_AddArrayToObject(root, "conditions");
-	if (!conditions || !add_item(conditions, condition_fields, &h->report.condition) || !add_object(root, &taint_field, h))
+	if (!conditions || !add_item(conditions, health_condition_fields, &h->report.condition) || !add_object(root, &health_taint_field, h))
 		return false;
 
 	cJSON *filesystems = cJSON_AddArrayToObject(root, "filesystems");
 	bool good = filesystems != NULL;
 	for (uint32_t i = 0; good && i < h->filesystem_count; i++)
-		good = add_item(filesystems, filesystem_fields, &h->filesystems[i]);
+		good = add_item(filesystems, health_filesystem_fields, &h->filesystems[i]);
 	cJSON *inputs = good ? cJSON_AddObjectToObject(root, "inputs") : NULL;
 	good = good && inputs;
 	for (uint32_t i = 0; good && i < h->input_count; i++) {
 		cJSON *input = cJSON_AddObjectToObject(inputs, h->inputs[i].name);
-		good = input && add_fields(input, input_fields, &h->inputs[i]);
+		good = input && add_fields(input, health_input_fields, &h->inputs[i]);
 	}
 	return good;
 }
@@ -256,8 +151,8 @@ int health_to_json(const struct health *h, char **ret_text, struct err *e)
 	scoped(json_drop) cJSON *root = cJSON_CreateObject();
 	char *text = NULL;
 
-	if (root && cJSON_AddStringToObject(root, "apiVersion", STOKER_API_VERSION) && cJSON_AddStringToObject(root, "kind", JSON_KIND) &&
-	    add_fields(root, head_fields, h) && add_body(root, h))
+	if (root && cJSON_AddStringToObject(root, "apiVersion", STOKER_API_VERSION) && cJSON_AddStringToObject(root, "kind", HEALTH_KIND) &&
+	    add_fields(root, health_head_fields, h) && add_body(root, h))
 		text = cJSON_PrintUnformatted(root);
 	if (!text)
 		return err_set(e, ENOMEM, "cannot write the health as JSON");

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/config_rules.h"
-#include "base/config_units.h"
 #include "base/scoped.h"
 
 #define S  US_PER_S
@@ -83,15 +82,23 @@ static void test_nothing_said_is_the_defaults(void **unused)
 
 static void test_node_defaults_to_the_host_in_lower_case(void **unused)
 {
-	static struct config config;
+	static const struct {
+		const char *host, *node;
+	} rows[] = {{"IP-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"}, {"my_host", ""}, {"", ""}};
+	static struct config config, defaults;
 	char host[256] = "";
 	(void)unused;
 
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(config_parse_on(rows[i].host, "", 0, &config, NULL), 0);
+		assert_string_equal(config.node, rows[i].node);
+		assert_int_equal(config_parse_on(rows[i].host, "node: n1", 8, &config, NULL), 0);
+		assert_string_equal(config.node, "n1");
+	}
 	assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
-	for (char *p = host; *p; p++)
-		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-	config_defaults(&config);
-	assert_string_equal(config.node, config_unit_node(host) ? "" : host);
+	assert_int_equal(config_parse_on(host, "", 0, &config, NULL), 0);
+	config_defaults(&defaults);
+	assert_memory_equal(&config, &defaults, sizeof(config));
 }
 
 static void test_every_key_is_read(void **unused)
@@ -208,7 +215,7 @@ static const struct {
 	{"probe.period: 5s\n", "line 1: \"probe.period\": is not a known key"},
 	{"'a\tb': 1\n", "line 1: \"a\\tb\": is not a known key"},
 	{"'': 1\n", "line 1: \"\": is not a known key"},
-	{"<<: {node: a}\n", "line 1: <<: is not a known key"},
+	{"<<: {node: a}\n", "line 1: \"<<\": is not a known key"},
 	{"node: a\n\nnode: b\n", "line 3: node: must not be there twice"},
 	{"probe:\n  period: 1s\nprobe:\n  period: 2s\n", "line 3: probe: must not be there twice"},
 	{"watch:\n- path: /a\nwatch:\n- path: /b\n", "line 3: watch: must not be there twice"},

@@ -1,0 +1,76 @@
+#include "health/health_fields.h"
+
+_Static_assert(sizeof(enum health_status) == sizeof(uint32_t) && sizeof(enum verdict_state) == sizeof(uint32_t), "FIELD_WORD is four bytes");
+
+static const char *status_word(unsigned value)
+{
+	return health_status_name((enum health_status)value);
+}
+
+static const char *state_word(unsigned value)
+{
+	return verdict_state_name((enum verdict_state)value);
+}
+
+static const char *condition_word(unsigned value)
+{
+	return condition_status_name((enum condition_status)value);
+}
+
+#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+
+static const struct field probe_fields[] = {
+	{"time", FIELD_TIME, AT(health_filesystem, last_probe_wall_us)},
+	{"durationMicros", FIELD_U64, AT(health_filesystem, last_probe_duration_us)},
+	{"errno", FIELD_I32, AT(health_filesystem, last_probe_errnum)},
+	{0},
+};
+
+const struct field health_filesystem_fields[] = {
+	{"mountPoint", FIELD_NAME, AT(health_filesystem, mount_point)},
+	{"source", FIELD_NAME, AT(health_filesystem, source)},
+	{"fsType", FIELD_NAME, AT(health_filesystem, fs_type)},
+	{"device", FIELD_NAME, AT(health_filesystem, device)},
+	{"roles", FIELD_ROLES, AT(health_filesystem, roles)},
+	{"state", FIELD_WORD, AT(health_filesystem, state), NULL, state_word, VERDICT_STATE_MAX_},
+	{"reason", FIELD_TEXT, AT(health_filesystem, reason)},
+	{"message", FIELD_TEXT, AT(health_filesystem, message)},
+	{"since", FIELD_TIME, AT(health_filesystem, since_wall_us)},
+	{"lastProbe", FIELD_OBJECT, AT(health_filesystem, last_probe_wall_us), probe_fields},
+	{"path", FIELD_NAME, AT(health_filesystem, path)},
+	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
+	{0},
+};
+
+const struct field health_condition_fields[] = {
+	{"type", FIELD_TEXT, AT(report_condition, type)},
+	{"status", FIELD_WORD, AT(report_condition, status), NULL, condition_word, CONDITION_STATUS_MAX_},
+	{"reason", FIELD_TEXT, AT(report_condition, reason)},
+	{"message", FIELD_TEXT, AT(report_condition, message)},
+	{"lastTransitionTime", FIELD_SECOND, AT(report_condition, transition_wall_us)},
+	{0},
+};
+
+static const struct field taint_fields[] = {
+	{"key", FIELD_TEXT, AT(health, report.taint.key)},
+	{"value", FIELD_TEXT, AT(health, report.taint.value)},
+	{"effect", FIELD_TEXT, AT(health, report.taint.effect)},
+	{"held", FIELD_BOOL, AT(health, taint_held)},
+	{"why", FIELD_TEXT, AT(health, taint_why)},
+	{0},
+};
+
+const struct field health_input_fields[] = {
+	{"state", FIELD_TEXT, AT(health_input, state)},
+	{"detail", FIELD_TEXT, AT(health_input, detail)},
+	{0},
+};
+
+const struct field health_head_fields[] = {
+	{"node", FIELD_TEXT, AT(health, node)},
+	{"time", FIELD_TIME, AT(health, time_wall_us)},
+	{"status", FIELD_WORD, AT(health, status), NULL, status_word, HEALTH_STATUS_MAX_},
+	{0},
+};
+
+const struct field health_taint_field = {"taint", FIELD_OBJECT, AT(health, report.taint.wanted), taint_fields};
