@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "base/config_rules.h"
 #include "base/scoped.h"
+#include "tests/unit/config_refusals.h"
 
 #define S  US_PER_S
 #define MS US_PER_MS
@@ -185,104 +186,6 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		parse_good(good[i], strlen(good[i]), &config);
 }
-
-static const struct {
-	const char *text, *words;
-} bad[] = {
-	/* YAML itself */
-	{"node: a\xff\n", "line 1: must be UTF-8"},
-	{"node: a\n# \xed\xa0\x80\n", "line 2: must be UTF-8"},
-	{"node: a\n# \xe2\x82", "line 2: must be UTF-8"},
-	{"\xff\xfen", "line 1: must be UTF-8"},
-	{"node: a\n# \x01\n", "line 2: must be YAML: control characters are not allowed"},
-	{"node: \"\n", "line 2: must be YAML: found unexpected end of stream"},
-	{"node: a: b\n", "line 1: must be YAML: mapping values are not allowed in this context"},
-	{"probe:\n\tperiod: 1s\n", "line 2: must be YAML: found character that cannot start any token"},
-	{"%YAML 9.9\n---\nnode: x\n", "line 1: must be YAML: found incompatible YAML document"},
-	{"node: a\n---\nnode: b\n", "line 2: must be one document, here begins a second"},
-	{"node: a\n...\nx: [\n", "line 3: must be YAML: did not find expected <document start>"},
-	{"node: \"a\\0b\"\n", "line 1: node: must be without NUL bytes"},
-	{"\"no\\0de\": b\n", "line 1: no: must be without NUL bytes"},
-	{"node: &a x\nprobe:\n  period: *a\n", "line 3: probe.period: must be without aliases (*name)"},
-	{"a: &a [x]\nb: &b [*a, *a]\n", "line 2: b: must be without aliases (*name)"},
-	{"a: [[[[[[[[[[[[[[\n", "line 1: a[0][0][0][0][0][0][0]: must not be nested so deep"},
-	{"? [a]\n: b\n", "line 1: keys must be words"},
-	/* shape and names */
-	{"bogus: 1\n", "line 1: bogus: is not a known key"},
-	{"node: a\nNode: b\n", "line 2: Node: is not a known key"},
-	{"probe:\n  period: 5s\n\n  bogus: 1\n", "line 4: probe.bogus: is not a known key"},
-	{"watch:\n- path: /a\n- bogus: /b\n", "line 3: watch[1].bogus: is not a known key"},
-	{"probe.period: 5s\n", "line 1: \"probe.period\": is not a known key"},
-	{"'a\tb': 1\n", "line 1: \"a\\tb\": is not a known key"},
-	{"'': 1\n", "line 1: \"\": is not a known key"},
-	{"<<: {node: a}\n", "line 1: \"<<\": is not a known key"},
-	{"node: a\n\nnode: b\n", "line 3: node: must not be there twice"},
-	{"probe:\n  period: 1s\nprobe:\n  period: 2s\n", "line 3: probe: must not be there twice"},
-	{"watch:\n- path: /a\nwatch:\n- path: /b\n", "line 3: watch: must not be there twice"},
-	{"watch:\n- path: /a\n  path: /b\n", "line 3: watch[0].path: must not be there twice"},
-	{"probe: x\n", "line 1: probe: must be keys with values, not a single value"},
-	{"log:\n- level\n", "line 1: log: must be keys with values, not a list"},
-	{"watch: {a: 1}\n", "line 1: watch: must be a list, not keys with values"},
-	{"watch: /data\n", "line 1: watch: must be a list, not a single value"},
-	{"watch:\n- /data\n", "line 2: watch[0]: must be keys with values, not a single value"},
-	{"node: [a]\n", "line 1: node: must be a single value, not a list"},
-	{"web:\n  listen: {a: b}\n", "line 2: web.listen: must be a single value, not keys with values"},
-	{"- a\n", "line 1: must be keys with values, not a list"},
-	{"# hello\njust words\n", "line 2: must be keys with values, not a single value"},
-	/* the rules of the keys */
-	{"node:\n", "line 1: node: must not be empty"},
-	{"node: Big_Name\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'Big_Name'"},
-	{"node: a..b\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'a..b'"},
-	{"node: a-\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not 'a-'"},
-	{"node: ~\n", "line 1: node: must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes), not '~'"},
-	{"runtimeDir: run\n", "line 1: runtimeDir: must be absolute, not 'run'"},
-	{"runtimeDir: ''\n", "line 1: runtimeDir: must not be empty (default /run/stoker)"},
-	{"watch:\n- role: kubelet\n", "line 2: watch[0].path: is missing"},
-	{"watch:\n- path: ''\n", "line 2: watch[0].path: must not be empty"},
-	{"watch:\n- path: /a\n- path: data\n", "line 3: watch[1].path: must be absolute, not 'data'"},
-	{"watch:\n- path: /a/../b\n", "line 2: watch[0].path: must be without '.' and '..', not '/a/../b'"},
-	{"watch:\n- path: /a/.\n", "line 2: watch[0].path: must be without '.' and '..', not '/a/.'"},
-	{"watch:\n- path: /a/\n", "line 2: watch[0].path: must be without a trailing '/', not '/a/'"},
-	{"watch:\n- path: /a//b\n", "line 2: watch[0].path: must be without '//', not '/a//b'"},
-	{"watch:\n- path: //\n", "line 2: watch[0].path: must be without '//', not '//'"},
-	{"watch:\n- path: /a\n- path: /b\n\n- path: /a\n  role: x\n", "line 5: watch[2].path: must be unique, '/a' is watch[0] too"},
-	{"watch:\n- path: /a\n  role: Bad\n", "line 3: watch[0].role: must be 1 to 31 of a-z, 0-9 and '-', not 'Bad'"},
-	{"watch:\n- path: /a\n  role: \"a\\nb\"\n", "line 3: watch[0].role: must be 1 to 31 of a-z, 0-9 and '-', not 'a\\nb'"},
-	{"watch:\n- path: /a\n  role: a2345678901234567890123456789012\n", "line 3: watch[0].role: must be at most 31 bytes, not 32"},
-	{"probe:\n  period: 0s\n", "line 2: probe.period: must be from 1s to 10m, not '0s'"},
-	{"probe:\n  period: 601s\n", "line 2: probe.period: must be from 1s to 10m, not '601s'"},
-	{"probe:\n  period: 5\n", "line 2: probe.period: must have a unit (ms, s, m or h), not '5'"},
-	{"probe:\n  period: 1.5s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '1.5s'"},
-	{"probe:\n  period: -5s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '-5s'"},
-	{"probe:\n  period: 5 s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '5 s'"},
-	{"probe:\n  period: 5S\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not '5S'"},
-	{"probe:\n  period: s\n", "line 2: probe.period: must be a whole number with a unit (ms, s, m or h), like 5s, not 's'"},
-	{"probe:\n  period: 99999999999999999999h\n", "line 2: probe.period: must be from 1s to 10m, not '99999999999999999999h'"},
-	{"probe:\n  period: 5124095577h\n", "line 2: probe.period: must be from 1s to 10m, not '5124095577h'"}, /* 2^64 us and a little */
-	{"probe:\n  period:\n", "line 2: probe.period: must not be empty (default 5s)"},
-	{"probe:\n  deadline: 99ms\n", "line 2: probe.deadline: must be from 100ms to 5m, not '99ms'"},
-	{"probe:\n  deadline: 6m\n", "line 2: probe.deadline: must be from 100ms to 5m, not '6m'"},
-	{"probe:\n  recoverAfter: 0\n", "line 2: probe.recoverAfter: must be from 1 to 100, not '0'"},
-	{"probe:\n  recoverAfter: 4294967297\n", "line 2: probe.recoverAfter: must be from 1 to 100, not '4294967297'"},
-	{"probe:\n  recoverAfter: three\n", "line 2: probe.recoverAfter: must be a whole number, not 'three'"},
-	{"probe:\n  minimumBad: 2h\n", "line 2: probe.minimumBad: must be from 0s to 1h, not '2h'"},
-	{"probe:\n  directory: a/b\n", "line 2: probe.directory: must be one name without '/', not 'a/b'"},
-	{"probe:\n  directory: ..\n", "line 2: probe.directory: must be one name without '/', not '..'"},
-	{"probe:\n  uid: 0\n", "line 2: probe.uid: must be from 1 to 4294967294, not '0'"},
-	{"probe:\n  uid: 4294967295\n", "line 2: probe.uid: must be from 1 to 4294967294, not '4294967295'"},
-	{"web:\n  listen: localhost:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, "
-					   "not 'localhost:80'"},
-	{"web:\n  listen: ':80'\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not ':80'"},
-	{"web:\n  listen: ::1:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not '::1:80'"},
-	{"web:\n  listen: 1.2.3.4:0\n", "line 2: web.listen: must have a port from 1 to 65535, not '1.2.3.4:0'"},
-	{"web:\n  listen: 1.2.3.4:65536\n", "line 2: web.listen: must have a port from 1 to 65535, not '1.2.3.4:65536'"},
-	{"report:\n  kubernetes: no\n", "line 2: report.kubernetes: must be auto or off, not 'no'"},
-	{"report:\n  kubeconfig: x\n", "line 2: report.kubeconfig: must be absolute, not 'x'"},
-	{"report:\n  taint: NoExecute\n", "line 2: report.taint: must be NoSchedule, PreferNoSchedule or off, not 'NoExecute'"},
-	{"report:\n  taintKey: a/b/c\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'a/b/c'"},
-	{"report:\n  taintKey: UP.case/x\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'UP.case/x'"},
-	{"log:\n  level: trace\n", "line 2: log.level: must be debug, info, warn or error, not 'trace'"},
-};
 
 static void test_every_refusal_names_line_key_and_rule(void **unused)
 {

@@ -1,0 +1,365 @@
+#include "health/web.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/scoped.h"
+#include "health/health.h"
+#include "health/wire.h"
+
+#define WEB_CONNECTIONS_MAX  64 /* of each socket: a scraper gone wild does not lock the CLI out */
+#define WEB_IDLE_S	     10
+#define WEB_CONNECTION_BYTES 16384
+#define WEB_QUESTION_MS	     5000
+#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/healthz\n"
+
+/* One answer to all who wait for it. */
+struct web_answer {
+	unsigned status;
+	struct MHD_Response *response;
+	unsigned users;
+};
+
+static void ask(struct web *web);
+
+/* --- responses --- */
+
+static struct MHD_Response *make_response(const char *text, size_t length, const char *type)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+	if (!response)
+		return NULL;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	return response;
+}
+
+static struct MHD_Response *make_error(const char *words)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text), "{\"error\":\"%s\"}\n", words);
+
+	return make_response(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, "application/json");
+}
+
+/* Takes the response. MHD_NO closes the connection. */
+static enum MHD_Result answer_with(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+	if (!response)
+		return MHD_NO;
+	enum MHD_Result result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+	return answer_with(connection, status, make_response(text, strlen(text), "text/plain; charset=utf-8"));
+}
+
+/* --- driving libmicrohttpd from the loop --- */
+
+static void pump(struct web_listener *listener);
+
+static void timer_due(uv_timer_t *timer)
+{
+	pump(timer->data);
+}
+
+static void poll_ready(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	pump(poll->data);
+}
+
+static void pump(struct web_listener *listener)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+
+	MHD_run(listener->daemon);
+	if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES)
+		uv_timer_start(&listener->timer, timer_due, timeout_ms, 0);
+	else
+		uv_timer_stop(&listener->timer);
+}
+
+/* --- the health: several requests share one question to stokerd --- */
+
+static void release_answer(struct web_answer *answer)
+{
+	if (!answer || --answer->users > 0)
+		return;
+	if (answer->response)
+		MHD_destroy_response(answer->response);
+	free(answer);
+}
+
+/* Gives the answer to those who waited for this question, and asks again for those who came too late for it. */
+static void finish_question(struct web *web, unsigned status, struct MHD_Response *response)
+{
+	struct web_answer *answer = malloc(sizeof(*answer));
+	bool again = false;
+
+	web->question.id = 0;
+	uv_timer_stop(&web->question.deadline);
+	if (answer)
+		*answer = (struct web_answer){.status = status, .response = response, .users = 1};
+	else if (response)
+		MHD_destroy_response(response);
+	for (size_t i = 0; i < WEB_PENDING_MAX; i++) {
+		struct web_request *request = &web->requests[i];
+		if (!request->waiting)
+			continue;
+		if (request->next) {
+			request->next = false;
+			again = true;
+			continue;
+		}
+		request->waiting = false;
+		request->answer = answer;
+		if (answer)
+			answer->users++;
+		MHD_resume_connection(request->connection);
+	}
+	release_answer(answer);
+	if (again)
+		ask(web);
+	for (size_t i = 0; i < web->listener_count; i++)
+		pump(&web->listeners[i]);
+}
+
+static void question_late(uv_timer_t *timer)
+{
+	struct web *web = timer->data;
+
+	log_warn(web->log, "stokerd did not answer in time");
+	finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd did not answer within 5 s"));
+}
+
+static void ask(struct web *web)
+{
+	struct web_question *q = &web->question;
+
+	q->id = ++web->last_id;
+	q->begun = false;
+	q->length = 0;
+	/* If the record cannot be sent the deadline answers. */
+	if (!link_send(&web->link, WIRE_GET_HEALTH, q->id, NULL, 0))
+		log_warn(web->log, "stokerd does not read");
+	uv_timer_start(&q->deadline, question_late, WEB_QUESTION_MS, 0);
+}
+
+static enum MHD_Result wait_for_health(struct web *web, struct MHD_Connection *connection, void **request_state)
+{
+	struct web_request *request = web->requests;
+
+	while (request < web->requests + WEB_PENDING_MAX && request->connection)
+		request++;
+	if (request == web->requests + WEB_PENDING_MAX)
+		return answer_with(connection, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("too many requests are waiting"));
+	/* An answer that has begun to come was made before this request: it does not serve it. */
+	*request = (struct web_request){.connection = connection, .waiting = true, .next = web->question.id != 0 && web->question.begun};
+	*request_state = request;
+	MHD_suspend_connection(connection);
+	if (web->question.id == 0)
+		ask(web);
+	return MHD_YES;
+}
+
+static void release_request(struct web *web, void **request_state)
+{
+	struct web_request *request = *request_state;
+
+	*request_state = &web->first_call;
+	release_answer(request->answer);
+	*request = (struct web_request){0};
+}
+
+/* After the resumption. The request no longer counts as waiting: a client that reads slowly keeps nobody out. */
+static enum MHD_Result answer_health(struct web *web, struct MHD_Connection *connection, void **request_state)
+{
+	const struct web_answer *answer = ((struct web_request *)*request_state)->answer;
+	enum MHD_Result result = answer && answer->response ? MHD_queue_response(connection, answer->status, answer->response) : MHD_NO;
+
+	release_request(web, request_state);
+	return result;
+}
+
+static void take_part(struct web *web, const struct record *record)
+{
+	struct web_question *q = &web->question;
+	const struct wire_part *part = (const struct wire_part *)(const void *)record->payload;
+	const size_t head = offsetof(struct wire_part, bytes);
+
+	if (q->id == 0 || record->header.id != q->id)
+		return; /* of a question that was given up */
+	if (record->header.length < head || part->length > WIRE_PART_BYTES || record->header.length != head + part->length ||
+	    part->length > HEALTH_JSON_MAX_BYTES - q->length) {
+		log_warn(web->log, "answer not understood", "length", log_number(record->header.length));
+		finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd's answer is not understood"));
+		return;
+	}
+	q->begun = true;
+	memcpy(q->text + q->length, part->bytes, part->length);
+	q->length += part->length;
+	if (part->errnum != 0)
+		finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd cannot tell the health"));
+	else if (part->last)
+		finish_question(web, MHD_HTTP_OK, make_response(q->text, q->length, "application/json"));
+}
+
+/* --- requests --- */
+
+static enum MHD_Result serve_alive(struct web *web, struct MHD_Connection *connection, void **request_state)
+{
+	const bool up = link_is_up(&web->link);
+
+	(void)request_state;
+	return answer_text(connection, up ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, up ? "ok\n" : "no link\n");
+}
+
+/* The closed list of paths. */
+static const struct web_path {
+	const char *path;
+	enum MHD_Result (*serve)(struct web *web, struct MHD_Connection *connection, void **request_state);
+} paths[] = {
+	{"/v1alpha1/health", wait_for_health},
+	{"/healthz", serve_alive},
+};
+
+static bool has_body(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return (length && strcmp(length, "0") != 0) || MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+/* With the headers alone: a response now makes libmicrohttpd close the connection instead of reading a body. */
+static enum MHD_Result look_at_headers(struct web *web, struct MHD_Connection *connection, const char *method, void **request_state)
+{
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+		static const char words[] = "only GET and HEAD\n";
+		struct MHD_Response *response = make_response(words, sizeof(words) - 1, "text/plain; charset=utf-8");
+		if (response)
+			MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+		return answer_with(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+	}
+	if (has_body(connection))
+		return answer_text(connection, MHD_HTTP_BAD_REQUEST, "a request without a body, please\n");
+	*request_state = &web->first_call;
+	return MHD_YES;
+}
+
+static enum MHD_Result handle_request(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+				      const char *upload, size_t *upload_size, void **request_state)
+{
+	struct web *web = context;
+
+	(void)version;
+	(void)upload;
+	if (!*request_state)
+		return look_at_headers(web, connection, method, request_state);
+	if (*upload_size > 0)
+		return MHD_NO;
+	if (*request_state != &web->first_call)
+		return answer_health(web, connection, request_state);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (strcmp(paths[i].path, url) == 0)
+			return paths[i].serve(web, connection, request_state);
+	return answer_text(connection, MHD_HTTP_NOT_FOUND, WEB_MISSING_TEXT);
+}
+
+static void request_completed(void *context, struct MHD_Connection *connection, void **request_state, enum MHD_RequestTerminationCode code)
+{
+	struct web *web = context;
+
+	(void)connection;
+	(void)code;
+	if (*request_state && *request_state != &web->first_call)
+		release_request(web, request_state);
+	*request_state = NULL;
+}
+
+/* --- the link --- */
+
+/* Takes the socket when libmicrohttpd has it. */
+static int start_listener(struct web *web, struct web_listener *l, int *fd, struct err *e)
+{
+	/* Without MHD_USE_ERROR_LOG: what clients do wrong does not fill the log. */
+	l->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle_request, web, MHD_OPTION_LISTEN_SOCKET, *fd,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_IDLE_S,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				     MHD_OPTION_NOTIFY_COMPLETED, request_completed, web, MHD_OPTION_END);
+	if (!l->daemon)
+		return err_set(e, errno ? errno : EIO, "libmicrohttpd cannot serve a socket");
+	fd_take(fd);
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info || uv_poll_init(web->loop, &l->poll, info->epoll_fd) < 0) {
+		MHD_stop_daemon(l->daemon);
+		return err_rule(e, EIO, "libmicrohttpd has nothing to poll");
+	}
+	uv_timer_init(web->loop, &l->timer);
+	l->poll.data = l->timer.data = l;
+	uv_poll_start(&l->poll, UV_READABLE, poll_ready);
+	pump(l);
+	return 0;
+}
+
+static void take_socket(struct web *web, const struct record *record)
+{
+	const struct wire_listen *what = record_payload(record, sizeof(*what));
+	scoped(fd_drop) int fd = link_take_fd(&web->link);
+	struct err e = {0};
+
+	if (!what || fd < 0 || web->listener_count == WEB_LISTENERS_MAX) {
+		log_warn(web->log, "listening socket refused");
+		return;
+	}
+	if (start_listener(web, &web->listeners[web->listener_count], &fd, &e) < 0) {
+		log_error(web->log, "cannot serve", "error", e.text, "socket", what->is_unix ? "unix" : "tcp");
+		return;
+	}
+	web->listener_count++;
+	log_info(web->log, "serving", "socket", what->is_unix ? "unix" : "tcp");
+}
+
+static void link_record(struct link *link, const struct record *record)
+{
+	struct web *web = link->owner;
+
+	switch (record->header.type) {
+	case WIRE_LISTEN: take_socket(web, record); break;
+	case WIRE_HEALTH_PART: take_part(web, record); break;
+	default:
+		link->refused++;
+		log_warn(web->log, "record not understood", "type", log_number(record->header.type));
+	}
+}
+
+static void link_lost(struct link *link, const struct err *why)
+{
+	struct web *web = link->owner;
+
+	log_info(web->log, "stokerd is gone, ending", "detail", why ? why->text : NULL);
+	uv_stop(web->loop);
+}
+
+int web_start(struct web *web, uv_loop_t *loop, const struct log *log, int link_fd, struct err *e)
+{
+	static const struct link_ops ops = {.on_record = link_record, .on_down = link_lost};
+
+	web->loop = loop;
+	web->log = log;
+	web->question.text = malloc(HEALTH_JSON_MAX_BYTES);
+	if (!web->question.text)
+		return err_set(e, ENOMEM, "cannot start");
+	uv_timer_init(loop, &web->question.deadline);
+	web->question.deadline.data = web;
+	return link_adopt(&web->link, loop, link_fd, &ops, web, e);
+}
