@@ -1,0 +1,254 @@
+"""The node object of a real API server: what is written there, when, and what is left alone."""
+import json
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from cases import case, main, wait_for  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from node import Node  # noqa: E402
+
+NAME = "node-1"
+FOREIGN = {"key": "example.com/mine", "value": "1", "effect": "NoSchedule"}
+
+
+class Stage:
+    """A control plane, a node object, an agent with one disk, and its ServiceAccount's token in a file as the kubelet projects it."""
+
+    def __init__(self, t, scheduler=False, taints=(), period="1s", agent=True, **more):
+        self.cluster = Cluster(t, scheduler)
+        self.cluster.create_node(NAME, taints)
+        self.token_path = os.path.join(t.dir, "token")
+        self.write_token(self.cluster.service_account_token())
+        self.node = Node(t, period=period, name=NAME, **more)
+        self.node.report = f"report:\n  kubeconfig: {self.cluster.kubeconfig('stoker', token_file=self.token_path)}\n"
+        self.disk = self.node.disk("ext4")
+        if agent:
+            self.node.start()
+
+    def write_token(self, token):
+        with open(self.token_path + ".new", "w") as f:
+            f.write(token)
+        os.rename(self.token_path + ".new", self.token_path)
+
+    def wait_condition(self, status, deadline=60):
+        wait_for(lambda: (self.try_condition() or {}).get("status") == status, f"the condition to be {status}", deadline, 0.05)
+        return self.cluster.condition(NAME)
+
+    def try_condition(self):
+        try:
+            return self.cluster.condition(NAME)
+        except OSError:
+            return None
+
+    def wait_taint(self, wanted, deadline=60):
+        wait_for(lambda: bool(self.cluster.our_taint(NAME)) == wanted, "the taint" if wanted else "the taint to go", deadline, 0.05)
+
+    def repair(self):
+        self.disk.umount()
+        self.disk.fsck()
+        self.disk.mount()
+
+
+@case
+def a_fault_becomes_condition_and_taint_and_goes_away(t):
+    s = Stage(t, taints=[FOREIGN])
+    healthy = s.wait_condition("True")
+    assert healthy["reason"] == "AllProbesPassed", healthy
+    assert s.cluster.our_taint(NAME) is None
+    s.disk.trigger_ext4_error()
+    bad = s.wait_condition("False")
+    s.wait_taint(True)
+    assert bad["reason"] == "ReadOnlyFilesystem", bad
+    for part in (s.disk.mount_point, "since", "stoker health"):
+        assert part in bad["message"], bad
+    assert bad["lastTransitionTime"] > healthy["lastTransitionTime"] or bad["lastTransitionTime"] == bad["lastHeartbeatTime"], bad
+    taint = s.cluster.our_taint(NAME)
+    assert (taint["value"], taint["effect"]) == ("ReadOnlyFilesystem", "NoSchedule"), taint
+    assert s.cluster.condition(NAME, "Ready")["reason"] == "Test"
+    wait_for(lambda: not s.node.health()["taint"]["held"], "the CLI to know that the taint is there")
+    s.repair()
+    s.wait_condition("True")
+    s.wait_taint(False)
+    assert FOREIGN in s.cluster.taints(NAME), s.cluster.taints(NAME)
+
+
+@case
+def a_pod_waits_for_the_recovery(t):
+    s = Stage(t, scheduler=True)
+    s.wait_condition("True")
+    s.disk.trigger_ext4_error()
+    s.wait_taint(True)
+    s.cluster.api("POST", "/api/v1/namespaces/default/pods", {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "exec-1"}, "spec": {"containers": [{"name": "c", "image": "none"}]}})
+    pod = "/api/v1/namespaces/default/pods/exec-1"
+
+    def unschedulable():
+        conditions = s.cluster.api("GET", pod)["status"].get("conditions", [])
+        return [c for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False" and "taint" in c.get("message", "")]
+
+    wait_for(unschedulable, "the scheduler to refuse the node for its taint", 120, 0.05)
+    assert not s.cluster.api("GET", pod)["spec"].get("nodeName")
+    s.repair()
+    wait_for(lambda: s.cluster.api("GET", pod)["spec"].get("nodeName") == NAME, "the pod to be bound", 120, 0.05)
+
+
+@case
+def taints_of_others_are_never_lost(t):
+    """Two writers at once, again and again: ours has a precondition, so theirs stays."""
+    s = Stage(t, minimum_bad="0s", extra="")
+    s.wait_condition("True")
+    stop, lost = threading.Event(), []
+
+    def others():
+        """Adds a taint of its own every time, takes it away again, and notes when it was gone in between."""
+        number = 0
+        while not stop.is_set():
+            number += 1
+            mine = {"key": "example.com/other", "value": str(number), "effect": "NoSchedule"}
+            now = s.cluster.node(NAME)["spec"].get("taints")
+            wanted = [x for x in now or [] if x["key"] != mine["key"]] + [mine]
+            put = s.cluster.request("PATCH", f"/api/v1/nodes/{NAME}", [{"op": "test", "path": "/spec/taints", "value": now},
+                                    {"op": "add", "path": "/spec/taints", "value": wanted}], "application/json-patch+json")
+            if put[0] != 200:
+                continue
+            for _ in range(3):
+                if mine not in json.loads(s.cluster.request("GET", f"/api/v1/nodes/{NAME}")[1])["spec"].get("taints", []):
+                    lost.append(number)
+
+    writer = threading.Thread(target=others)
+    writer.start()
+    try:
+        for _ in range(1 if os.environ.get("STOKER_IMPATIENT") and lost else 12):
+            s.disk.trigger_ext4_error()
+            s.wait_taint(True)
+            s.repair()
+            s.wait_taint(False)
+    finally:
+        stop.set()
+        writer.join()
+    assert not lost, f"the taint of another writer was lost {len(lost)} times"
+    assert s.cluster.condition(NAME, "Ready")["reason"] == "Test"
+
+
+@case
+def the_api_server_is_away_during_a_fault_and_during_a_recovery(t):
+    away = 60 if os.environ.get("STOKER_LONG") else 15
+    s = Stage(t)
+    s.wait_condition("True")
+    for fault in (True, False):
+        s.cluster.stop("kube-apiserver")
+        begin = time.monotonic()
+        if fault:
+            s.disk.trigger_ext4_error()
+        else:
+            s.repair()
+        s.node.wait("Unhealthy" if fault else "Healthy")
+        assert s.node.cli("health").returncode == (1 if fault else 0)
+        wait_for(lambda: s.node.input("reporter")["state"] == "degraded", "the CLI to say that the API server is away")
+        wait_for(lambda: time.monotonic() - begin > away, "the outage to have lasted", away + 30, 0.5)
+        s.cluster.start_apiserver()
+        s.wait_condition("False" if fault else "True", 180)
+        s.wait_taint(fault, 180)
+    tried = [line for line in s.node.lines() if line.get("role") == "stoker-reporter"]
+    assert len(tried) < 200, "the reporter logs every try"
+
+
+@case
+def the_newest_verdict_wins_after_an_outage(t):
+    s = Stage(t)
+    s.wait_condition("True")
+    s.cluster.stop("kube-apiserver")
+    before = time.time()
+    s.disk.trigger_ext4_error()
+    s.node.wait("Unhealthy")
+    s.repair()
+    s.node.wait("Healthy")
+    s.cluster.start_apiserver()
+    wait_for(lambda: s.node.input("reporter")["state"] == "ok", "the reporter to be back", 180)
+    s.wait_condition("True")
+    assert s.cluster.our_taint(NAME) is None
+    stale = [e for e in s.cluster.agent_writes(before) if b'"status":"False"' in json.dumps(e.get("requestObject", "")).encode().replace(b" ", b"")]
+    assert not stale, "what was over was still written"
+
+
+@case
+def the_token_is_rotated(t):
+    s = Stage(t)
+    s.wait_condition("True")
+    s.write_token("not-a-token")
+    s.disk.trigger_ext4_error()
+    s.node.wait("Unhealthy")
+    wait_for(lambda: "401" in s.node.input("reporter")["detail"], "the 401 to be said")
+    s.write_token(s.cluster.service_account_token())
+    s.wait_condition("False", 120)
+    s.wait_taint(True, 120)
+
+
+@case
+def nothing_is_written_when_nothing_changed(t):
+    s = Stage(t)
+    s.wait_condition("True")
+    wait_for(lambda: s.node.input("reporter")["state"] == "ok", "the reporter")
+    before = len(s.cluster.agent_writes())
+    probed = len(s.node.log("probe finished"))
+    wait_for(lambda: len(s.node.log("probe finished")) >= probed + 8, "eight more probes")
+    assert len(s.cluster.agent_writes()) == before, s.cluster.agent_writes()[before:]
+
+
+@case
+def killed_reporter_and_supervisor_write_nothing_false(t):
+    """Restarts under a fault: the condition stays False, its transition time stays, the taint stays."""
+    s = Stage(t)
+    s.wait_condition("True")
+    s.disk.trigger_ext4_error()
+    since = s.wait_condition("False")["lastTransitionTime"]
+    s.wait_taint(True)
+    begin = time.time()
+    for role in ("stoker-reporter", "stokerd", "stoker-broker", "stokerd", "stoker-reporter"):
+        old = s.node.pid(role)
+        s.node.kill(role)
+        wait_for(lambda: s.node.pid(role) not in (None, old), f"{role} to be back")
+        wait_for(lambda: s.node.input("reporter")["state"] == "ok" and s.node.input("broker")["state"] == "ok" and s.node.all_probed(), "all to be connected")
+        assert s.node.health()["status"] == "Unhealthy"
+    condition = s.cluster.condition(NAME)
+    assert condition["status"] == "False" and condition["lastTransitionTime"] == since, (condition, since)
+    assert s.cluster.our_taint(NAME)
+    for event in s.cluster.agent_writes(begin):
+        assert '"True"' not in json.dumps(event.get("requestObject", {}).get("status", {}) if isinstance(event.get("requestObject"), dict) else {}), event
+
+
+@case
+def a_missing_right_stops_only_what_needs_it(t):
+    s = Stage(t, agent=False)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "stoker"},
+            "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}, {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]}]}
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/stoker"
+    full = s.cluster.api("GET", path)
+    s.cluster.api("PUT", path, role)
+    s.node.start()
+    s.wait_condition("True")
+    s.disk.trigger_ext4_error()
+    s.wait_condition("False")
+    wait_for(lambda: "403" in s.node.input("reporter")["detail"] or "forbidden" in s.node.input("reporter")["detail"].lower(), "the missing right to be named")
+    assert s.cluster.our_taint(NAME) is None
+    assert s.node.health()["taint"]["held"]
+    s.cluster.api("PUT", path, {**role, "rules": full["rules"]})
+    s.wait_taint(True, 180)
+
+
+@case
+def the_node_object_comes_later(t):
+    s = Stage(t, agent=False)
+    s.cluster.api("DELETE", f"/api/v1/nodes/{NAME}")
+    s.node.start()
+    s.node.wait("Healthy")
+    wait_for(lambda: "404" in s.node.input("reporter")["detail"] or "not" in s.node.input("reporter")["detail"], "the reporter to say so")
+    s.cluster.create_node(NAME)
+    s.wait_condition("True", 120)
+
+
+if __name__ == "__main__":
+    main()
