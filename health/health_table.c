@@ -322,8 +322,9 @@ int health_table_print(FILE *out, const struct health *h, const struct health_ta
 	health_headline(h, headline);
 	fprintf(out, "%s%s%s\n\n", options->color ? color_of_status(h->status) : "", headline, options->color ? COLOR_DEFAULT : "");
 	if (h->filesystem_count > 0) {
-		if (print_filesystems(out, h, options, e) < 0)
-			return -e->code;
+		int r = print_filesystems(out, h, options, e);
+		if (r < 0)
+			return r;
 		fputc('\n', out);
 	}
 	print_inputs(out, h);

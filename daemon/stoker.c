@@ -1,0 +1,88 @@
+/* stoker - the command line, for people on the node and for programs. */
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/scoped.h"
+#include "build_config.h"
+#include "daemon/stoker_health.h"
+
+#define EXIT_USAGE 64
+
+static const struct command {
+	const char *name, *summary, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"health", "can this node run Spark executors? (exit code 0 yes, 1 no, 2 unknown)", stoker_health_help, stoker_health},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	fprintf(stderr, "stoker: there is no command '%s' (see stoker --help)\n", name);
+	return NULL;
+}
+
+static int print_usage(FILE *out, int code)
+{
+	fputs("Usage: stoker COMMAND [OPTION...]\n\nCommands:\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fputs("  help     what a command takes: stoker help COMMAND\n"
+	      "\n"
+	      "Examples:\n"
+	      "  stoker health                     what the agent on this node knows\n"
+	      "  stoker health --direct /var/lib   no agent here: write, and see\n"
+	      "  stoker help health\n"
+	      "\n"
+	      "Manual: stoker(1). Version: stoker --version\n",
+	      out);
+	return code;
+}
+
+static int print_help(const char *name)
+{
+	const struct command *command = find_command(name);
+
+	if (!command)
+		return EXIT_USAGE;
+	fputs(command->help, stdout);
+	return 0;
+}
+
+/* Widths of columns need a UTF-8 locale; a container's environment mostly has none. */
+static void choose_locale(void)
+{
+	setlocale(LC_ALL, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+
+	choose_locale();
+	/* '+': what follows the command is the command's. */
+	for (int o; (o = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
+		switch (o) {
+		case 'h': return print_usage(stdout, 0);
+		case 'v': puts("stoker " STOKER_VERSION); return 0;
+		default: return print_usage(stderr, EXIT_USAGE);
+		}
+	}
+	if (optind == argc)
+		return print_usage(stderr, EXIT_USAGE);
+	if (strcmp(argv[optind], "help") == 0)
+		return optind + 1 < argc ? print_help(argv[optind + 1]) : print_usage(stdout, 0);
+	const struct command *command = find_command(argv[optind]);
+	if (!command)
+		return EXIT_USAGE;
+	int skipped = optind;
+	optind = 0; /* glibc: begins anew */
+	return command->run(argc - skipped, argv + skipped);
+}

@@ -1,0 +1,192 @@
+#include "daemon/stoker_direct.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/record.h"
+#include "base/scoped.h"
+#include "base/str.h"
+#include "health/wire.h"
+#include "volumes/mount_table.h"
+#include "volumes/write_probe.h"
+
+#define DIRECT_WHY "--direct writes nothing to a node object"
+
+struct direct;
+
+struct direct_probe {
+	struct direct *direct;
+	struct write_probe what;
+	struct child child;
+	int channel;
+	bool ended; /* `found` is what there is to know */
+	struct finding found;
+};
+
+/* Never freed: a child in D state is followed until this process ends. */
+struct direct {
+	uv_loop_t loop;
+	uint32_t count, running;
+	uint64_t deadline_us, started_wall_us;
+	volatile uint32_t *progress; /* one step per probe, shared with the children */
+	struct direct_probe probes[CONFIG_WATCH_MAX];
+};
+
+static void probe_ended(struct direct_probe *p)
+{
+	if (p->ended)
+		return;
+	p->ended = true;
+	if (--p->direct->running == 0)
+		uv_stop(&p->direct->loop);
+}
+
+/* What the child has sent; without an answer, `errnum` at the step where it was. */
+static void take_answer(struct direct_probe *p, int errnum, uint64_t duration_us)
+{
+	const struct finding *found = NULL;
+	struct record record = {.fd = -1};
+
+	if (record_receive(p->channel, &record, NULL) == 1)
+		found = record_payload(&record, sizeof(*found));
+	if (found)
+		p->found = *found;
+	else
+		p->found = (struct finding){.watch = p->what.watch, .step = *p->what.progress, .errnum = errnum, .duration_us = duration_us,
+					    .started_wall_us = p->direct->started_wall_us};
+	fd_drop(&record.fd);
+	probe_ended(p);
+}
+
+static void child_overdue(struct child *child)
+{
+	struct direct_probe *p = child->owner;
+
+	take_answer(p, ETIMEDOUT, p->direct->deadline_us);
+}
+
+static void child_exited(struct child *child, int status)
+{
+	struct direct_probe *p = child->owner;
+
+	(void)status;
+	if (!p->ended)
+		take_answer(p, EAGAIN, 0); /* died without a word: nothing is known about the filesystem */
+	fd_drop(&p->channel);
+}
+
+static int start_probe(struct direct *d, const struct config *config, uint32_t index, struct err *e)
+{
+	static const struct child_ops ops = {.on_overdue = child_overdue, .on_exit = child_exited};
+	struct direct_probe *p = &d->probes[index];
+
+	p->direct = d;
+	p->what = (struct write_probe){.watch = index,
+				       .uid = config->probe.uid,
+				       .may_open_plainly = true,
+				       .mount_namespace_fd = -1,
+				       .answer_type = WIRE_FINDING,
+				       .progress = &d->progress[index]};
+	str_copy(p->what.path, sizeof(p->what.path), config->watch[index].path);
+	str_copy(p->what.directory, sizeof(p->what.directory), config->probe.directory);
+	if (child_fork(&p->child, &d->loop, &ops, p, d->deadline_us, write_probe_child, &p->what, NULL, &p->channel, e) < 0)
+		return err_wrap(e, "cannot probe '%s'", p->what.path);
+	d->running++;
+	return 0;
+}
+
+static int run_probes(struct direct *d, const struct config *config, struct err *e)
+{
+	void *shared = mmap(NULL, sizeof(uint32_t) * CONFIG_WATCH_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		return err_set(e, errno, "cannot probe");
+	d->progress = shared;
+	if (uv_loop_init(&d->loop) < 0)
+		return err_rule(e, EIO, "cannot make a loop");
+	d->deadline_us = config->probe.deadline_us;
+	d->started_wall_us = clock_wall_us();
+	for (uint32_t i = 0; i < config->watch_count; i++, d->count++)
+		if (start_probe(d, config, i, e) < 0)
+			return -e->code;
+	if (d->running > 0)
+		uv_run(&d->loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+/* --- what they found, as health --- */
+
+/* Names of mounts are for people: without them the paths must do. */
+static void read_mounts(struct mount_table *table)
+{
+	scoped(scoped_free) char *text = malloc(MOUNT_TABLE_MAX_BYTES);
+	struct err ignored = {0};
+
+	if (!text)
+		return;
+	ssize_t length = fd_read_path("/proc/self/mountinfo", text, MOUNT_TABLE_MAX_BYTES, &ignored);
+	if (length >= 0)
+		mount_table_parse(text, (size_t)length, table, &ignored);
+}
+
+static void describe(const struct direct_probe *p, const struct config *config, const struct mount_table *mounts, struct health_filesystem *f)
+{
+	const struct verdict_rules rules = {.recover_after = 1};
+	const struct verdict_input input = verdict_judge(&p->found);
+	const struct verdict v = verdict_step((struct verdict){0}, &input, &rules, clock_mono_us());
+	const struct mount *m = p->found.mount_id ? mount_table_find(mounts, p->found.mount_id, p->found.device_major, p->found.device_minor) : NULL;
+
+	str_copy(f->path, sizeof(f->path), p->what.path);
+	str_copy(f->mount_point, sizeof(f->mount_point), m ? m->mount_point : p->what.path);
+	str_copy(f->source, sizeof(f->source), m ? m->source : "");
+	str_copy(f->fs_type, sizeof(f->fs_type), m ? m->type : "");
+	if (p->found.mount_id)
+		str_append(f->device, sizeof(f->device), "%u:%u", p->found.device_major, p->found.device_minor);
+	str_copy(f->roles[f->role_count++], sizeof(f->roles[0]), config->watch[p->what.watch].role);
+	f->state = v.state;
+	str_copy(f->reason, sizeof(f->reason), v.reason);
+	str_copy(f->message, sizeof(f->message), v.message);
+	if (input.event == VERDICT_NOTHING) { /* the verdict takes no step for these */
+		str_copy(f->reason, sizeof(f->reason), input.reason);
+		str_copy(f->message, sizeof(f->message), input.message);
+	}
+	f->last_probe_wall_us = p->found.started_wall_us; /* since when it is so, one look does not tell */
+	f->last_probe_duration_us = p->found.duration_us;
+	f->last_probe_errnum = p->found.errnum;
+	f->mounted = p->found.mount_root;
+}
+
+static void mounts_drop(struct mount_table *table)
+{
+	mount_table_free(table);
+}
+
+int probe_directly(const struct config *config, struct health *ret, struct err *e)
+{
+	scoped(mounts_drop) struct mount_table mounts = {0};
+	struct direct *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return err_set(e, ENOMEM, "cannot probe");
+	if (run_probes(d, config, e) < 0)
+		return -e->code;
+	read_mounts(&mounts);
+	memset(ret, 0, sizeof(*ret));
+	str_copy(ret->node, sizeof(ret->node), config->node);
+	ret->time_wall_us = clock_wall_us();
+	for (uint32_t i = 0; i < d->count; i++)
+		describe(&d->probes[i], config, &mounts, &ret->filesystems[ret->filesystem_count++]);
+	ret->status = health_judge(ret);
+	health_report(ret, config, &ret->report);
+	ret->taint_held = ret->report.taint.wanted;
+	str_copy(ret->taint_why, sizeof(ret->taint_why), ret->report.taint.wanted ? DIRECT_WHY : "");
+	return 0;
+}
