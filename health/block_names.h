@@ -1,0 +1,22 @@
+/* block_names.h - the names under which the kernel's log may speak of a filesystem's device: its own, that of the whole disk
+ * if it is a partition ("sda" of "sda1": the block layer names the disk), and those beneath a device-mapper or md device.
+ * Reads sysfs only, never a disk. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "health/kmsg.h"
+
+#define BLOCK_NAMES_MAX 8
+
+struct block_names {
+	unsigned count;
+	char name[BLOCK_NAMES_MAX][KMSG_DEVICE_BYTES];
+};
+
+/* `sys_root` is "/sys", or a copy of one in a test. A filesystem without a block device (tmpfs, NFS) has no names: 0. */
+int block_names_read(const char *sys_root, uint32_t major, uint32_t minor, struct block_names *ret, struct err *e);
+
+bool block_names_has(const struct block_names *names, const char *device);

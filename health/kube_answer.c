@@ -1,0 +1,88 @@
+#include "health/kube_answer.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "base/str.h"
+
+#define RETRY_AFTER_MAX_S 300
+
+/* Pauses: the first one and the longest, doubled in between, each drawn between half and whole (errors that a person must
+ * mend) or between nothing and whole (a server that a thousand nodes wait for). */
+static const struct {
+	uint64_t first_us, longest_us;
+	bool full_jitter;
+	const char *words;
+} meanings[KUBE_MEANING_MAX_] = {
+	[KUBE_DONE] = {0, 0, false, "done"},
+	[KUBE_CONFLICT] = {20 * US_PER_MS, 5 * US_PER_S, true, "another writer was faster; trying again"},
+	[KUBE_UNAUTHORIZED] = {1 * US_PER_S, 30 * US_PER_S, false, "the API server does not know this token (expired, or of another cluster?); it is read anew with every try"},
+	[KUBE_FORBIDDEN] = {5 * US_PER_S, 60 * US_PER_S, false, "a right is missing: see the ClusterRole of stoker-reporter in docs/contract.md"},
+	[KUBE_NO_NODE] = {2 * US_PER_S, 30 * US_PER_S, false, "there is no such node object: is `node` (or NODE_NAME) the name that kubectl get nodes shows?"},
+	[KUBE_REFUSED] = {10 * US_PER_S, 60 * US_PER_S, false, "the API server refuses the request (an admission policy?)"},
+	[KUBE_BUSY] = {1 * US_PER_S, 60 * US_PER_S, false, "the API server asks to wait"},
+	[KUBE_BROKEN] = {200 * US_PER_MS, 60 * US_PER_S, true, "the API server has trouble of its own"},
+	[KUBE_UNREACHABLE] = {200 * US_PER_MS, 60 * US_PER_S, true, "the API server does not answer"},
+};
+
+static const struct {
+	long status;
+	enum kube_meaning meaning;
+} statuses[] = {
+	{0, KUBE_UNREACHABLE}, {401, KUBE_UNAUTHORIZED}, {403, KUBE_FORBIDDEN}, {404, KUBE_NO_NODE}, {408, KUBE_BROKEN},
+	{409, KUBE_CONFLICT},  {429, KUBE_BUSY},
+};
+
+enum kube_meaning kube_answer_judge(enum kube_lane lane, long http_status, uint64_t retry_after_s)
+{
+	if (http_status >= 200 && http_status < 300)
+		return KUBE_DONE;
+	/* 422 is how a failed `test` of a JSON Patch is said; the condition's patch has none. */
+	if (http_status == 422 && lane == KUBE_TAINT)
+		return KUBE_CONFLICT;
+	if (http_status >= 500)
+		return retry_after_s ? KUBE_BUSY : KUBE_BROKEN;
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == http_status)
+			return statuses[i].meaning;
+	return KUBE_REFUSED;
+}
+
+void kube_answer_words(enum kube_lane lane, enum kube_meaning meaning, long http_status, const char *detail, char *text, unsigned size)
+{
+	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes", "patch nodes/status", "patch nodes"};
+
+	if (size > 0)
+		*text = '\0';
+	if (http_status)
+		str_append(text, size, "%s: %ld: %s", doing[lane], http_status, meanings[meaning].words);
+	else
+		str_append(text, size, "%s: %s", doing[lane], meanings[meaning].words);
+	if (detail && *detail)
+		str_append(text, size, " (%s)", detail);
+}
+
+uint64_t kube_answer_pause_us(enum kube_meaning meaning, unsigned failures, uint64_t retry_after_s, uint32_t random)
+{
+	uint64_t pause = meanings[meaning].first_us << (failures > 1 ? (failures < 16 ? failures - 1 : 15) : 0);
+
+	if (pause > meanings[meaning].longest_us)
+		pause = meanings[meaning].longest_us;
+	uint64_t least = meanings[meaning].full_jitter ? 0 : pause / 2;
+	pause = least + (pause > least ? random % (pause - least + 1) : 0);
+	if (retry_after_s > 0) /* asked for: never sooner, and spread a little */
+		return retry_after_s * US_PER_S + random % US_PER_S;
+	return pause;
+}
+
+uint64_t kube_answer_retry_after(const char *value)
+{
+	char *end = NULL;
+	unsigned long seconds = strtoul(value, &end, 10);
+
+	if (end == value)
+		return 1;
+	return seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+}

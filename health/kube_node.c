@@ -1,0 +1,161 @@
+#include "health/kube_node.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "base/str.h"
+#include "build_config.h"
+
+static void json_drop(cJSON **json)
+{
+	cJSON_Delete(*json);
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
+
+	return cJSON_IsString(value) ? value->valuestring : "";
+}
+
+static void read_condition(struct kube_node *node, const cJSON *status, const char *type)
+{
+	const cJSON *conditions = cJSON_GetObjectItemCaseSensitive(status, "conditions"), *c;
+
+	node->has_condition = false;
+	node->condition = (struct report_condition){0};
+	*node->transition_text = '\0';
+	node->heartbeat_wall_us = 0;
+	cJSON_ArrayForEach(c, conditions) {
+		if (strcmp(text_of(c, "type"), type) != 0)
+			continue;
+		node->has_condition = true;
+		str_copy(node->condition.type, sizeof(node->condition.type), type);
+		str_copy(node->condition.reason, sizeof(node->condition.reason), text_of(c, "reason"));
+		str_copy(node->condition.message, sizeof(node->condition.message), text_of(c, "message"));
+		for (unsigned s = 0; s < CONDITION_STATUS_MAX_; s++)
+			if (strcmp(text_of(c, "status"), condition_status_name(s)) == 0)
+				node->condition.status = s;
+		/* Only a time goes back to the server as it came. */
+		if (clock_parse(text_of(c, "lastTransitionTime"), &node->condition.transition_wall_us) == 0)
+			str_copy(node->transition_text, sizeof(node->transition_text), text_of(c, "lastTransitionTime"));
+		if (clock_parse(text_of(c, "lastHeartbeatTime"), &node->heartbeat_wall_us) < 0)
+			node->heartbeat_wall_us = 0;
+		return;
+	}
+}
+
+int kube_node_read(struct kube_node *node, const char *text, size_t length, const char *condition_type, int parts, struct err *e)
+{
+	if (length > KUBE_NODE_MAX_BYTES)
+		return err_rule(e, EFBIG, "a node object of %zu bytes", length);
+	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
+	if (!json || strcmp(text_of(json, "kind"), "Node") != 0)
+		return err_rule(e, EBADMSG, "the answer is no node object");
+
+	if (parts & KUBE_NODE_CONDITION)
+		read_condition(node, cJSON_GetObjectItemCaseSensitive(json, "status"), condition_type);
+	if (parts & KUBE_NODE_TAINTS) {
+		cJSON *spec = cJSON_GetObjectItemCaseSensitive(json, "spec");
+		cJSON *taints = cJSON_GetObjectItemCaseSensitive(spec, "taints");
+		cJSON_Delete(node->taints);
+		node->taints = cJSON_IsArray(taints) ? cJSON_DetachItemViaPointer(spec, taints) : NULL;
+	}
+	if (parts == (KUBE_NODE_CONDITION | KUBE_NODE_TAINTS))
+		node->known = true;
+	return 0;
+}
+
+void kube_node_forget(struct kube_node *node)
+{
+	cJSON_Delete(node->taints);
+	*node = (struct kube_node){0};
+}
+
+bool kube_node_has_condition(const struct kube_node *node, const struct report_condition *wanted)
+{
+	return node->has_condition && node->condition.status == wanted->status && strcmp(node->condition.reason, wanted->reason) == 0 &&
+	       strcmp(node->condition.message, wanted->message) == 0;
+}
+
+bool kube_node_has_taint(const struct kube_node *node, const struct report_taint *wanted)
+{
+	const cJSON *t;
+	unsigned ours = 0, right = 0;
+
+	cJSON_ArrayForEach(t, node->taints) {
+		if (strcmp(text_of(t, "key"), wanted->key) != 0)
+			continue;
+		ours++;
+		right += strcmp(text_of(t, "value"), wanted->value) == 0 && strcmp(text_of(t, "effect"), wanted->effect) == 0;
+	}
+	return wanted->wanted ? ours == 1 && right == 1 : ours == 0;
+}
+
+char *kube_node_condition_patch(const struct kube_node *node, const struct report_condition *wanted, uint64_t now_wall_us)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
+	cJSON *conditions = cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
+	cJSON *c = cJSON_CreateObject();
+	char now[CLOCK_TEXT_BYTES], since[CLOCK_TEXT_BYTES];
+	bool same = node->has_condition && node->condition.status == wanted->status && *node->transition_text;
+
+	clock_format(now_wall_us, 0, now);
+	clock_format(wanted->transition_wall_us ? wanted->transition_wall_us : now_wall_us, 0, since);
+	cJSON_AddItemToArray(conditions, c);
+	bool ok = cJSON_AddStringToObject(c, "type", wanted->type) && cJSON_AddStringToObject(c, "status", condition_status_name(wanted->status)) &&
+		  cJSON_AddStringToObject(c, "reason", wanted->reason) && cJSON_AddStringToObject(c, "message", wanted->message) &&
+		  cJSON_AddStringToObject(c, "lastHeartbeatTime", now) &&
+		  /* a time that we did not see change is not ours to set */
+		  cJSON_AddStringToObject(c, "lastTransitionTime", same ? node->transition_text : since);
+	return ok ? cJSON_PrintUnformatted(patch) : NULL;
+}
+
+/* The whole list as it shall be: everybody else's entries as they are, in their order, ours at the place it had or at the end. */
+static cJSON *wanted_taints(const struct kube_node *node, const struct report_taint *wanted)
+{
+	cJSON *list = cJSON_CreateArray();
+	cJSON *ours = cJSON_CreateObject();
+	const cJSON *t;
+	bool placed = !wanted->wanted;
+
+	cJSON_AddStringToObject(ours, "key", wanted->key);
+	cJSON_AddStringToObject(ours, "value", wanted->value);
+	cJSON_AddStringToObject(ours, "effect", wanted->effect);
+	cJSON_ArrayForEach(t, node->taints) {
+		if (strcmp(text_of(t, "key"), wanted->key) != 0) {
+			cJSON_AddItemToArray(list, cJSON_Duplicate(t, 1));
+		} else if (!placed) {
+			cJSON_AddItemToArray(list, cJSON_Duplicate(ours, 1));
+			placed = true;
+		}
+	}
+	if (!placed)
+		cJSON_AddItemToArray(list, cJSON_Duplicate(ours, 1));
+	cJSON_Delete(ours);
+	return list;
+}
+
+static cJSON *operation(const char *op, cJSON *value)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "op", op);
+	cJSON_AddStringToObject(o, "path", "/spec/taints");
+	cJSON_AddItemToObject(o, "value", value);
+	return o;
+}
+
+char *kube_node_taint_patch(const struct kube_node *node, const struct report_taint *wanted)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateArray();
+
+#if !STOKER_SABOTAGE_TAINT_BLIND
+	/* null is what an absent list equals (evanphx/json-patch v4, tried on 1.34) */
+	cJSON_AddItemToArray(patch, operation("test", node->taints ? cJSON_Duplicate(node->taints, 1) : cJSON_CreateNull()));
+#endif
+	cJSON_AddItemToArray(patch, operation("add", wanted_taints(node, wanted))); /* add on an existing member replaces it (RFC 6902 §4.1) */
+	return cJSON_PrintUnformatted(patch);
+}
