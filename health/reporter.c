@@ -1,0 +1,265 @@
+#include "health/reporter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
+
+static void reporter_step(struct reporter *r);
+
+static uint32_t random_number(void)
+{
+	uint32_t n = 0;
+
+	if (getrandom(&n, sizeof(n), GRND_NONBLOCK) < 0)
+		n = (uint32_t)clock_mono_us();
+	return n;
+}
+
+/* --- what stokerd is told --- */
+
+static bool is_published(const struct reporter *r)
+{
+	return r->report.sequence && r->node.known && kube_node_has_condition(&r->node, &r->report.condition) && kube_node_has_taint(&r->node, &r->report.taint);
+}
+
+static void tell(struct reporter *r)
+{
+	struct report_state *s = &r->state;
+	const char *trouble = NULL;
+
+	for (unsigned lane = 0; lane < KUBE_LANE_MAX_ && !trouble; lane++)
+		trouble = *r->lanes[lane].words ? r->lanes[lane].words : NULL;
+	s->off = !r->client_ready;
+	s->connected = r->client_ready && r->node.known && !*r->lanes[KUBE_READ].words && !trouble;
+	s->has_condition = r->node.has_condition;
+	s->condition = r->node.condition;
+	if (is_published(r))
+		s->sequence = r->report.sequence;
+	if (r->client_ready) {
+		*s->detail = '\0';
+		str_append(s->detail, sizeof(s->detail), "%s%s", trouble ? "" : r->node.known ? "connected to " : "connecting to ", trouble ? trouble : r->client.config.server);
+	}
+	if (memcmp(s, &r->state_sent, sizeof(*s)) == 0)
+		return;
+	if (link_send(&r->link, WIRE_REPORT_STATE, 0, s, sizeof(*s)))
+		r->state_sent = *s;
+}
+
+/* --- lanes --- */
+
+static const char *node_name(const struct reporter *r)
+{
+	return *r->report.node ? r->report.node : r->config.node;
+}
+
+static void lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail)
+{
+	struct reporter_lane *l = &r->lanes[lane];
+
+	l->failures++;
+	l->failed_us = clock_mono_us();
+	/* Conflicts are the daily bread of a shared list: at once at first, said only when they do not end. */
+	bool at_once = meaning == KUBE_CONFLICT && l->failures <= REPORTER_CONFLICTS_AT_ONCE;
+	l->not_before_us = l->failed_us + (at_once ? 0 : kube_answer_pause_us(meaning, l->failures, retry_after_s, random_number()));
+	if (meaning == KUBE_CONFLICT)
+		r->read_wanted = true;
+	if (at_once)
+		return;
+	kube_answer_words(lane, meaning, status, detail, l->words, sizeof(l->words));
+	if (l->said != meaning)
+		log_warn(r->log, "the node object cannot be brought in line, trying again", "detail", l->words);
+	l->said = meaning;
+}
+
+static void lane_succeed(struct reporter *r, enum kube_lane lane)
+{
+	struct reporter_lane *l = &r->lanes[lane];
+
+	if (*l->words)
+		log_info(r->log, "works again", "after", l->words, "failures", log_number(l->failures));
+	*l = (struct reporter_lane){0};
+}
+
+static void plan_heartbeat(struct reporter *r)
+{
+	uint64_t now = clock_mono_us(), wall = clock_wall_us(), age = wall > r->node.heartbeat_wall_us ? wall - r->node.heartbeat_wall_us : 0;
+	uint64_t pause = REPORTER_HEARTBEAT_US * 9 / 10 + random_number() % (REPORTER_HEARTBEAT_US / 5);
+
+	r->heartbeat_due_us = now + (age < pause ? pause - age : 0);
+}
+
+static void on_answer(struct kube_client *client, enum kube_lane lane, const struct kube_answer *answer)
+{
+	static const int parts[KUBE_LANE_MAX_] = {
+		[KUBE_READ] = KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, [KUBE_CONDITION] = KUBE_NODE_CONDITION, [KUBE_TAINT] = KUBE_NODE_TAINTS};
+	struct reporter *r = client->owner;
+	enum kube_meaning meaning = kube_answer_judge(lane, answer->status, answer->retry_after_s);
+	struct err e = {0};
+
+	if (meaning == KUBE_DONE && kube_node_read(&r->node, answer->text, answer->length, STOKER_STORAGE_READY, parts[lane], &e) < 0)
+		lane_fail(r, lane, KUBE_BROKEN, answer->status, 0, e.text);
+	else if (meaning == KUBE_DONE)
+		lane_succeed(r, lane);
+	else
+		lane_fail(r, lane, meaning, answer->status, answer->retry_after_s, answer->detail);
+	if (meaning == KUBE_NO_NODE)
+		r->node.known = false;
+	if (meaning == KUBE_DONE && lane != KUBE_TAINT)
+		plan_heartbeat(r);
+	if (meaning == KUBE_DONE && lane != KUBE_READ) {
+		r->state.writes++;
+		r->state.last_write_wall_us = clock_wall_us();
+		if (is_published(r) && r->state.sequence != r->report.sequence)
+			log_info(r->log, "published", "sequence", log_number(r->report.sequence), "status", condition_status_name(r->report.condition.status), "reason",
+				 r->report.condition.reason, "taint", r->report.taint.wanted ? r->report.taint.value : "none", "us",
+				 log_number(clock_mono_us() - r->received_us));
+	}
+	reporter_step(r);
+}
+
+static void lane_send(struct reporter *r, enum kube_lane lane, char *body)
+{
+	struct err e = {0};
+
+	if (kube_client_send(&r->client, lane, node_name(r), body, &e) < 0)
+		lane_fail(r, lane, KUBE_UNREACHABLE, 0, 0, e.text);
+}
+
+/* Wanted now, allowed now, and none under way. Notes in *next when it will be allowed. */
+static bool lane_is_due(const struct reporter *r, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us)
+{
+	if (!wanted || kube_client_is_busy(&r->client, lane))
+		return false;
+	if (r->lanes[lane].not_before_us <= now_us)
+		return true;
+	if (r->lanes[lane].not_before_us < *next_us)
+		*next_us = r->lanes[lane].not_before_us;
+	return false;
+}
+
+/* --- the decision: what is to be sent now --- */
+
+static void due(uv_timer_t *timer)
+{
+	reporter_step(timer->data);
+}
+
+static void connect_to_cluster(struct reporter *r)
+{
+	struct kube_config found = {0};
+	struct err e = {0};
+	int rc = r->config.report.kubernetes == CONFIG_KUBERNETES_OFF ? err_rule(&e, ENOENT, "no cluster: report.kubernetes is off") :
+		 *r->config.report.kubeconfig ? kube_config_load(r->config.report.kubeconfig, &found, &e) :
+						kube_config_in_cluster(r->server_host, r->server_port, SERVICE_ACCOUNT_DIR, &found, &e);
+
+	if (rc == 0 && kube_client_start(&r->client, r->loop, &found, &e) == 0) {
+		r->client_ready = r->read_wanted = true;
+		log_info(r->log, "cluster found", "server", r->client.config.server, "node", node_name(r));
+		return;
+	}
+	kube_config_free(&found);
+	if (strcmp(r->state.detail, e.text) != 0)
+		log_emit(r->log, rc == -ENOENT ? LOG_INFO : LOG_ERROR, "nothing is reported", "why", e.text, (char *)0);
+	str_copy(r->state.detail, sizeof(r->state.detail), e.text);
+}
+
+static void reporter_step(struct reporter *r)
+{
+	uint64_t now = clock_mono_us(), next = now + REPORTER_NO_CLUSTER_US;
+
+	if (!r->client_ready)
+		connect_to_cluster(r);
+	if (r->client_ready) {
+		bool have = r->report.sequence > 0 && r->node.known;
+		bool heartbeat = have && now >= r->heartbeat_due_us;
+		if (lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted, now, &next)) {
+			r->read_wanted = false;
+			lane_send(r, KUBE_READ, NULL);
+		}
+		if (lane_is_due(r, KUBE_CONDITION, have && (heartbeat || !kube_node_has_condition(&r->node, &r->report.condition)), now, &next))
+			lane_send(r, KUBE_CONDITION, kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
+		/* not while the list is read anew: that answer decides */
+		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
+		if (lane_is_due(r, KUBE_TAINT, have && !reading && !kube_node_has_taint(&r->node, &r->report.taint), now, &next))
+			lane_send(r, KUBE_TAINT, kube_node_taint_patch(&r->node, &r->report.taint));
+		if (have && r->heartbeat_due_us < next)
+			next = r->heartbeat_due_us > now ? r->heartbeat_due_us : now + US_PER_S;
+	}
+	tell(r);
+	now = clock_mono_us();
+	uv_timer_start(&r->due, due, next > now ? (next - now) / US_PER_MS + 1 : 1, 0);
+}
+
+/* --- stokerd --- */
+
+static void link_record(struct link *link, const struct record *record)
+{
+	struct reporter *r = link->owner;
+	const struct report *report = record_payload(record, sizeof(*report));
+
+	if (record->header.type != WIRE_REPORT || !report || report->condition.status >= CONDITION_STATUS_MAX_ ||
+	    !str_is_ended(report->node, sizeof(report->node)) || !str_is_ended(report->condition.type, sizeof(report->condition.type)) ||
+	    !str_is_ended(report->condition.reason, sizeof(report->condition.reason)) || !str_is_ended(report->condition.message, sizeof(report->condition.message)) ||
+	    !str_is_ended(report->taint.key, sizeof(report->taint.key)) || !str_is_ended(report->taint.value, sizeof(report->taint.value)) ||
+	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect))) {
+		link->refused++;
+		log_warn(r->log, "record not understood", "from", "stokerd", "type", log_number(record->header.type));
+		return;
+	}
+	bool news = memcmp(&r->report, report, sizeof(*report)) != 0;
+	if (strcmp(node_name(r), report->node) != 0) {
+		kube_node_forget(&r->node);
+		r->read_wanted = true;
+	}
+	r->report = *report;
+	r->received_us = clock_mono_us();
+	/* What is new need not wait out the pause of what is old, if that was not a moment ago. */
+	for (unsigned lane = 0; news && lane < KUBE_LANE_MAX_; lane++)
+		if (r->received_us > r->lanes[lane].failed_us + US_PER_S)
+			r->lanes[lane].not_before_us = 0;
+	reporter_step(r);
+}
+
+static void link_up(struct link *link)
+{
+	struct reporter *r = link->owner;
+
+	r->state_sent = (struct report_state){0};
+	log_info(r->log, "connected to stokerd");
+	tell(r);
+}
+
+static void link_down(struct link *link, const struct err *why)
+{
+	struct reporter *r = link->owner;
+
+	log_warn(r->log, "stokerd is gone, what was reported stands", "why", why ? why->text : NULL);
+}
+
+int reporter_start(struct reporter *r, uv_loop_t *loop, const struct log *log, const struct config *config, struct err *e)
+{
+	static const struct link_ops ops = {.on_up = link_up, .on_record = link_record, .on_down = link_down};
+	char path[sizeof(config->runtime_dir) + 32];
+
+	(void)e;
+	r->loop = loop;
+	r->log = log;
+	r->config = *config;
+	r->client.owner = r;
+	r->client.on_answer = on_answer;
+	str_copy(r->server_host, sizeof(r->server_host), getenv("KUBERNETES_SERVICE_HOST") ? getenv("KUBERNETES_SERVICE_HOST") : "");
+	str_copy(r->server_port, sizeof(r->server_port), getenv("KUBERNETES_SERVICE_PORT") ? getenv("KUBERNETES_SERVICE_PORT") : "");
+	uv_timer_init(loop, &r->due);
+	r->due.data = r;
+	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_SOCKET);
+	link_start(&r->link, loop, path, &ops, r);
+	reporter_step(r);
+	return 0;
+}
