@@ -251,11 +251,9 @@ static void change_key(const struct view *view, char *key, size_t size)
 {
 	const struct health *h = &view->health;
 
-	*key = '\0';
-	if (!view->known) {
-		str_append(key, size, "error %s", view->error.text);
+	snprintf(key, size, "%s", view->known ? "" : view->error.text);
+	if (!view->known)
 		return;
-	}
 	str_append(key, size, "%d %d %u %s %s ", (int)h->status, (int)h->report.taint.wanted, h->taint_held, h->report.condition.message, h->taint_why);
 	for (uint32_t i = 0; i < h->filesystem_count; i++)
 		str_append(key, size, "%d%s,", (int)h->filesystems[i].state, h->filesystems[i].reason);
@@ -373,8 +371,10 @@ int stoker_health(int argc, char **argv)
 		{"no-color", no_argument, NULL, 'n'},	  {"help", no_argument, NULL, 'h'},	    {0}};
 	struct request r = {0};
 	bool plugin = false, output_given = false;
+	char name[] = "stoker health";
 	int bad = 0;
 
+	argv[0] = name; /* what getopt_long puts before its complaints */
 	for (int o; bad == 0 && (o = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
 		switch (o) {
 		case 'o': bad = parse_output(optarg, &r); output_given = true; break;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <langinfo.h>
 #include <libsmartcols.h>
 #include <string.h>
 #include <time.h>
@@ -236,6 +237,19 @@ static void table_drop(struct libscols_table **table)
 	scols_unref_table(*table);
 }
 
+/* libsmartcols 2.38 never returns from measuring bytes that the locale cannot read: where that is not UTF-8, only ASCII
+ * may reach it. */
+static void keep_ascii(char *text, size_t size)
+{
+	char ascii[CELL_BYTES] = "";
+
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+		return;
+	for (const char *p = text; *p; p++)
+		str_append(ascii, sizeof(ascii), (unsigned char)*p < 0x80 ? "%c" : "\\x%02x", (unsigned char)*p);
+	str_copy(text, size, ascii);
+}
+
 static int add_line(struct libscols_table *table, const struct health *h, const struct health_filesystem *f, const struct health_table_options *options)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
@@ -246,6 +260,7 @@ static int add_line(struct libscols_table *table, const struct health *h, const 
 		if (columns[i].only_wide && !options->wide)
 			continue;
 		columns[i].cell(h, f, text, sizeof(text));
+		keep_ascii(text, sizeof(text));
 		if (scols_line_set_data(line, at, *text ? text : "-") < 0)
 			return -ENOMEM;
 		if (columns[i].colored && options->color)

@@ -1,5 +1,6 @@
 /* What the node says, made from its filesystems: status, condition, taint, JSON both ways, the table, the plugin's line. */
 #include <errno.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -366,8 +367,8 @@ static void test_the_table(void **unused)
 	print_table(h, false, false, text, sizeof(text));
 	assert_string_equal(text, "node-1: Unhealthy: ReadOnlyFilesystem on /data since 08:15:00 (2 min)\n"
 				  "\n"
-				  "MOUNT                        TYPE SOURCE     STATE   REASON             SINCE               PROBE (ms)\n"
-				  "/data                        ext4 /dev/loop0 bad     ReadOnlyFilesystem 08:15:00                   1.3\n"
+				  "MOUNT                     TYPE SOURCE     STATE   REASON             SINCE               PROBE (ms)\n"
+				  "/data                     ext4 /dev/loop0 bad     ReadOnlyFilesystem 08:15:00                   1.3\n"
 				  "/a b\\n\\tc\\\\n\\xff\xc3\xa9\\x1b[31m ext4 /dev/loop1 unknown WatchPathMissing   2026-11-24 16:15:00      never\n"
 				  "\n"
 				  "kmsg: missing: no \"broker\"\\\\x0a\n"
@@ -395,6 +396,19 @@ static void test_the_table(void **unused)
 	health_report(h, c, &h->report);
 	print_table(h, false, false, text, sizeof(text));
 	assert_string_equal(text, "node-1: Unknown: NothingWatched\n\ntaint: none\n");
+}
+
+static void test_the_table_without_utf8_is_ascii(void **unused)
+{
+	scoped(scoped_free) struct health *h = new_health();
+	char text[8192];
+
+	(void)unused;
+	add(h, "/caf\xc3\xa9", VERDICT_HEALTHY, "", "");
+	setlocale(LC_CTYPE, "C");
+	print_table(h, false, false, text, sizeof(text));
+	setlocale(LC_CTYPE, "C.UTF-8");
+	assert_non_null(strstr(text, "\n/caf\\xc3\\xa9 ext4 "));
 }
 
 static void test_the_headline_tells_the_age(void **unused)
@@ -465,6 +479,7 @@ static void test_the_plugins_line_is_short(void **unused)
 static int in_utc(void **unused)
 {
 	(void)unused;
+	setlocale(LC_CTYPE, "C.UTF-8");
 	setenv("TZ", "UTC0", 1);
 	tzset();
 	return 0;
@@ -481,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_json_comes_back_as_it_was),
 		cmocka_unit_test(test_json_that_is_wrong_is_refused_by_name),
 		cmocka_unit_test(test_the_table),
+		cmocka_unit_test(test_the_table_without_utf8_is_ascii),
 		cmocka_unit_test(test_the_headline_tells_the_age),
 		cmocka_unit_test(test_the_plugins_line_is_short),
 	};
