@@ -42,7 +42,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
 	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
 	{"prctl", ROLES | P}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
-	{"capset", ROLES}, {"umask", D | B},
+	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
 	{"openat", D | B | R | P | L | C}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},

@@ -137,12 +137,25 @@ static void read_mounts(struct mount_table *table)
 		mount_table_parse(text, (size_t)length, table, &ignored);
 }
 
+/* Without a mount id (a probe that hung) the path must do, if it is a mount point. */
+static const struct mount *find_mount(const struct mount_table *mounts, const struct direct_probe *p)
+{
+	const struct mount *found = NULL;
+
+	if (p->found.mount_id)
+		return mount_table_find(mounts, p->found.mount_id, p->found.device_major, p->found.device_minor);
+	for (size_t i = 0; i < mounts->count; i++)
+		if (strcmp(mounts->mounts[i].mount_point, p->what.path) == 0)
+			found = &mounts->mounts[i]; /* the last one lies on top */
+	return found;
+}
+
 static void describe(const struct direct_probe *p, const struct config *config, const struct mount_table *mounts, struct health_filesystem *f)
 {
 	const struct verdict_rules rules = {.recover_after = 1};
 	const struct verdict_input input = verdict_judge(&p->found);
 	const struct verdict v = verdict_step((struct verdict){0}, &input, &rules, clock_mono_us());
-	const struct mount *m = p->found.mount_id ? mount_table_find(mounts, p->found.mount_id, p->found.device_major, p->found.device_minor) : NULL;
+	const struct mount *m = find_mount(mounts, p);
 
 	str_copy(f->path, sizeof(f->path), p->what.path);
 	str_copy(f->mount_point, sizeof(f->mount_point), m ? m->mount_point : p->what.path);

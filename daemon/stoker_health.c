@@ -225,8 +225,7 @@ static void print_plugin(const struct view *view)
 
 static int print_view(const struct request *r, struct view *view)
 {
-	const struct health_table_options options = {
-		.wide = r->output == OUTPUT_WIDE, .color = wants_color(r), .terminal = isatty(STDOUT_FILENO) == 1};
+	const struct health_table_options options = {.wide = r->output == OUTPUT_WIDE, .color = wants_color(r)};
 	int failed = 0;
 
 	if (r->output == OUTPUT_PLUGIN)
@@ -246,15 +245,18 @@ static int print_view(const struct request *r, struct view *view)
 
 /* --- watching --- */
 
-/* What a person would call a change: not the time, not a probe's duration. */
-static void change_key(const struct view *view, char *key, size_t size)
+/* What a person would call a change: not the time, not a probe's duration; what the line does not show only in JSON. */
+static void change_key(const struct request *r, const struct view *view, char *key, size_t size)
 {
 	const struct health *h = &view->health;
 
 	snprintf(key, size, "%s", view->known ? "" : view->error.text);
 	if (!view->known)
 		return;
-	str_append(key, size, "%d %d %u %s %s ", (int)h->status, (int)h->report.taint.wanted, h->taint_held, h->report.condition.message, h->taint_why);
+	str_append(key, size, "%d %s ", (int)h->status, h->report.condition.message);
+	if (r->output != OUTPUT_JSON)
+		return;
+	str_append(key, size, "%u %u %s ", h->report.taint.wanted, h->taint_held, h->taint_why);
 	for (uint32_t i = 0; i < h->filesystem_count; i++)
 		str_append(key, size, "%d%s,", (int)h->filesystems[i].state, h->filesystems[i].reason);
 	for (uint32_t i = 0; i < h->input_count; i++)
@@ -279,12 +281,6 @@ static void print_change(const struct request *r, const struct view *view)
 	fflush(stdout);
 }
 
-static void redraw(const struct request *r, struct view *view)
-{
-	fputs("\033[H\033[J", stdout);
-	print_view(r, view);
-}
-
 static int watch(const struct request *r)
 {
 	char key[8192], last_key[8192] = "";
@@ -301,9 +297,9 @@ static int watch(const struct request *r)
 	do {
 		scoped(view_drop) struct view *view = look(r);
 		code = exit_code(view);
-		change_key(view, key, sizeof(key));
-		if (terminal)
-			redraw(r, view);
+		change_key(r, view, key, sizeof(key));
+		if (terminal && fputs("\033[H\033[J", stdout) >= 0)
+			print_view(r, view);
 		else if (strcmp(key, last_key) != 0)
 			print_change(r, view);
 		if (ferror(stdout))

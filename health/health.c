@@ -135,6 +135,7 @@ static void describe_fault(const struct health *health, const struct health_file
 	str_append(message, REPORT_MESSAGE_BYTES, "; %u of %" PRIu32 " filesystems; " SHOWS_MORE, count, health->filesystem_count);
 }
 
+/* By the watched paths: they are the same before and after the mount table is known, which saves a write at every start. */
 static void describe_healthy(const struct health *health, char message[REPORT_MESSAGE_BYTES])
 {
 	const size_t room = REPORT_MESSAGE_BYTES - 2 * SUBJECT_MOUNT_BYTES;
@@ -145,7 +146,7 @@ static void describe_healthy(const struct health *health, char message[REPORT_ME
 	for (i = 0; i < health->filesystem_count && strlen(message) < room; i++) {
 		const struct health_filesystem *f = &health->filesystems[i];
 		str_append(message, REPORT_MESSAGE_BYTES, i ? ", " : " ");
-		append_name(message, REPORT_MESSAGE_BYTES, *f->mount_point ? f->mount_point : f->path, SUBJECT_MOUNT_BYTES);
+		append_name(message, REPORT_MESSAGE_BYTES, *f->path ? f->path : f->mount_point, SUBJECT_MOUNT_BYTES);
 	}
 	if (i < health->filesystem_count)
 		str_append(message, REPORT_MESSAGE_BYTES, " and %" PRIu32 " more", health->filesystem_count - i);

@@ -280,7 +280,8 @@ static int print_filesystems(FILE *out, const struct health *h, const struct hea
 		scols_table_enable_colors(table, options->color);
 		/* The cells are escaped already; libsmartcols would escape the backslashes again. */
 		scols_table_enable_noencoding(table, 1);
-		scols_table_set_termforce(table, options->terminal ? SCOLS_TERMFORCE_AUTO : SCOLS_TERMFORCE_NEVER);
+		/* Nothing is cut or folded into cells at a narrow terminal: the terminal wraps lines, a pipe gets the same. */
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	}
 	for (size_t i = 0; good && i < ARRAY_SIZE(columns); i++)
 		if (!columns[i].only_wide || options->wide)

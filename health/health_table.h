@@ -10,9 +10,8 @@
 #include "health/health.h"
 
 struct health_table_options {
-	bool wide;     /* DEVICE, ROLES, ERRNO and MESSAGE too */
+	bool wide; /* DEVICE, ROLES, ERRNO and MESSAGE too */
 	bool color;
-	bool terminal; /* cut to the terminal's width */
 };
 
 #define HEALTH_LINE_BYTES 1024
