@@ -25,6 +25,22 @@ static void refuse(struct broker *b, struct link *peer, const struct record *rec
 	link_send(peer, WIRE_REFUSED, record->header.id, &refused, sizeof(refused));
 }
 
+static void answer_all(struct broker_waiters *waiters, uint16_t type, const void *payload, size_t length, int fd)
+{
+	for (unsigned i = 0; i < waiters->count; i++)
+		if (waiters->who[i].peer)
+			link_send_fd(waiters->who[i].peer, type, waiters->who[i].id, payload, length, fd);
+	waiters->count = 0;
+}
+
+static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64_t id)
+{
+	if (waiters->count == ARRAY_SIZE(waiters->who))
+		return false;
+	waiters->who[waiters->count++] = (struct broker_waiter){peer, id};
+	return true;
+}
+
 static void job_refuse(struct broker_job *job, int errnum, const char *text)
 {
 	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX};
@@ -32,13 +48,12 @@ static void job_refuse(struct broker_job *job, int errnum, const char *text)
 	if (job->request->type == WIRE_PROBE)
 		refused.watch = job->task.probe.watch;
 	str_copy(refused.text, sizeof(refused.text), text);
-	if (job->peer)
-		link_send(job->peer, WIRE_REFUSED, job->id, &refused, sizeof(refused));
+	answer_all(&job->waiters, WIRE_REFUSED, &refused, sizeof(refused), -1);
 	job->answered = true;
 }
 
 /* The child does not come back: where it stands is in the page that it shares with us. */
-static void answer_hung(struct broker_job *job, struct link *peer, uint64_t id)
+static void answer_hung(struct broker_job *job, struct broker_waiters *waiters)
 {
 	struct finding hung = {
 		.watch = job->task.probe.watch,
@@ -48,8 +63,7 @@ static void answer_hung(struct broker_job *job, struct link *peer, uint64_t id)
 		.started_wall_us = job->started_wall_us,
 	};
 
-	if (peer)
-		link_send(peer, WIRE_FINDING, id, &hung, sizeof(hung));
+	answer_all(waiters, WIRE_FINDING, &hung, sizeof(hung), -1);
 }
 
 /* --- the life of a job --- */
@@ -62,12 +76,10 @@ static void job_settle(struct broker_job *job)
 
 	if (!job->ended || job->channel_open)
 		return;
-	struct link *next = job->next_peer;
-	if (next) {
+	if (job->next.count > 0) {
 		struct err e = {0};
-		job->peer = next;
-		job->id = job->next_id;
-		job->next_peer = NULL;
+		job->waiters = job->next;
+		job->next.count = 0;
 		if (job_start(job, &e))
 			return;
 		job_refuse(job, e.code, e.text);
@@ -106,8 +118,8 @@ static void channel_readable(uv_poll_t *poll, int status, int events)
 		return;
 	if (r > 0) {
 		scoped(fd_drop) int passed = record.fd;
-		if (!job->answered && job->peer)
-			link_send_fd(job->peer, record.header.type, job->id, record.payload, record.header.length, passed);
+		if (!job->answered)
+			answer_all(&job->waiters, record.header.type, record.payload, record.header.length, passed);
 		job->answered = true;
 	}
 	channel_finish(job);
@@ -124,12 +136,11 @@ static void job_overdue(struct child *child)
 		 "step", probe ? probe_step_name(*job->task.probe.progress) : NULL, "abandoned_total", log_number(b->abandoned_total));
 	if (!probe && !job->answered)
 		job_refuse(job, ETIMEDOUT, "did not end within its deadline");
-	if (probe && !job->answered)
-		answer_hung(job, job->peer, job->id);
-	if (probe && job->next_peer)
-		answer_hung(job, job->next_peer, job->next_id);
+	if (probe) {
+		answer_hung(job, &job->waiters);
+		answer_hung(job, &job->next);
+	}
 	job->answered = true;
-	job->next_peer = NULL;
 }
 
 static void job_exited(struct child *child, int status)
@@ -176,26 +187,22 @@ static bool job_start(struct broker_job *job, struct err *e)
 
 /* --- requests --- */
 
-/* A probe of this path is under way: nobody starts a second one. */
-static bool join_running(struct broker *b, const struct broker_job *wanted, struct link *peer, uint64_t id)
+/* A probe of this path is under way: nobody starts a second one. 1 = waits for its answer, 0 = there is none, or -EBUSY. */
+static int join_running(struct broker *b, const struct broker_job *wanted, struct link *peer, uint64_t id, struct err *e)
 {
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
 		struct broker_job *job = &b->jobs[i];
 		if (job == wanted || !job->request || job->request->type != WIRE_PROBE || strcmp(job->task.probe.path, wanted->task.probe.path) != 0)
 			continue;
-		job->task.probe.watch = wanted->task.probe.watch;
-		if (job->child.overdue && !job->ended) {
-			answer_hung(job, peer, id);
-		} else if (job->answered) {
-			job->next_peer = peer;
-			job->next_id = id;
-		} else { /* asked by a stokerd that is gone */
-			job->peer = peer;
-			job->id = id;
-		}
-		return true;
+		job->task.probe.watch = wanted->task.probe.watch; /* its number may be another after a new configuration */
+		bool hung = job->child.overdue && !job->ended;
+		if (!add_waiter(job->answered && !hung ? &job->next : &job->waiters, peer, id))
+			return err_rule(e, EBUSY, "probe: %zu wait for this one already", ARRAY_SIZE(job->waiters.who));
+		if (hung)
+			answer_hung(job, &job->waiters);
+		return 1;
 	}
-	return false;
+	return 0;
 }
 
 static struct broker_job *job_allocate(struct broker *b, const struct broker_request *request, struct err *e)
@@ -242,11 +249,13 @@ static void peer_record(struct link *link, const struct record *record)
 		refuse(b, link, record, &e);
 		return;
 	}
-	if (request->type == WIRE_PROBE && join_running(b, job, link, record->header.id))
+	int joined = request->type == WIRE_PROBE ? join_running(b, job, link, record->header.id, &e) : 0;
+	if (joined < 0)
+		refuse(b, link, record, &e);
+	if (joined != 0)
 		return;
 	job->request = request;
-	job->peer = link;
-	job->id = record->header.id;
+	add_waiter(&job->waiters, link, record->header.id);
 	if (!job_start(job, &e)) {
 		job->request = NULL;
 		refuse(b, link, record, &e);
@@ -280,16 +289,21 @@ int broker_check_probe(struct broker *b, const struct record *record, struct bro
 
 /* --- peers --- */
 
+static void forget_waiter(struct broker_waiters *waiters, const struct link *peer)
+{
+	for (unsigned i = 0; i < waiters->count; i++)
+		if (waiters->who[i].peer == peer)
+			waiters->who[i].peer = NULL;
+}
+
 static void peer_down(struct link *link, const struct err *why)
 {
 	struct broker *b = link->owner;
 
 	log_info(b->log, "peer gone", "why", why ? why->text : NULL);
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
-		if (b->jobs[i].peer == link)
-			b->jobs[i].peer = NULL;
-		if (b->jobs[i].next_peer == link)
-			b->jobs[i].next_peer = NULL;
+		forget_waiter(&b->jobs[i].waiters, link);
+		forget_waiter(&b->jobs[i].next, link);
 	}
 }
 

@@ -46,16 +46,23 @@ struct broker_task {
 	const struct sandbox_filter *filter;
 };
 
+struct broker_waiter {
+	struct link *peer; /* NULL when it went away */
+	uint64_t id;
+};
+
+struct broker_waiters {
+	unsigned count;
+	struct broker_waiter who[BROKER_PEERS_MAX];
+};
+
 struct broker_job {
 	struct broker *broker;
 	const struct broker_request *request; /* NULL = free */
 	struct broker_task task;
 	uint64_t deadline_us;
-	struct link *peer; /* NULL when it went away */
-	uint64_t id;
+	struct broker_waiters waiters, next; /* next: ask for the same path while this child is still closing its mount */
 	bool answered;
-	struct link *next_peer; /* asks for the same path while this child is still closing its mount: runs next */
-	uint64_t next_id;
 	struct child child;
 	int channel;
 	uv_poll_t channel_poll;

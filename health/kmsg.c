@@ -134,6 +134,7 @@ static const struct {
 	{"EXT4", "mounted filesystem", "Mounted", false},
 	{"EXT4", "unmounting filesystem", "Unmounted", false},
 	{"XFS", "hutting down filesystem", "FilesystemShutdown", true},
+	{"XFS", "User initiated shutdown received", "FilesystemShutdown", true}, /* 6.x: in a line of its own, first */
 	{"XFS", "has been shut down due to", "FilesystemShutdown", true},
 	{"XFS", "log I/O error", "IOErrors", true},
 	{"XFS", "metadata I/O error", "IOErrors", true},

@@ -12,6 +12,7 @@
 #include "build_config.h"
 
 #define GAP_PAUSE_MS	  1000 /* lost kernel records make us look at everything at most so often */
+#define MOUNTS_FIRST_MS	  20
 #define MOUNTS_PAUSE_MS	  1000 /* a node that starts pods changes its mount table many times a second */
 
 /* --- the monitor's wishes --- */
@@ -170,7 +171,9 @@ static void use_mounts(struct supervisor *s, int fd)
 	uv_poll_init(s->loop, &s->mounts_poll, fd);
 	s->mounts_poll.data = s;
 	uv_poll_start(&s->mounts_poll, UV_PRIORITIZED, mounts_changed);
-	mounts_changed(&s->mounts_poll, 0, UV_PRIORITIZED);
+	/* In a moment, when the first findings have come: they say which mounts are of interest. */
+	s->mounts_again = true;
+	uv_timer_start(&s->mounts_settle, refresh_mounts, MOUNTS_FIRST_MS, 0);
 }
 
 /* --- the broker --- */

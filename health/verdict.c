@@ -130,13 +130,29 @@ static void explain(struct verdict *v, const char *reason, const char *message)
 	str_copy(v->message, sizeof(v->message), message);
 }
 
+static bool is_telling(const char *reason)
+{
+	return strcmp(reason, "ReadOnlyFilesystem") == 0 || strcmp(reason, "FilesystemShutdown") == 0;
+}
+
+/* Of several lines about one fault the telling one is kept ("Please unmount the filesystem" comes after "Shutting down"). */
+static void note_hint(struct verdict *v, const struct verdict_input *input, uint64_t now_us)
+{
+	bool keep = hint_is_fresh(v, now_us, VERDICT_HINT_FRESH_US) && is_telling(v->hint_reason) && !is_telling(input->reason);
+
+	v->last_hint_us = now_us;
+	if (keep)
+		return;
+	str_copy(v->hint_reason, sizeof(v->hint_reason), input->reason);
+	str_copy(v->hint_message, sizeof(v->hint_message), input->message);
+}
+
 /* "Input/output error" alone does not say why: the kernel's line does (EXT4 since 6.6 and XFS answer EIO after a shutdown). */
 static void refine(struct verdict *v, uint64_t now_us)
 {
 	bool generic = strcmp(v->reason, "IOErrors") == 0;
-	bool telling = strcmp(v->hint_reason, "ReadOnlyFilesystem") == 0 || strcmp(v->hint_reason, "FilesystemShutdown") == 0;
 
-	if (!generic || !telling || !hint_is_fresh(v, now_us, VERDICT_HINT_FRESH_US))
+	if (!generic || !is_telling(v->hint_reason) || !hint_is_fresh(v, now_us, VERDICT_HINT_FRESH_US))
 		return;
 	str_copy(v->reason, sizeof(v->reason), v->hint_reason);
 	str_append(v->message, sizeof(v->message), "; kernel: %s", v->hint_message);
@@ -170,11 +186,8 @@ struct verdict verdict_step(struct verdict v, const struct verdict_input *input,
 		return v;
 	if (input->event != VERDICT_HINT)
 		v.answered = true;
-	if (input->event == VERDICT_HINT) {
-		v.last_hint_us = now_us;
-		str_copy(v.hint_reason, sizeof(v.hint_reason), input->reason);
-		str_copy(v.hint_message, sizeof(v.hint_message), input->message);
-	}
+	if (input->event == VERDICT_HINT)
+		note_hint(&v, input, now_us);
 	if (input->event == VERDICT_GOOD)
 		v.good_in_a_row++;
 	else if (input->event != VERDICT_HINT)

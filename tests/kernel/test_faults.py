@@ -6,6 +6,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import case, main  # noqa: E402
+import disks  # noqa: E402
 from node import Node  # noqa: E402
 
 # Far longer than any test: what is found was found by a hint of the kernel, not by the period.
@@ -96,10 +97,8 @@ def full_of_bytes_and_of_inodes(t):
     inodes = n.tmpfs("size=8m,nr_inodes=64")
     n.start()
     n.wait("Healthy")
-    space.fill()
-    inodes.fill_inodes()
-    assert n.wait_fs(space, "bad")["reason"] == "SpaceExhausted"
-    assert n.wait_fs(inodes, "bad")["reason"] == "InodesExhausted"
+    assert n.fill_until(space, space.fill)["reason"] == "SpaceExhausted"
+    assert n.fill_until(inodes, inodes.fill_inodes)["reason"] == "InodesExhausted"
     space.empty()
     inodes.empty()
     n.wait("Healthy")
@@ -111,8 +110,7 @@ def ext4_full_of_inodes(t):
     disk = n.disk("ext4", mkfs=("-N", "64"))
     n.start()
     n.wait("Healthy")
-    disk.fill_inodes()
-    assert n.wait_fs(disk, "bad")["reason"] == "InodesExhausted"
+    assert n.fill_until(disk, disk.fill_inodes)["reason"] == "InodesExhausted"
 
 
 @case
@@ -122,8 +120,9 @@ def what_is_reserved_for_root_is_not_free(t):
     disk = n.disk("ext4", mkfs=("-m", "20"))
     n.start()
     n.wait("Healthy")
-    disk.fill_as(65534)
-    assert n.wait_fs(disk, "bad")["reason"] == "SpaceExhausted"
+    assert n.fill_until(disk, lambda: disk.fill_as(1000))["reason"] == "SpaceExhausted"
+    with open(os.path.join(disk.mount_point, "roots"), "wb") as f:  # root still may
+        f.write(b"x" * 65536)
 
 
 @case
@@ -152,8 +151,7 @@ def remounted_in_the_log_is_not_recovery(t):
     subprocess.run(["mount", "--options-mode", "ignore", "-o", "remount,rw", disk.mount_point], check=False,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     n.wait_for(lambda: any("re-mounted" in line.get("kernel", "") for line in n.log("hint")[before:]), "the kernel's line")
-    n.wait_for(lambda: len(n.log("probe finished")) > 0, "a probe")
-    time.sleep(0)  # the hint was handled before its line was logged
+    # the state is set where the line is logged: nothing more to wait for
     assert n.fs(disk)["state"] == "bad", n.fs(disk)
 
 
@@ -195,16 +193,16 @@ def kernel_log_flood_and_gap(t):
 
 @case
 def a_line_that_a_process_wrote_is_no_hint(t):
+    """The kernel gives such a line the facility "user". A real line after it shows that it was read."""
     n = Node(t, period=LONG)
     disk = n.disk("ext4")
     n.start()
     n.wait("Healthy")
     name = os.path.basename(disk.device)
-    with open("/dev/kmsg", "w") as kmsg:
-        kmsg.write(f"<2>EXT4-fs ({name}): Remounting filesystem read-only")
-    mark = n.kernel_mark()
-    n.wait_for(lambda: n.kernel_mark_seen(mark), "the kernel log to be read so far")
-    assert not [h for h in n.log("hint") if "Remounting" in h.get("kernel", "")], n.log("hint")
+    disks.syslog_write(f"<2>EXT4-fs ({name}): Remounting filesystem read-only by a liar")
+    disk.remount("ro")
+    n.wait_for(lambda: any("re-mounted" in line.get("kernel", "") for line in n.log("hint")), "the kernel's own line")
+    assert not [h for h in n.log("hint") if "liar" in h.get("kernel", "")], n.log("hint")
 
 
 if __name__ == "__main__":

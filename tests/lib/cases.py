@@ -33,6 +33,7 @@ class Context:
     def __init__(self, name):
         # /run is memory: the agent's own files do not lie on a disk that a case breaks
         self.dir = tempfile.mkdtemp(prefix=f"stoker-{name[:24]}-", dir="/run" if os.access("/run", os.W_OK) else None)
+        os.chmod(self.dir, 0o755)  # ordinary users fill disks beneath
         self.stack = [lambda: shutil.rmtree(self.dir, ignore_errors=True)]
         self.notes = []
 

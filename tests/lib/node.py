@@ -215,8 +215,8 @@ class Node:
     # --- what they say ---
 
     def cli(self, *args, **more):
-        return subprocess.run([os.path.join(BIN, "stoker"), *args, "--socket", self.http_socket, "--config", self.config_path], capture_output=True, text=True,
-                              timeout=60, **more)
+        where = [] if "--direct" in args else ["--socket", self.http_socket]
+        return subprocess.run([os.path.join(BIN, "stoker"), *args, *where, "--config", self.config_path], capture_output=True, text=True, timeout=60, **more)
 
     def health(self):
         c = UnixConnection(self.http_socket)
@@ -277,40 +277,24 @@ class Node:
         except FileNotFoundError:
             return ""
 
+    def fill_until(self, disk, fill, state="bad"):
+        """Fills again and again until the daemon has found it full."""
+        wait_for(lambda: (fill(), self.fs(disk)["state"] == state)[1], "the filesystem to be found full", 60, 0.1)
+        return self.fs(disk)
+
     # --- the kernel log ---
 
-    def kernel_mark(self):
-        """A line in the kernel log that the test can wait for in its own reading."""
-        mark = f"stoker-test-mark-{os.getpid()}-{time.monotonic_ns()}"
-        disks.syslog_write(mark)
-        return mark
-
-    def kernel_mark_seen(self, mark):
-        # stokerd read everything before the mark once a later kernel hint of ours was handled; remounting makes one
-        fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            while True:
-                try:
-                    if mark.encode() in os.read(fd, 8192):
-                        return True
-                except BrokenPipeError:
-                    continue
-        except BlockingIOError:
-            return False
-        finally:
+    @staticmethod
+    def flood_kernel_log(lines, middle):
+        """Each open file may write ten lines in five seconds (printk.devkmsg=ratelimit, which the boot parameters can lock)."""
+        text = b"stoker test: flood line, as long as a line of a real kernel may well be, and then some more to fill the ring " + b"." * 200
+        for i in range(0, lines, 10):
+            fd = os.open("/dev/kmsg", os.O_WRONLY)
+            for _ in range(10):
+                os.write(fd, text)
             os.close(fd)
-
-    def flood_kernel_log(self, lines, middle):
-        before = disks.set_printk_devkmsg("on")
-        self.t.cleanup(lambda: disks.set_printk_devkmsg(before))
-        fd = os.open("/dev/kmsg", os.O_WRONLY)
-        try:
-            for i in range(lines):
-                os.write(fd, b"stoker test: flood line %d of %d, as long as a line of a real kernel may well be" % (i, lines))
-                if i == lines // 2:
-                    middle()
-        finally:
-            os.close(fd)
+            if i == lines // 20 * 10:
+                middle()
 
     def kill(self, role):
         os.kill(self.pid(role), signal.SIGKILL)
