@@ -15,7 +15,7 @@ struct child;
 
 struct child_ops {
 	void (*on_overdue)(struct child *child);	    /* the deadline passed; SIGKILL was sent; may be NULL */
-	void (*on_exit)(struct child *child, int status); /* waitid's: exit code, or 128 + signal */
+	void (*on_exit)(struct child *child, int status); /* waitid's: exit code, or 128 + signal; 255 if lost */
 };
 
 struct child {

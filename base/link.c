@@ -18,7 +18,7 @@ static void retry_due(uv_timer_t *timer)
 	link_try(timer->data);
 }
 
-/* Full jitter: with one broker restarted on a thousand nodes nobody minds, but the API of the house is one. */
+/* Full jitter, so that the roles that lost one peer do not come back in step. */
 static void link_retry(struct link *link)
 {
 	unsigned random = 0;
@@ -83,9 +83,13 @@ static void link_readable(uv_poll_t *poll, int status, int events)
 		if (r <= 0) {
 			if (r == 0)
 				err_rule(&e, ECONNRESET, "the other end closed");
+			else if (r == -EPROTO)
+				link->refused++;
 			link_down(link, &e);
 			return;
 		}
+		/* Only what speaks is up: the kernel accepts for a peer that hangs or is about to refuse us. */
+		link->failures = 0;
 		link->taken_fd = &record.fd;
 		link->ops->on_record(link, &record);
 		link->taken_fd = NULL;
@@ -116,35 +120,36 @@ static void link_try(struct link *link)
 		return;
 	}
 	fd = -1; /* the link's now */
-	link->failures = 0;
 	if (link->ops->on_up)
 		link->ops->on_up(link);
 }
 
-static void link_init(struct link *link, uv_loop_t *loop, const struct link_ops *ops, void *owner)
+static void link_init_timer(struct link *link, uv_loop_t *loop)
 {
-	*link = (struct link){.ops = ops, .owner = owner, .fd = -1};
 	uv_timer_init(loop, &link->retry);
 	link->retry.data = link;
-	link->open_handles = 1;
+	link->open_handles++;
 }
 
 void link_start(struct link *link, uv_loop_t *loop, const char *path, const struct link_ops *ops, void *owner)
 {
-	link_init(link, loop, ops, owner);
+	*link = (struct link){.ops = ops, .owner = owner, .fd = -1};
+	link_init_timer(link, loop);
 	str_copy(link->path, sizeof(link->path), path);
 	link_try(link);
 }
 
 int link_adopt(struct link *link, uv_loop_t *loop, int fd, const struct link_ops *ops, void *owner, struct err *e)
 {
-	link_init(link, loop, ops, owner);
-	if (link_watch(link, loop, fd, e) == 0)
-		return 0;
-	fd_drop(&fd);
-	link->closing = true;
-	uv_close((uv_handle_t *)&link->retry, NULL);
-	return -EIO;
+	/* The poll first: when it cannot be made the loop knows nothing of *link, and the caller may free it at once. */
+	*link = (struct link){.ops = ops, .owner = owner, .fd = -1};
+	int r = link_watch(link, loop, fd, e);
+	if (r < 0) {
+		fd_drop(&fd);
+		return r;
+	}
+	link_init_timer(link, loop);
+	return 0;
 }
 
 bool link_send_fd(struct link *link, uint16_t type, uint64_t id, const void *payload, size_t length, int pass_fd)

@@ -108,8 +108,9 @@ int record_listen(const char *path, mode_t mode, struct err *e)
 	struct sockaddr_un address;
 	struct stat st;
 
-	if (fill_address(&address, path, e) < 0)
-		return -e->code;
+	int r = fill_address(&address, path, e);
+	if (r < 0)
+		return r;
 	scoped(fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(e, errno, "cannot make a socket");
@@ -126,11 +127,10 @@ int record_listen(const char *path, mode_t mode, struct err *e)
 int record_connect(const char *path, struct err *e)
 {
 	struct sockaddr_un address;
-	struct err local = {0};
 
-	e = e ? e : &local;
-	if (fill_address(&address, path, e) < 0)
-		return -e->code;
+	int r = fill_address(&address, path, e);
+	if (r < 0)
+		return r;
 	scoped(fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(e, errno, "cannot make a socket");

@@ -128,13 +128,16 @@ int sandbox_compile(enum sandbox_role role, struct sandbox_filter *ret, struct e
 		return err_set(e, ENOMEM, "cannot make the filter of %s", sandbox_role_name(role));
 	/* A binary tree instead of a list: libseccomp 2.5; a dozen comparisons a call instead of a hundred. */
 	seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (add_calls(context, role, e) < 0)
-		return -e->code;
+	/* i386 and x32 calls have other numbers, which no table of ours is about. */
+	seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	int r = add_calls(context, role, e);
+	if (r < 0)
+		return r;
 
 	scoped(fd_drop) int fd = memfd_create("filter", MFD_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, errno, "cannot make the filter of %s", sandbox_role_name(role));
-	int r = seccomp_export_bpf(context, fd);
+	r = seccomp_export_bpf(context, fd);
 	off_t bytes = lseek(fd, 0, SEEK_END);
 	if (r < 0 || bytes <= 0 || (size_t)bytes > sizeof(ret->code) || pread(fd, ret->code, (size_t)bytes, 0) != bytes)
 		return err_rule(e, r < 0 ? -r : E2BIG, "the filter of %s is %ld bytes", sandbox_role_name(role), (long)bytes);

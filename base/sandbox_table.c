@@ -14,24 +14,25 @@
 #define ALL	 (ROLES | CHILDREN)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
- * before they close their own filter, and stokerd's holds what stoker-web does, the dynamic loader included. */
-#define CALLS_OF_CHILDREN (B | D) /* D: reading the configuration anew */
-
+ * before they close their own filter, and stokerd's holds what stoker-web does, the dynamic loader included.
+ *
+ * The configuration's reader opens its file before it seals itself: after it neither openat nor a signal call, since in the
+ * broker it is root with the broker's capabilities and what it reads is foreign. */
 const struct sandbox_call sandbox_calls[] = {
 	/* memory, time, ending: what the C library does by itself */
 	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C}, {"futex", ALL},
 	{"clock_gettime", ALL}, {"clock_getres", ALL}, {"gettimeofday", ALL}, {"time", ALL}, {"clock_nanosleep", ROLES}, {"nanosleep", ROLES},
 	{"exit", ALL}, {"exit_group", ALL}, {"getrandom", ALL}, {"restart_syscall", ALL}, {"rt_sigreturn", ALL}, {"rt_sigaction", ROLES | C},
-	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ALL}, {"getppid", ROLES}, {"getuid", ROLES | P},
+	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ROLES}, {"getppid", ROLES}, {"getuid", ROLES | P},
 	{"geteuid", ROLES | P}, {"getgid", ROLES | P}, {"getegid", ROLES | P}, {"sched_yield", ALL}, {"sched_getaffinity", ROLES}, {"uname", ROLES},
 	{"sysinfo", ROLES}, {"getrusage", ROLES}, {"rseq", ROLES}, {"set_robust_list", ROLES}, {"membarrier", ROLES},
 
 	/* descriptors that are there already */
-	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | L | C},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | L | C}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES},
-	{"fstat", ROLES | L | C}, {"newfstatat", ROLES | L | C}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
+	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES},
+	{"fstat", ROLES}, {"newfstatat", ROLES}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
 	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
-	{"getpeername", ROLES}, {"poll", ROLES | C}, {"ppoll", ROLES | C}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
+	{"getpeername", ROLES}, {"poll", ROLES}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
 
 	/* the loop (libuv 1.44) */
 	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES}, {"epoll_wait", ROLES}, {"epoll_pwait", ROLES}, {"eventfd2", ROLES},
@@ -41,11 +42,11 @@ const struct sandbox_call sandbox_calls[] = {
 	/* children: fork, follow, end. W and R: none, but for the reporter's resolver thread and its configuration */
 	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
 	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
-	{"prctl", ROLES | P}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
+	{"prctl", ROLES}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
 	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
-	{"openat", D | B | R | P | L | C}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
+	{"openat", D | B | R | P | L}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
 	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
 	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
 

@@ -170,6 +170,18 @@ static void connect_to_cluster(struct reporter *r)
 	str_copy(r->state.detail, sizeof(r->state.detail), e.text);
 }
 
+/* What failed is not wanted any more (the fault was over before the API server was back): a read tells whether all is well. */
+static void settle_lane(struct reporter *r, enum kube_lane lane, bool wanted)
+{
+	struct reporter_lane *l = &r->lanes[lane];
+
+	if (wanted || l->failures == 0 || kube_client_is_busy(&r->client, lane))
+		return;
+	r->lanes[KUBE_READ] = *l;
+	*l = (struct reporter_lane){0};
+	r->read_wanted = true;
+}
+
 static void reporter_step(struct reporter *r)
 {
 	uint64_t now = clock_mono_us(), next = now + REPORTER_NO_CLUSTER_US;
@@ -179,15 +191,19 @@ static void reporter_step(struct reporter *r)
 	if (r->client_ready) {
 		bool have = r->report.sequence > 0 && r->node.known;
 		bool heartbeat = have && now >= r->heartbeat_due_us;
+		bool condition = have && (heartbeat || !kube_node_has_condition(&r->node, &r->report.condition));
+		bool taint = have && !kube_node_has_taint(&r->node, &r->report.taint);
+		settle_lane(r, KUBE_CONDITION, condition);
+		settle_lane(r, KUBE_TAINT, taint);
 		if (lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted, now, &next)) {
 			r->read_wanted = false;
 			lane_send(r, KUBE_READ, NULL);
 		}
-		if (lane_is_due(r, KUBE_CONDITION, have && (heartbeat || !kube_node_has_condition(&r->node, &r->report.condition)), now, &next))
+		if (lane_is_due(r, KUBE_CONDITION, condition, now, &next))
 			lane_send(r, KUBE_CONDITION, kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
 		/* not while the list is read anew: that answer decides */
 		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
-		if (lane_is_due(r, KUBE_TAINT, have && !reading && !kube_node_has_taint(&r->node, &r->report.taint), now, &next))
+		if (lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
 			lane_send(r, KUBE_TAINT, kube_node_taint_patch(&r->node, &r->report.taint));
 		if (have && r->heartbeat_due_us < next)
 			next = r->heartbeat_due_us > now ? r->heartbeat_due_us : now + US_PER_S;

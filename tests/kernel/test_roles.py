@@ -296,7 +296,7 @@ def the_hosts_mount_namespace(t):
     n.start(roles=("stokerd", "stoker-reporter"))
     n.start_broker_elsewhere()
     n.wait("Healthy")
-    assert n.fs(disk)["fsType"] == "ext4"
+    n.wait_for(lambda: n.fs(disk)["fsType"] == "ext4", "the mount of the host to be named")
     disk.trigger_ext4_error()
     n.wait_fs(disk, "bad")
     disk.umount()

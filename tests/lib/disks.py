@@ -153,8 +153,11 @@ def syslog_write(text):
         f.write(text)
 
 
-def unshare_mounts():
-    """For a child process: a mount namespace of its own, nothing of it seen outside."""
+def unshare_mounts(without):
+    """For a child process: a mount namespace of its own, as a container has, in which the disks are not there."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, (1 << 14) | (1 << 18), None) < 0:  # MS_REC | MS_PRIVATE
         raise OSError(ctypes.get_errno(), "unshare")
+    for path in without:
+        if libc.umount2(path.encode(), 2) < 0:  # MNT_DETACH
+            raise OSError(ctypes.get_errno(), "umount " + path)

@@ -156,7 +156,8 @@ class Node:
 
     def start_broker_elsewhere(self):
         own = f"/proc/{os.getpid()}/ns/mnt"
-        self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, "--mount-namespace", own, preexec_fn=disks.unshare_mounts))
+        self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, "--mount-namespace", own,
+                                               preexec_fn=lambda: disks.unshare_mounts([path for path, _ in self.watched])))
 
     def stop(self):
         self.end(self.launcher)
