@@ -1,6 +1,7 @@
 #include "base/record.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,12 +70,14 @@ int record_receive(int sock, struct record *ret, struct err *e)
 	} control = {0};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 	scoped(fd_drop) int fd = -1;
+	bool reset = false;
 	ssize_t n;
 
 	ret->fd = -1;
+	/* A peer that ended without reading all leaves one ECONNRESET, and behind it what it had said before. */
 	do
 		n = recvmsg(sock, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n < 0)
 		return err_set(e, errno, "cannot receive a record");
 	int descriptors = take_descriptors(&message, &fd);

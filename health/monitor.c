@@ -152,13 +152,13 @@ void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
 			continue;
 		if (is_stale(m, w, now_us))
 			step(m, i, &stale, now_us, now_wall_us);
-		/* An answer can be lost with a broker that was slow to notice us gone: do not wait for it for ever. */
-		if (w->outstanding && now_us > w->asked_us + m->config.probe.deadline_us + m->config.probe.period_us)
-			w->outstanding = false;
-		if (!w->outstanding) {
-			w->asked_us = now_us;
+		if (!w->outstanding)
 			ask(m, i);
-		}
+		else if (w->waiting_us == 0)
+			w->waiting_us = now_us;
+		else if (now_us > w->waiting_us + m->config.probe.deadline_us + m->config.probe.period_us)
+			/* An answer can be lost, with a broker that found our socket full: it is not waited for for ever. */
+			w->outstanding = false, w->waiting_us = 0, ask(m, i);
 	}
 }
 
@@ -239,6 +239,7 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	struct verdict_input input = verdict_judge(f);
 
 	w->outstanding = false;
+	w->waiting_us = 0;
 	w->heard_us = now_us;
 	/* A hung or vanished path tells no place: keep what is known of it. */
 	if (f->mount_id && f->step > PROBE_RESOLVE)

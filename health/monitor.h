@@ -34,7 +34,7 @@ struct monitor_ops {
 struct monitor_watch {
 	struct verdict verdict;
 	struct finding last;	/* started_wall_us 0 = none yet */
-	uint64_t asked_us;	/* monotonic, of the last asking */
+	uint64_t waiting_us;	/* monotonic, of the first tick that found a probe outstanding; 0 = none */
 	uint64_t heard_us;	/* monotonic, of the last finding; at first: of the configuring */
 	uint64_t since_wall_us; /* verdict.since_us as wall-clock time */
 	bool outstanding;	/* a probe is under way */

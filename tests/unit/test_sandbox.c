@@ -277,8 +277,6 @@ static void test_a_filter_holds(void **unused)
 	int pair[2];
 
 	(void)unused;
-	if (STOKER_SECCOMP_OFF)
-		skip();
 	assert_non_null(mkdtemp(scratch));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	given.listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); /* not listening: accept is refused, not waited for */
@@ -330,9 +328,9 @@ int main(void)
 		cmocka_unit_test(test_descriptors_are_closed_and_the_first_three_open),
 		cmocka_unit_test(test_capabilities_are_those_of_the_table_at_most),
 		cmocka_unit_test(test_every_filter_compiles_and_fits),
-		cmocka_unit_test(test_a_filter_holds),
 		cmocka_unit_test(test_every_role_can_be_entered),
+		cmocka_unit_test(test_a_filter_holds), /* the last: left out where there are no filters */
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return _cmocka_run_group_tests("sandbox", tests, ARRAY_SIZE(tests) - (STOKER_SECCOMP_OFF ? 1 : 0), NULL, NULL);
 }
