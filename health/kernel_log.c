@@ -9,12 +9,19 @@
 
 static void readable(uv_poll_t *poll, int status, int events);
 
+/* UV_PRIORITIZED too: when the ring has overrun, /dev/kmsg polls as POLLERR | POLLPRI, and libuv (1.44, uv__poll_io) takes a
+ * POLLERR without POLLPRI for a dead descriptor and stops polling. */
+static void watch(struct kernel_log *log)
+{
+	uv_poll_start(&log->poll, UV_READABLE | UV_PRIORITIZED, readable);
+}
+
 static void pause_over(uv_timer_t *timer)
 {
 	struct kernel_log *log = timer->data;
 
 	if (log->fd >= 0)
-		uv_poll_start(&log->poll, UV_READABLE, readable);
+		watch(log);
 }
 
 static void lose(struct kernel_log *log, const struct err *why)
@@ -93,6 +100,6 @@ int kernel_log_start(struct kernel_log *log, uv_loop_t *loop, int fd, const stru
 		return err_rule(e, EIO, "the kernel log cannot be polled");
 	}
 	log->poll.data = log;
-	uv_poll_start(&log->poll, UV_READABLE, readable);
+	watch(log);
 	return 0;
 }

@@ -23,7 +23,7 @@ long base64_decode(const char *text, char *buffer, size_t size)
 		if (strchr(" \t\r\n", *text))
 			continue;
 		const char *found = *text == '=' ? NULL : strchr(alphabet, *text);
-		if ((!found && *text != '=') || (found && padding) || padding > 2)
+		if ((!found && *text != '=') || (found && padding) || (!found && padding == 2))
 			return -EBADMSG;
 		padding += !found;
 		bits = bits << 6 | (found ? (unsigned)(found - alphabet) : 0);

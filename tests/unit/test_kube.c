@@ -1,0 +1,248 @@
+/* The node object, its two patches, the answers' meanings, kubeconfigs. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "health/kube_answer.h"
+#include "health/kube_config.h"
+#include "health/kube_node.h"
+
+#define TYPE "stoker.dev/StorageReady"
+#define A    "{\"key\":\"a\",\"value\":\"1\",\"effect\":\"NoSchedule\",\"timeAdded\":\"2026-01-01T00:00:00Z\"}"
+#define B    "{\"key\":\"b\",\"effect\":\"NoExecute\"}"
+#define OURS "{\"key\":\"stoker.dev/unhealthy\",\"value\":\"IOErrors\",\"effect\":\"NoSchedule\"}"
+#define OLD  "{\"key\":\"stoker.dev/unhealthy\",\"value\":\"SpaceExhausted\",\"effect\":\"PreferNoSchedule\"}"
+
+static const struct report_taint wanted = {.wanted = 1, .key = "stoker.dev/unhealthy", .value = "IOErrors", .effect = "NoSchedule"};
+static const struct report_taint unwanted = {.wanted = 0, .key = "stoker.dev/unhealthy"};
+
+static struct kube_node node_with_taints(const char *taints)
+{
+	char text[2048];
+	struct kube_node node = {0};
+	struct err e = {0};
+
+	snprintf(text, sizeof(text), "{\"kind\":\"Node\",\"spec\":{%s%s},\"status\":{\"conditions\":[]}}", *taints ? "\"taints\":" : "", taints);
+	assert_int_equal(kube_node_read(&node, text, strlen(text), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
+	return node;
+}
+
+static void check_json(char *got, const char *want)
+{
+	cJSON *a = cJSON_Parse(got), *b = cJSON_Parse(want);
+
+	assert_non_null(b);
+	if (!cJSON_Compare(a, b, 1))
+		fail_msg("got %s, not %s", got, want);
+	cJSON_Delete(a);
+	cJSON_Delete(b);
+	free(got);
+}
+
+static void test_the_taints_patch_keeps_everybody_elses(void **unused)
+{
+	static const struct {
+		const char *before;
+		const struct report_taint *taint;
+		bool is_there;
+		const char *test, *after;
+	} row[] = {
+		{"", &wanted, false, "null", "[" OURS "]"},
+		{"", &unwanted, true, "null", "[]"},
+		{"[]", &wanted, false, "[]", "[" OURS "]"},
+		{"[" A "]", &wanted, false, "[" A "]", "[" A "," OURS "]"},
+		{"[" A "," B "]", &wanted, false, "[" A "," B "]", "[" A "," B "," OURS "]"},
+		{"[" OLD "," A "]", &wanted, false, "[" OLD "," A "]", "[" OURS "," A "]"},
+		{"[" A "," OLD "," B "]", &wanted, false, "[" A "," OLD "," B "]", "[" A "," OURS "," B "]"},
+		{"[" A "," OURS "]", &wanted, true, "[" A "," OURS "]", "[" A "," OURS "]"},
+		{"[" OURS "," A "," OLD "]", &wanted, false, "[" OURS "," A "," OLD "]", "[" OURS "," A "]"}, /* two of ours: two effects */
+		{"[" A "," OURS "," B "]", &unwanted, false, "[" A "," OURS "," B "]", "[" A "," B "]"},
+		{"[" OURS "]", &unwanted, false, "[" OURS "]", "[]"},
+		{"[" A "]", &unwanted, true, "[" A "]", "[" A "]"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		char want[2048];
+		struct kube_node node = node_with_taints(row[i].before);
+		assert_int_equal(kube_node_has_taint(&node, row[i].taint), row[i].is_there);
+		snprintf(want, sizeof(want), "[{\"op\":\"test\",\"path\":\"/spec/taints\",\"value\":%s},{\"op\":\"add\",\"path\":\"/spec/taints\",\"value\":%s}]",
+			 row[i].test, row[i].after);
+		check_json(kube_node_taint_patch(&node, row[i].taint), want);
+		kube_node_forget(&node);
+	}
+}
+
+static void test_the_conditions_patch_and_its_times(void **unused)
+{
+	static const char *const text = "{\"kind\":\"Node\",\"spec\":{},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},"
+					"{\"type\":\"" TYPE "\",\"status\":\"False\",\"reason\":\"IOErrors\",\"message\":\"m\","
+					"\"lastHeartbeatTime\":\"2026-11-26T08:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}";
+	struct report_condition c = {.type = TYPE, .status = CONDITION_FALSE, .reason = "IOErrors", .message = "m", .transition_wall_us = 1764147600000000};
+	struct kube_node node = {0};
+	struct err e = {0};
+
+	(void)unused;
+	assert_int_equal(kube_node_read(&node, text, strlen(text), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
+	assert_true(node.known && node.has_condition);
+	assert_true(kube_node_has_condition(&node, &c));
+	strcpy(c.message, "other");
+	assert_false(kube_node_has_condition(&node, &c));
+	/* the same status: the server's own transition time stands */
+	check_json(kube_node_condition_patch(&node, &c, 1764154800000000),
+		   "{\"status\":{\"conditions\":[{\"type\":\"" TYPE "\",\"status\":\"False\",\"reason\":\"IOErrors\",\"message\":\"other\","
+		   "\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}");
+	c.status = CONDITION_TRUE;
+	check_json(kube_node_condition_patch(&node, &c, 1764154800000000),
+		   "{\"status\":{\"conditions\":[{\"type\":\"" TYPE "\",\"status\":\"True\",\"reason\":\"IOErrors\",\"message\":\"other\","
+		   "\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2025-11-26T09:00:00Z\"}]}}");
+	kube_node_forget(&node);
+}
+
+static void test_answers_that_are_no_node(void **unused)
+{
+	static const char *const bad[] = {"", "{", "[]", "null", "{}", "{\"kind\":\"Status\"}", "{\"kind\":5}", "\"Node\"", "{\"kind\":\"Node\""};
+	static const char *const odd[] = {
+		"{\"kind\":\"Node\"}", "{\"kind\":\"Node\",\"spec\":5,\"status\":[]}", "{\"kind\":\"Node\",\"spec\":{\"taints\":{}},\"status\":{\"conditions\":5}}",
+		"{\"kind\":\"Node\",\"spec\":{\"taints\":[5,null,{}]},\"status\":{\"conditions\":[5,{\"type\":5}]}}",
+	};
+	struct err e = {0};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct kube_node node = {0};
+		assert_int_equal(kube_node_read(&node, bad[i], strlen(bad[i]), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), -EBADMSG);
+		assert_false(node.known);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		struct kube_node node = {0};
+		assert_int_equal(kube_node_read(&node, odd[i], strlen(odd[i]), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
+		assert_false(node.has_condition);
+		free(kube_node_taint_patch(&node, &wanted));
+		kube_node_forget(&node);
+	}
+}
+
+static void test_every_answer_means_something(void **unused)
+{
+	static const struct {
+		enum kube_lane lane;
+		long status;
+		uint64_t retry_after;
+		enum kube_meaning want;
+	} row[] = {
+		{KUBE_READ, 200, 0, KUBE_DONE},		    {KUBE_TAINT, 201, 0, KUBE_DONE},	     {KUBE_READ, 0, 0, KUBE_UNREACHABLE},
+		{KUBE_READ, 401, 0, KUBE_UNAUTHORIZED},	    {KUBE_TAINT, 403, 0, KUBE_FORBIDDEN},    {KUBE_READ, 404, 0, KUBE_NO_NODE},
+		{KUBE_CONDITION, 409, 0, KUBE_CONFLICT},    {KUBE_TAINT, 422, 0, KUBE_CONFLICT},     {KUBE_CONDITION, 422, 0, KUBE_REFUSED},
+		{KUBE_READ, 429, 5, KUBE_BUSY},		    {KUBE_READ, 503, 5, KUBE_BUSY},	     {KUBE_READ, 503, 0, KUBE_BROKEN},
+		{KUBE_READ, 500, 0, KUBE_BROKEN},	    {KUBE_READ, 504, 0, KUBE_BROKEN},	     {KUBE_READ, 302, 0, KUBE_REFUSED},
+		{KUBE_CONDITION, 415, 0, KUBE_REFUSED},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		char words[256];
+		enum kube_meaning m = kube_answer_judge(row[i].lane, row[i].status, row[i].retry_after);
+		assert_int_equal(m, row[i].want);
+		kube_answer_words(row[i].lane, m, row[i].status, "detail", words, sizeof(words));
+		assert_non_null(strstr(words, "(detail)"));
+		/* never sooner than asked for, never longer than a minute of our own, whatever the random number */
+		for (unsigned failures = 1; failures < 200 && m != KUBE_DONE; failures++) {
+			for (uint32_t random = 0; random < 5; random++) {
+				uint64_t pause = kube_answer_pause_us(m, failures, row[i].retry_after, random * 1000000007U);
+				assert_true(pause <= (row[i].retry_after ? row[i].retry_after + 1 : 60) * 1000000ULL);
+				assert_true(pause >= row[i].retry_after * 1000000ULL);
+			}
+		}
+	}
+	assert_int_equal(kube_answer_retry_after("7"), 7);
+	assert_int_equal(kube_answer_retry_after("99999"), 300);
+	assert_int_equal(kube_answer_retry_after("Wed, 21 Oct 2026 07:28:00 GMT"), 1);
+}
+
+static void test_base64_is_strict(void **unused)
+{
+	static const struct {
+		const char *text, *want; /* NULL = refused */
+	} row[] = {{"", ""}, {"aGk=", "hi"}, {"aGVs\nbG8=", "hello"}, {"YWJj", "abc"}, {"aGk", NULL}, {"a===", NULL}, {"aG=k", NULL}, {"aG*=", NULL}, {"YWJjZGVmZ2hpams=", NULL}};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		char buffer[8];
+		long n = base64_decode(row[i].text, buffer, sizeof(buffer));
+		assert_int_equal(n, row[i].want ? (long)strlen(row[i].want) : -EBADMSG);
+		if (row[i].want)
+			assert_string_equal(buffer, row[i].want);
+	}
+}
+
+#define KUBECONFIG(cluster, user)                                                                                                              \
+	"apiVersion: v1\nkind: Config\ncurrent-context: c\npreferences: {}\nclusters: [{name: k, cluster: {" cluster "}}]\n"                    \
+	"contexts: [{name: c, context: {cluster: k, user: u, namespace: x}}]\nusers: [{name: u, user: {" user "}}]\n"
+#define SERVER "server: \"https://127.0.0.1:6443/\""
+
+static void test_kubeconfigs(void **unused)
+{
+	static const struct {
+		const char *text, *refused; /* a part of the error; NULL = accepted */
+	} row[] = {
+		{KUBECONFIG(SERVER, "token: s3cret"), NULL},
+		{KUBECONFIG(SERVER ", certificate-authority: /ca.crt", "tokenFile: /token"), NULL},
+		{KUBECONFIG(SERVER ", certificate-authority-data: aGk=", "client-certificate-data: aGk=, client-key-data: aGk="), NULL},
+		{KUBECONFIG(SERVER ", insecure-skip-tls-verify: false", "token: s3cret, unknown: {a: [b]}"), NULL},
+		{"{\"current-context\":\"c\",\"clusters\":[{\"name\":\"k\",\"cluster\":{" "\"server\":\"https://a\"}}],\"users\":[{\"name\":\"u\",\"user\":{\"token\":\"t\"}}],"
+		 "\"contexts\":[{\"name\":\"c\",\"context\":{\"cluster\":\"k\",\"user\":\"u\"}}]}", NULL},
+		{"", "no kubeconfig"},
+		{"5", "no kubeconfig"},
+		{"a: [", "no kubeconfig"},
+		{"kind: Config\n", "current-context"},
+		{"current-context: x\n", "no such context"},
+		{"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n", "cluster is not in clusters"},
+		{"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nclusters: [{name: k, cluster: {" SERVER "}}]\n", "user is not in users"},
+		{KUBECONFIG("server: \"http://a\"", "token: s3cret"), "https://"},
+		{KUBECONFIG("certificate-authority: /x", "token: s3cret"), "https://"},
+		{KUBECONFIG(SERVER ", insecure-skip-tls-verify: true", "token: s3cret"), "insecure-skip-tls-verify"},
+		{KUBECONFIG(SERVER ", certificate-authority: ca.crt", "token: s3cret"), "absolute path"},
+		{KUBECONFIG(SERVER ", certificate-authority-data: '***'", "token: s3cret"), "base64"},
+		{KUBECONFIG(SERVER, "exec: {command: s3cret}"), "exec"},
+		{KUBECONFIG(SERVER, "username: s3cret, password: s3cret"), "passwords"},
+		{KUBECONFIG(SERVER, "client-certificate: /a"), "one without the other"},
+		{KUBECONFIG(SERVER, "tokenFile: token"), "absolute path"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct kube_config c = {0};
+		struct err e = {0};
+		int r = kube_config_parse(row[i].text, strlen(row[i].text), &c, &e);
+		if ((r == 0) != !row[i].refused)
+			fail_msg("%s: %s", row[i].text, e.text);
+		if (row[i].refused && !strstr(e.text, row[i].refused))
+			fail_msg("'%s' says nothing of '%s'", e.text, row[i].refused);
+		assert_null(strstr(e.text, "s3cret"));
+		if (r == 0)
+			assert_int_not_equal(c.server[strlen(c.server) - 1], '/');
+		kube_config_free(&c);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_taints_patch_keeps_everybody_elses),
+		cmocka_unit_test(test_the_conditions_patch_and_its_times),
+		cmocka_unit_test(test_answers_that_are_no_node),
+		cmocka_unit_test(test_every_answer_means_something),
+		cmocka_unit_test(test_base64_is_strict),
+		cmocka_unit_test(test_kubeconfigs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
