@@ -102,6 +102,8 @@ static void use_kernel_log(struct supervisor *s, int fd)
 		monitor_input(&s->monitor, "kmsg", "missing", e.text);
 	else
 		monitor_input(&s->monitor, "kmsg", "ok", "reading");
+	/* What happened between the first probes and the end of the log, where reading begins, was seen by neither. */
+	monitor_probe_all(&s->monitor, "the kernel log is there");
 }
 
 /* --- the mount table --- */
@@ -183,11 +185,11 @@ static void broker_up(struct link *link)
 	struct supervisor *s = link->owner;
 
 	monitor_input(&s->monitor, "broker", "ok", "connected");
+	if (s->kernel_log.fd < 0)
+		link_send(link, WIRE_KMSG, ++s->asked, NULL, 0);
 	if (s->mounts_fd < 0)
 		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
 	monitor_broker(&s->monitor, true);
-	if (s->kernel_log.fd < 0)
-		link_send(link, WIRE_KMSG, ++s->asked, NULL, 0);
 }
 
 static void broker_down(struct link *link, const struct err *why)

@@ -255,7 +255,11 @@ class Node:
         return wait_for(predicate, what, deadline)
 
     def wait(self, status, deadline=60):
-        wait_for(lambda: (self.health_or_none() or {}).get("status") == status, f"the node to be {status}", deadline)
+        """And all its inputs to be there: what a test breaks next must be heard of."""
+        def so_far():
+            h = self.health_or_none() or {"inputs": {}}
+            return h.get("status") == status and h["inputs"].get("kmsg", {}).get("state") == "ok"
+        wait_for(so_far, f"the node to be {status}", deadline)
 
     def wait_fs(self, disk, *states, deadline=60):
         wait_for(lambda: (self.fs(disk) or {}).get("state") in states, f"the filesystem to be {' or '.join(states)}", deadline)
