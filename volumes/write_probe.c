@@ -189,15 +189,16 @@ static void probe_walk(const struct write_probe *what, struct finding *f, struct
 static bool probe_sabotage(const struct write_probe *what, struct finding *f)
 {
 #if STOKER_SABOTAGE_PROBE_HEALTHY
-	if (probe_resolve(what, f) == 0)
-		f->step = PROBE_DONE;
+	probe_resolve(what, f);
+	f->step = PROBE_DONE;
+	f->errnum = 0;
 	return true;
 #elif STOKER_SABOTAGE_RO_TRUSTED
-	struct statvfs st;
-	if (probe_resolve(what, f) == 0 && statvfs(what->path, &st) == 0) {
-		f->step = st.f_flag & ST_RDONLY ? PROBE_CREATE : PROBE_DONE;
-		f->errnum = st.f_flag & ST_RDONLY ? EROFS : 0;
-	}
+	struct statvfs st = {0};
+	probe_resolve(what, f);
+	bool read_only = statvfs(what->path, &st) == 0 && (st.f_flag & ST_RDONLY);
+	f->step = read_only ? PROBE_CREATE : PROBE_DONE;
+	f->errnum = read_only ? EROFS : 0;
 	return true;
 #else
 	(void)what;

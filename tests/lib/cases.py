@@ -62,6 +62,8 @@ def interrupt(number, _frame):
 
 def wait_for(predicate, what, deadline=60, pause=0.01):
     """Waits for an event that can only be asked for; fails with `what` when it does not come."""
+    if os.environ.get("STOKER_IMPATIENT"):  # sabotage: what does not come is what is expected
+        deadline = min(deadline, 15)
     end = time.monotonic() + deadline
     while True:
         value = predicate()

@@ -86,12 +86,15 @@ class Disk(Filling):
             run("mount", "-t", "tmpfs", "-o", f"size={size + 8}m", "stoker-test", home)
             # a probe that was under way may still hold the loop device, and that the image
             t.cleanup(lambda: wait_for(lambda: subprocess.run(["umount", home], capture_output=True).returncode == 0, f"umount {home}"))
-        self.image = os.path.join(home, "image-" + os.path.basename(mount_point))
-        with open(self.image, "wb") as f:
-            f.truncate(size << 20)
+        self.image, self.size_mb, self.mkfs = os.path.join(home, "image-" + os.path.basename(mount_point)), size, mkfs
         t.cleanup(self.close)
+        self.make()
+
+    def make(self):
+        with open(self.image, "wb") as f:
+            f.truncate(self.size_mb << 20)
         self.device = run("losetup", "-f", "--show", self.image).strip()
-        run(*MKFS[kind], *mkfs, self.device)
+        run(*MKFS[self.kind], *self.mkfs, self.device)
         self.mount()
 
     def mount(self):

@@ -42,14 +42,14 @@ def parse_logfmt(line):
 
 
 class Node:
-    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra=""):
+    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug"):
         self.t, self.watched, self.count, self.launcher, self.extra_processes = t, [], 0, None, []
         self.runtime, self.config_path = os.path.join(t.dir, "run"), os.path.join(t.dir, "etc", "stoker.yaml")
         self.log_path = os.path.join(t.dir, "log")
         self.broker_socket, self.http_socket = os.path.join(self.runtime, "broker/broker.sock"), os.path.join(self.runtime, "stoker.sock")
         os.makedirs(os.path.dirname(self.config_path))
         self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
-                         f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: debug\n")
+                         f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: {log}\n")
         self.report = "report:\n  kubernetes: 'off'\n"
         self.extra = extra
         t.note(self.tail)
