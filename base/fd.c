@@ -32,11 +32,14 @@ int fd_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct
 		.mode = mode,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd;
+	long fd = -1;
 
-	do
+	/* EAGAIN: a rename went on beside the walk; a leased file says so for ever, so the tries are counted. */
+	for (int i = 0; i < 32; i++) {
 		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+		if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
+			break;
+	}
 	if (fd < 0)
 		return err_set(e, errno, errno == EXDEV ? "'%s' leaves its directory" : "cannot open '%s'", path);
 	return (int)fd;

@@ -67,6 +67,9 @@ void str_escape(char *destination, size_t size, const char *source)
 		size_t n = str_utf8_length(p), step = n ? n : 1;
 		unsigned char c = (unsigned char)*p;
 
+		/* U+0080 to U+009F are controls too: some terminals take U+009B for ESC [ */
+		if (n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0)
+			n = 0, step = 1;
 		if (n > 1 || (n == 1 && c >= 0x20 && c != 0x7f && c != '\\')) {
 			memcpy(piece, p, n);
 		} else if (c == '\n' || c == '\t' || c == '\\') {

@@ -1,7 +1,8 @@
 /* nth_fail PID ERRNO N [SKIP] - makes the N-th system call of PID's next forked child fail with ERRNO.
  *
  * The broker answers each request in a child forked without exec; this follows the next one by ptrace(2), counts its system
- * calls from the fork on, replaces the N-th by an invalid number and gives -ERRNO as its result. Prints "ready" once it is
+ * calls from the fork on, replaces the N-th by getpid(2), which every filter
+ * allows, and gives -ERRNO as its result. Prints "ready" once it is
  * attached, then "failed NAME-OF-CALL-NUMBER" or "ended before" (the child made fewer than N calls), and exits 0. */
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -41,7 +43,7 @@ static void at_syscall(pid_t child, struct count *c)
 			return;
 		}
 		c->spoiled = (long)regs.orig_rax;
-		regs.orig_rax = (unsigned long long)-1;
+		regs.orig_rax = SYS_getpid;
 		ptrace(PTRACE_SETREGS, child, 0, &regs);
 	} else if (!c->inside && c->n == c->wanted && c->spoiled >= 0) {
 		regs.rax = (unsigned long long)-c->errnum;
