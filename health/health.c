@@ -116,7 +116,7 @@ static void append_fault(char *text, size_t size, const struct health_filesystem
 	if (f->state == VERDICT_WARNING)
 		str_append(text, size, ": the kernel reports errors (%s), writing still works", f->reason);
 	else if (*f->message)
-		str_append(text, size, ": %s%s", f->state == VERDICT_RECOVERING ? "recovering, was " : "", f->message);
+		str_append(text, size, ": %s", f->message); /* the same while recovering: each change of the text is a write */
 	else
 		str_append(text, size, ": %s", f->reason);
 }

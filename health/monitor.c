@@ -124,7 +124,9 @@ static void step(struct monitor *m, uint32_t index, const struct verdict_input *
 
 	w->verdict = verdict_step(w->verdict, input, &rules, now_us);
 	bool moved = before.state != w->verdict.state;
-	if (moved || w->since_wall_us == 0)
+	/* For people, and for the node object, a fault lasts until it is over: recovering and relapsing are of it. */
+	bool same_fault = verdict_is_bad(&before) && verdict_is_bad(&w->verdict);
+	if ((moved && !same_fault) || w->since_wall_us == 0)
 		w->since_wall_us = now_wall_us;
 	if (moved || before.answered != w->verdict.answered || strcmp(before.reason, w->verdict.reason) != 0) {
 		if (moved)

@@ -158,6 +158,13 @@ static void refine(struct verdict *v, uint64_t now_us)
 	str_append(v->message, sizeof(v->message), "; kernel: %s", v->hint_message);
 }
 
+/* The fault goes on: what is said of it stays, so that nothing is written again and again. A shutdown that the kernel named
+ * an hour ago is still a shutdown, though each probe says only EIO. */
+static bool is_explained(const struct verdict *v, const struct verdict_input *input)
+{
+	return strcmp(v->reason, input->reason) == 0 || (is_telling(v->reason) && strcmp(input->reason, "IOErrors") == 0);
+}
+
 static void move_well(struct verdict *v, const struct verdict_rules *rules, uint64_t now_us)
 {
 	if (hint_is_fresh(v, now_us, rules->warning_dwell_us)) {
@@ -204,8 +211,9 @@ struct verdict verdict_step(struct verdict v, const struct verdict_input *input,
 		move_well(&v, rules, now_us);
 		break;
 	case MOVE_BAD:
+		if (!verdict_is_bad(&v) || !is_explained(&v, input))
+			explain(&v, input->reason, input->message);
 		enter(&v, VERDICT_BAD, now_us);
-		explain(&v, input->reason, input->message);
 		break;
 	case MOVE_RELAPSE:
 		enter(&v, VERDICT_BAD, now_us);

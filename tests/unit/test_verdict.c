@@ -116,6 +116,10 @@ static void test_the_kernel_supplies_the_reason_of_an_io_error(void **unused)
 	assert_string_equal(a.reason, "FilesystemShutdown");
 	assert_string_equal(b.reason, "FilesystemShutdown");
 	assert_non_null(strstr(a.message, "Shutting down"));
+	/* an hour later each probe still says only EIO */
+	a = verdict_step(a, &failed, &rules, 3600 * S);
+	assert_string_equal(a.reason, "FilesystemShutdown");
+	assert_non_null(strstr(a.message, "Shutting down"));
 	/* not when it is old */
 	struct verdict c = verdict_step(verdict_step(v, &hint, &rules, 10 * S), &failed, &rules, 80 * S);
 	assert_string_equal(c.reason, "IOErrors");
