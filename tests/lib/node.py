@@ -290,7 +290,7 @@ class Node:
     # --- the kernel log ---
 
     @staticmethod
-    def flood_kernel_log(lines, middle):
+    def flood_kernel_log(lines, middle=lambda: None):
         """Each open file may write ten lines in five seconds (printk.devkmsg=ratelimit, which the boot parameters can lock)."""
         text = b"stoker test: flood line, as long as a line of a real kernel may well be, and then some more to fill the ring " + b"." * 200
         for i in range(0, lines, 10):
