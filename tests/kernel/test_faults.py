@@ -147,12 +147,14 @@ def remounted_in_the_log_is_not_recovery(t):
     n.wait("Healthy")
     disk.trigger_ext4_error()
     n.wait_fs(disk, "bad")
-    before = len(n.log("hint"))
+    hints, probes = len(n.log("hint")), len(n.log("probe finished"))
     subprocess.run(["mount", "--options-mode", "ignore", "-o", "remount,rw", disk.mount_point], check=False,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    n.wait_for(lambda: any("re-mounted" in line.get("kernel", "") for line in n.log("hint")[before:]), "the kernel's line")
-    # the state is set where the line is logged: nothing more to wait for
+    n.wait_for(lambda: any("re-mounted" in line.get("kernel", "") for line in n.log("hint")[hints:]), "the kernel's line")
+    n.wait_for(lambda: len(n.log("probe finished")) > probes, "the probe that the line triggers")
     assert n.fs(disk)["state"] == "bad", n.fs(disk)
+    # and it was bad all the time: it did not become so a second time
+    assert [v["to"] for v in n.log("verdict")].count("bad") == 1, n.log("verdict")
 
 
 @case
