@@ -114,9 +114,16 @@ def taints_of_others_are_never_lost(t):
                                     {"op": "add", "path": "/spec/taints", "value": wanted}], "application/json-patch+json")
             if put[0] != 200:
                 continue
+            # and a condition, as the kubelet's heartbeat does
+            said = f"heartbeat {number}"
+            s.cluster.request("PATCH", f"/api/v1/nodes/{NAME}/status", {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": said}]}},
+                              "application/strategic-merge-patch+json")
             for _ in range(3):
-                if mine not in json.loads(s.cluster.request("GET", f"/api/v1/nodes/{NAME}")[1])["spec"].get("taints", []):
-                    lost.append(number)
+                now = json.loads(s.cluster.request("GET", f"/api/v1/nodes/{NAME}")[1])
+                if mine not in now["spec"].get("taints", []):
+                    lost.append(f"taint {number}")
+                if said not in [c.get("message") for c in now["status"]["conditions"]]:
+                    lost.append(f"condition {number}")
 
     writer = threading.Thread(target=others)
     writer.start()
@@ -129,7 +136,7 @@ def taints_of_others_are_never_lost(t):
     finally:
         stop.set()
         writer.join()
-    assert not lost, f"the taint of another writer was lost {len(lost)} times"
+    assert not lost, f"lost of another writer: {lost[:5]}, {len(lost)} times"
     assert s.cluster.condition(NAME, "Ready")["reason"] == "Test"
 
 
@@ -197,6 +204,24 @@ def nothing_is_written_when_nothing_changed(t):
     probed = len(s.node.log("probe finished"))
     wait_for(lambda: len(s.node.log("probe finished")) >= probed + 8, "eight more probes")
     assert len(s.cluster.agent_writes()) == before, s.cluster.agent_writes()[before:]
+
+
+@case
+def the_heartbeat_is_renewed_when_it_is_old(t):
+    """Nothing has changed, but the heartbeat on the node object is an hour old: it is written anew, the transition time is not."""
+    s = Stage(t)
+    before = s.wait_condition("True")
+    s.node.stop()
+    old = {**before, "lastHeartbeatTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    s.cluster.api("PATCH", f"/api/v1/nodes/{NAME}/status", {"status": {"conditions": [old]}}, "application/strategic-merge-patch+json")
+    begin = time.time()
+    s.node.start()
+    wait_for(lambda: s.cluster.condition(NAME)["lastHeartbeatTime"] > "2026-01-02", "the heartbeat", 60, 0.05)
+    now = s.cluster.condition(NAME)
+    assert {**now, "lastHeartbeatTime": ""} == {**old, "lastHeartbeatTime": ""}, (now, old)
+    probed = len(s.node.log("probe finished"))
+    wait_for(lambda: len(s.node.log("probe finished")) >= probed + 4, "four more probes")
+    assert len(s.cluster.agent_writes(begin)) == 1, s.cluster.agent_writes(begin)
 
 
 @case
