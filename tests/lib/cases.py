@@ -53,11 +53,15 @@ class Context:
 
 
 class Overdue(BaseException):
-    pass
+    """A case took longer than its deadline."""
+
+
+class Ended(BaseException):
+    """The run is to end: the case that is under way cleans up, the others do not begin."""
 
 
 def interrupt(number, _frame):
-    raise Overdue("deadline" if number == signal.SIGALRM else f"signal {number}")
+    raise (Overdue if number == signal.SIGALRM else Ended)(f"signal {number}")
 
 
 def wait_for(predicate, what, deadline=60, pause=0.01):
@@ -85,6 +89,9 @@ def run_one(function):
         outcome, text = "skipped", str(why)
     except (Exception, Overdue):
         outcome, text = "FAILED", traceback.format_exc()
+    except (Ended, KeyboardInterrupt):
+        context.close()
+        sys.exit(130)
     signal.alarm(0)
     if outcome == "FAILED":
         for note in context.notes:
