@@ -164,6 +164,10 @@ def the_api_server_is_away_during_a_fault_and_during_a_recovery(t):
     assert len(tried) < 200, "the reporter logs every try"
 
 
+# two minutes of outage, and a pause of up to a minute before the try that succeeds after each
+the_api_server_is_away_during_a_fault_and_during_a_recovery.deadline = 900
+
+
 @case
 def the_newest_verdict_wins_after_an_outage(t):
     s = Stage(t)
