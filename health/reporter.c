@@ -195,7 +195,8 @@ static void reporter_step(struct reporter *r)
 		bool taint = have && !kube_node_has_taint(&r->node, &r->report.taint);
 		settle_lane(r, KUBE_CONDITION, condition);
 		settle_lane(r, KUBE_TAINT, taint);
-		if (lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted, now, &next)) {
+		/* A read that failed is wanted still: only one that goes well settles what was in doubt. */
+		if (lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted || r->lanes[KUBE_READ].failures > 0, now, &next)) {
 			r->read_wanted = false;
 			lane_send(r, KUBE_READ, NULL);
 		}

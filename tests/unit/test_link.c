@@ -68,15 +68,17 @@ static void test_a_link_comes_back_50_times(void **state)
 	for (unsigned life = 1; life <= 50; life++) {
 		start_child(s, 0, body_serves, s->path, NULL);
 		until(s, s->records == life);
-		assert_int_equal(s->ups, life);
+		assert_true(s->ups >= life);
 		assert_int_equal(s->client.failures, 0);
 		assert_true(link_is_up(&s->client));
 		child_signal(&s->child, SIGKILL);
-		until(s, s->exits == life && s->downs == life);
+		/* A peer that is being killed closes its connection before its listening socket: in between the link may come up once
+		 * more, with nobody, and go down again. */
+		until(s, s->exits == life && s->downs == s->ups);
 	}
 	link_close(&s->client);
 	until(s, s->closes == 1);
-	assert_int_equal(s->downs, 50);
+	assert_true(s->downs >= 50);
 }
 
 /* Who connects is refused: the connection is taken and closed. */
