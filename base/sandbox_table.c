@@ -54,7 +54,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"socket", D | B | R}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
-	{"setns", B}, {"open_tree", B}, {"openat2", B | P}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
+	{"setns", B}, {"open_tree", B}, {"fanotify_init", B}, {"fanotify_mark", B}, {"openat2", B | P}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
 	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D},
 
 	/* what a probe does as an ordinary user */

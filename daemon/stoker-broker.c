@@ -25,6 +25,10 @@ static const struct broker_request requests[] = {
 	 "the mount table is readable by everyone on the host; the descriptor can only be read"},
 	{WIRE_KMSG, "kmsg", 0, 2, broker_check_kmsg, broker_body_descriptor,
 	 "the kernel log goes to uid 0 only, opened for reading"},
+	{WIRE_FS_ERRORS, "fs-errors", 0, 2, broker_check_fs_errors, broker_body_fs_errors,
+	 "an empty fanotify group: whoever has it can read what it is told, and adds nothing to it without CAP_SYS_ADMIN"},
+	{WIRE_FS_MARK, "fs-mark", sizeof(struct wire_probe), 2, broker_check_fs_mark, broker_body_fs_mark,
+	 "asks only for the errors of a filesystem that the configuration names; they carry no names and no content"},
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};

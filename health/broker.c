@@ -14,7 +14,7 @@
 
 static void refuse(struct broker *b, struct link *peer, const struct record *record, const struct err *e)
 {
-	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX};
+	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX, .request = record->header.type};
 	const struct wire_probe *probe = record->header.type == WIRE_PROBE ? record_payload(record, sizeof(*probe)) : NULL;
 
 	if (probe)
@@ -43,7 +43,7 @@ static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64
 
 static void job_refuse(struct broker_job *job, int errnum, const char *text)
 {
-	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX};
+	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX, .request = job->request->type};
 
 	if (job->request->type == WIRE_PROBE)
 		refused.watch = job->task.probe.watch;
@@ -170,7 +170,8 @@ static bool job_start(struct broker_job *job, struct err *e)
 {
 	static const struct child_ops ops = {.on_overdue = job_overdue, .on_exit = job_exited};
 	struct broker *b = job->broker;
-	const int keep[] = {b->mount_namespace_fd >= 0 ? b->mount_namespace_fd : 2, -1};
+	const int ns = b->mount_namespace_fd, group = job->task.group_fd; /* 2 is kept anyway */
+	const int keep[] = {ns >= 0 ? ns : 2, group >= 0 ? group : 2, -1};
 
 	job->answered = job->ended = false;
 	job->started_wall_us = clock_wall_us();
@@ -220,7 +221,7 @@ static struct broker_job *job_allocate(struct broker *b, const struct broker_req
 		err_rule(e, EBUSY, "%s: %u are outstanding already", request->name, outstanding);
 		return NULL;
 	}
-	*free_job = (struct broker_job){.broker = b, .channel = -1, .deadline_us = BROKER_RELAY_DEADLINE_US};
+	*free_job = (struct broker_job){.broker = b, .channel = -1, .deadline_us = BROKER_RELAY_DEADLINE_US, .task = {.group_fd = -1}};
 	return free_job;
 }
 
@@ -256,7 +257,11 @@ static void peer_record(struct link *link, const struct record *record)
 		return;
 	job->request = request;
 	add_waiter(&job->waiters, link, record->header.id);
-	if (!job_start(job, &e)) {
+	if (request->type == WIRE_FS_MARK)
+		job->task.group_fd = link_take_fd(link);
+	bool started = job_start(job, &e);
+	fd_drop(&job->task.group_fd); /* the child has it */
+	if (!started) {
 		job->request = NULL;
 		refuse(b, link, record, &e);
 	}

@@ -41,7 +41,8 @@ struct broker_task {
 	struct write_probe probe;
 	const char *path; /* of a descriptor to hand out */
 	int flags;
-	uint32_t what;	  /* WIRE_MOUNTS, WIRE_KMSG */
+	uint32_t what;	  /* enum wire_type of the request */
+	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
 	const struct sandbox_filter *filter;
 };
@@ -99,5 +100,9 @@ int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);
 int broker_check_probe(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_mounts(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_kmsg(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_fs_errors(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_fs_mark(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_probe(void *task, int channel);
+int broker_body_fs_errors(void *task, int channel);
+int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "health/broker.h"
+#include "volumes/fs_error_mark.h"
 
 static void descriptor_task(struct broker *b, struct broker_job *job, uint32_t what, const char *path, int flags)
 {
@@ -33,6 +34,26 @@ int broker_check_kmsg(struct broker *b, const struct record *record, struct brok
 	return 0;
 }
 
+int broker_check_fs_errors(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	(void)record;
+	(void)e;
+	descriptor_task(b, job, WIRE_FS_ERRORS, NULL, 0);
+	return 0;
+}
+
+/* Names a filesystem as a probe does. That the descriptor is a group, and one that only CAP_SYS_ADMIN can have made, the kernel
+ * checks: it refuses this mark on any other. */
+int broker_check_fs_mark(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	if (record->fd < 0)
+		return err_rule(e, EINVAL, "fs-mark: no fanotify group beside the request");
+	job->task.what = WIRE_FS_MARK;
+	int r = broker_check_probe(b, record, job, e);
+	job->deadline_us = BROKER_RELAY_DEADLINE_US;
+	return r;
+}
+
 int broker_body_probe(void *argument, int channel)
 {
 	struct broker_task *task = argument;
@@ -40,9 +61,9 @@ int broker_body_probe(void *argument, int channel)
 	return write_probe_child(&task->probe, channel);
 }
 
-static int refuse(const struct err *e, int channel)
+static int refuse(const struct broker_task *task, const struct err *e, int channel)
 {
-	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX};
+	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX, .request = task->what};
 
 	str_copy(refused.text, sizeof(refused.text), e->text);
 	return record_send(channel, WIRE_REFUSED, 0, &refused, sizeof(refused), -1, NULL) < 0;
@@ -56,14 +77,35 @@ int broker_body_descriptor(void *argument, int channel)
 
 	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0) {
 		err_set(&e, errno, "cannot enter the host's mount namespace");
-		return refuse(&e, channel);
+		return refuse(task, &e, channel);
 	}
 	if (sandbox_apply(task->filter, &e) < 0)
-		return refuse(&e, channel);
+		return refuse(task, &e, channel);
 	scoped(fd_drop) int fd = open(task->path, task->flags | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		err_set(&e, errno, "cannot open '%s'", task->path);
-		return refuse(&e, channel);
+		return refuse(task, &e, channel);
 	}
 	return record_send(channel, WIRE_DESCRIPTOR, 0, &answer, sizeof(answer), fd, NULL) < 0;
+}
+
+int broker_body_fs_errors(void *argument, int channel)
+{
+	const struct broker_task *task = argument;
+	struct wire_descriptor answer = {.what = task->what};
+	struct err e = {0};
+
+	scoped(fd_drop) int fd = fs_error_group(&e);
+	if (fd < 0)
+		return refuse(task, &e, channel);
+	return record_send(channel, WIRE_DESCRIPTOR, 0, &answer, sizeof(answer), fd, NULL) < 0;
+}
+
+int broker_body_fs_mark(void *argument, int channel)
+{
+	const struct broker_task *task = argument;
+	struct fs_error_mark mark;
+
+	fs_error_mark_run(&task->probe, task->group_fd, &mark);
+	return record_send(channel, WIRE_FS_MARKED, 0, &mark, sizeof(mark), -1, NULL) < 0;
 }

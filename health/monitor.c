@@ -104,14 +104,35 @@ void monitor_broker(struct monitor *m, bool up)
 		monitor_probe_all(m, "broker is there");
 }
 
-void monitor_follow_up(struct monitor *m, uint64_t now_us)
+/* A filesystem may complain of every write, the probe's too: without a limit each complaint would be answered by a probe and
+ * each probe by a complaint. */
+static bool may_probe_for_hint(struct monitor_watch *w, uint64_t now_us)
 {
-	(void)now_us;
+	const uint64_t full_us = MONITOR_HINT_BURST * MONITOR_HINT_PAUSE_US;
+	uint64_t saved_us = now_us - w->hints_paid_us;
+
+	if (saved_us > full_us)
+		w->hints_paid_us = now_us - full_us;
+	else if (saved_us < MONITOR_HINT_PAUSE_US)
+		return false;
+	w->hints_paid_us += MONITOR_HINT_PAUSE_US;
+	return true;
+}
+
+bool monitor_follow_up(struct monitor *m, uint64_t now_us)
+{
+	bool left = false;
+
 	for (uint32_t i = 0; i < m->config.watch_count; i++) {
-		if (m->watch[i].follow_up)
+		struct monitor_watch *w = &m->watch[i];
+		if (!w->follow_up)
+			continue;
+		w->follow_up = !may_probe_for_hint(w, now_us);
+		left = left || w->follow_up;
+		if (!w->follow_up)
 			ask(m, i);
-		m->watch[i].follow_up = false;
 	}
+	return left;
 }
 
 /* --- taking steps --- */
@@ -260,27 +281,40 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	}
 }
 
-bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
+bool monitor_hint_at(struct monitor *m, uint32_t index, const char *source, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
 {
 	struct verdict_input input = {.event = VERDICT_HINT};
-	bool follow_up = false;
+	struct monitor_watch *w = index < m->config.watch_count ? &m->watch[index] : NULL;
 
+	if (!w || w->alias_of >= 0)
+		return false;
 	str_copy(input.reason, sizeof(input.reason), hint->reason);
 	str_copy(input.message, sizeof(input.message), hint->message);
+	log_info(m->log, "hint", "source", source, "path", m->config.watch[index].path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
+	if (may_probe_for_hint(w, now_us))
+		ask(m, index);
+	if (hint->is_error)
+		step(m, index, &input, now_us, now_wall_us);
+	/* The kernel may speak before the filesystem refuses: a good probe now is looked at once more. */
+	w->follow_up = true;
+	return true;
+}
+
+bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
+{
+	bool follow_up = false;
+
 	for (uint32_t i = 0; i < m->config.watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
 		if (w->alias_of >= 0 || (*hint->device && !block_names_has(&w->names, hint->device)))
 			continue;
-		log_info(m->log, "hint", "path", m->config.watch[i].path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
 #if STOKER_SABOTAGE_REMOUNTED_RECOVERS
 		if (strstr(hint->message, "re-mounted"))
 			w->verdict.state = VERDICT_HEALTHY;
 #endif
-		ask(m, i);
-		if (hint->is_error && *hint->device)
-			step(m, i, &input, now_us, now_wall_us);
-		/* The line may come before the filesystem refuses: a good probe now is looked at once more. */
-		w->follow_up = follow_up = true;
+		struct kmsg_hint one = *hint;
+		one.is_error = hint->is_error && *hint->device; /* of a device that is not named nobody is accused */
+		follow_up = monitor_hint_at(m, i, "kmsg", &one, now_us, now_wall_us) || follow_up;
 	}
 	return follow_up;
 }

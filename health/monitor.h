@@ -40,6 +40,7 @@ struct monitor_watch {
 	bool outstanding;	/* a probe is under way */
 	bool again;		/* and another is wanted when it ends: something happened meanwhile */
 	bool follow_up;		/* a good probe after a kernel line is looked at once more shortly after */
+	uint64_t hints_paid_us; /* monotonic: until when the probes that hints may cost are spent */
 	bool mounted;		/* the path was seen as the root of a mount */
 	int alias_of;		/* index of the watch that stands for this filesystem; -1 = itself */
 	bool described;		/* the strings below belong to last.mount_id */
@@ -74,12 +75,17 @@ void monitor_configure(struct monitor *monitor, const struct config *config, uin
 void monitor_restore(struct monitor *monitor, const struct health *before, uint64_t now_us, uint64_t now_wall_us);
 
 void monitor_tick(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us);	/* every probe.period */
-void monitor_follow_up(struct monitor *monitor, uint64_t now_us);			/* MONITOR_FOLLOW_UP_US after a hint */
+/* MONITOR_FOLLOW_UP_US after a hint; true if another is wanted, as long after this one. */
+bool monitor_follow_up(struct monitor *monitor, uint64_t now_us);
 #define MONITOR_FOLLOW_UP_US 100000ULL
+#define MONITOR_HINT_BURST 10		/* hints of one filesystem that are each answered by a probe at once, */
+#define MONITOR_HINT_PAUSE_US 500000ULL /* then one such probe in this time */
 void monitor_finding(struct monitor *monitor, const struct finding *finding, uint64_t now_us, uint64_t now_wall_us);
 void monitor_unanswered(struct monitor *monitor, uint32_t index);			/* a probe that was asked for will not be answered */
 /* True if a follow-up is wanted. */
 bool monitor_hint(struct monitor *monitor, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
+/* The same for the filesystem of one watch, from another source. */
+bool monitor_hint_at(struct monitor *monitor, uint32_t index, const char *source, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
 void monitor_probe_all(struct monitor *monitor, const char *why);
 void monitor_broker(struct monitor *monitor, bool up);
 /* Names the filesystems by their mounts. The table is not kept: on a busy node it is megabytes. */

@@ -40,7 +40,14 @@ static void follow_up(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
 
-	monitor_follow_up(&s->monitor, clock_mono_us());
+	if (monitor_follow_up(&s->monitor, clock_mono_us()))
+		supervisor_follow_up(s);
+}
+
+void supervisor_follow_up(struct supervisor *s)
+{
+	if (!uv_is_active((uv_handle_t *)&s->follow_up))
+		uv_timer_start(&s->follow_up, follow_up, MONITOR_FOLLOW_UP_US / US_PER_MS, 0);
 }
 
 static void on_hint(struct kernel_log *log, const struct kmsg_hint *hint)
@@ -50,10 +57,9 @@ static void on_hint(struct kernel_log *log, const struct kmsg_hint *hint)
 #if STOKER_SABOTAGE_KMSG_IGNORED
 	(void)hint;
 	(void)s;
-	(void)follow_up;
 #else
-	if (monitor_hint(&s->monitor, hint, clock_mono_us(), clock_wall_us()) && !uv_is_active((uv_handle_t *)&s->follow_up))
-		uv_timer_start(&s->follow_up, follow_up, MONITOR_FOLLOW_UP_US / US_PER_MS, 0);
+	if (monitor_hint(&s->monitor, hint, clock_mono_us(), clock_wall_us()))
+		supervisor_follow_up(s);
 #endif
 }
 
@@ -64,8 +70,16 @@ static void gap_pause_over(uv_timer_t *timer)
 	if (!s->gap_again)
 		return;
 	s->gap_again = false;
-	monitor_probe_all(&s->monitor, "kernel log records lost");
+	monitor_probe_all(&s->monitor, s->gap_why);
 	uv_timer_start(&s->gap, gap_pause_over, GAP_PAUSE_MS, 0);
+}
+
+void supervisor_probe_all(struct supervisor *s, const char *why)
+{
+	s->gap_again = true;
+	s->gap_why = why;
+	if (!uv_is_active((uv_handle_t *)&s->gap))
+		gap_pause_over(&s->gap);
 }
 
 static void on_gap(struct kernel_log *log)
@@ -76,9 +90,7 @@ static void on_gap(struct kernel_log *log)
 	snprintf(detail, sizeof(detail), "%llu records lost so far in %llu overruns; everything was probed",
 		 (unsigned long long)log->gaps.lost_total, (unsigned long long)log->gaps.overruns_total);
 	monitor_input(&s->monitor, "kmsg", "ok", detail);
-	s->gap_again = true;
-	if (!uv_is_active((uv_handle_t *)&s->gap))
-		gap_pause_over(&s->gap);
+	supervisor_probe_all(s, "kernel log records lost");
 }
 
 static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
@@ -189,6 +201,7 @@ static void broker_up(struct link *link)
 		link_send(link, WIRE_KMSG, ++s->asked, NULL, 0);
 	if (s->mounts_fd < 0)
 		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
+	supervisor_hints_reset(s);
 	monitor_broker(&s->monitor, true);
 }
 
@@ -205,11 +218,13 @@ static void broker_refused(struct supervisor *s, const struct wire_refused *refu
 	char text[sizeof(refused->text) + 1] = "";
 
 	memcpy(text, refused->text, sizeof(refused->text));
-	if (refused->watch != UINT32_MAX) {
+	if (refused->request == WIRE_FS_ERRORS || refused->request == WIRE_FS_MARK) {
+		supervisor_fs_refused(s, refused, text);
+	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
 	} else {
-		monitor_input(&s->monitor, strstr(text, "kmsg") ? "kmsg" : "mounts", "missing", text);
+		monitor_input(&s->monitor, refused->request == WIRE_KMSG ? "kmsg" : "mounts", "missing", text);
 	}
 }
 
@@ -218,15 +233,19 @@ static void broker_record(struct link *link, const struct record *record)
 	struct supervisor *s = link->owner;
 	const struct finding *finding = record_payload(record, sizeof(struct finding));
 	const struct wire_descriptor *descriptor = record_payload(record, sizeof(struct wire_descriptor));
+	const struct fs_error_mark *marked = record_payload(record, sizeof(struct fs_error_mark));
 	const struct wire_ended *ended = record_payload(record, sizeof(struct wire_ended));
 	const struct wire_refused *refused = record_payload(record, sizeof(struct wire_refused));
 
 	if (record->header.type == WIRE_FINDING && finding) {
 		monitor_finding(&s->monitor, finding, clock_mono_us(), clock_wall_us());
+		supervisor_hints_wanted(s);
+	} else if (record->header.type == WIRE_FS_MARKED && marked) {
+		supervisor_fs_marked(s, marked);
 	} else if (record->header.type == WIRE_DESCRIPTOR && descriptor) {
 		int fd = link_take_fd(link);
 		if (fd >= 0)
-			(descriptor->what == WIRE_KMSG ? use_kernel_log : use_mounts)(s, fd);
+			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_unanswered(&s->monitor, ended->watch);
 		monitor_probe_all(&s->monitor, "an abandoned probe has ended");
@@ -251,6 +270,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 {
 	uint64_t period_ms = config->probe.period_us / US_PER_MS;
 
+	supervisor_hints_reset(s);
 	monitor_configure(&s->monitor, config, clock_mono_us());
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
@@ -260,11 +280,11 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 {
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
-	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->web_restart};
+	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->web_restart, &s->hints};
 
 	s->loop = loop;
 	s->log = log;
-	s->mounts_fd = s->kernel_log.fd = s->http_fds[0] = s->http_fds[1] = -1;
+	s->broker.fd = s->mounts_fd = s->kernel_log.fd = s->fs_errors.fd = s->http_fds[0] = s->http_fds[1] = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = s;
@@ -274,6 +294,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	monitor_input(&s->monitor, "broker", "missing", "not connected yet");
 	monitor_input(&s->monitor, "kmsg", "missing", "not handed out yet");
 	monitor_input(&s->monitor, "mounts", "missing", "not handed out yet");
+	monitor_input(&s->monitor, "fs-error", "missing", "not handed out yet");
 	monitor_input(&s->monitor, "reporter", "missing", "stoker-reporter is not connected");
 	s->monitor.config = *config;
 	if (supervisor_open_outputs(s, e) < 0)

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "health/fs_error_watch.h"
 #include "health/kernel_log.h"
 #include "health/monitor.h"
 #include "health/wire.h"
@@ -21,9 +22,14 @@ struct supervisor {
 	bool restored;
 	uv_timer_t tick, follow_up, gap, mounts_settle;
 	bool gap_again, mounts_again, mounts_changed;
+	const char *gap_why;
 	struct link broker;
 	uint64_t asked; /* ids of requests to the broker */
 	struct kernel_log kernel_log;
+	struct fs_error_watch fs_errors;
+	uv_timer_t hints;	  /* shortly after findings: marks */
+	bool fs_errors_off;	  /* this kernel has it not: not asked for again */
+	uint64_t fs_errors_asked; /* monotonic */
 	int mounts_fd;
 	uv_poll_t mounts_poll;
 	/* reporter: it connects to us, one at a time */
@@ -45,6 +51,18 @@ struct supervisor {
 int supervisor_start(struct supervisor *supervisor, uv_loop_t *loop, const struct log *log, const struct config *config,
 		     const char *web_path, struct err *e);
 void supervisor_configure(struct supervisor *supervisor, const struct config *config);
+
+/* A kernel's hint that names no filesystem: everything is probed, at most once a second. */
+void supervisor_probe_all(struct supervisor *supervisor, const char *why);
+void supervisor_follow_up(struct supervisor *supervisor); /* a second look, shortly */
+
+/* --- supervisor_hints.c: the kernel's hints beside its log --- */
+
+void supervisor_hints_reset(struct supervisor *supervisor);		     /* another configuration, another broker */
+void supervisor_hints_wanted(struct supervisor *supervisor);		     /* after findings: look soon what is marked */
+void supervisor_use_fs_errors(struct supervisor *supervisor, int fd);	     /* the group is there */
+void supervisor_fs_marked(struct supervisor *supervisor, const struct fs_error_mark *mark);
+void supervisor_fs_refused(struct supervisor *supervisor, const struct wire_refused *refused, const char *text);
 
 /* --- supervisor_outputs.c --- */
 

@@ -5,6 +5,7 @@
 
 #include "health/report.h"
 #include "volumes/finding.h"
+#include "volumes/fs_error_mark.h"
 
 enum wire_type {
 	/* stokerd -> broker */
@@ -13,7 +14,7 @@ enum wire_type {
 	WIRE_KMSG,	/* no payload: the kernel log */
 	/* broker -> stokerd */
 	WIRE_FINDING,	  /* struct finding */
-	WIRE_DESCRIPTOR,  /* struct wire_descriptor and the descriptor beside it: mountinfo (poll it for changes) or kmsg */
+	WIRE_DESCRIPTOR,  /* struct wire_descriptor and the descriptor beside it: mountinfo (poll it for changes), kmsg or the group */
 	WIRE_REFUSED,	  /* struct wire_refused */
 	WIRE_CHILD_ENDED, /* struct wire_ended, unasked: an abandoned child of this watch is gone */
 	/* stokerd -> reporter */
@@ -25,6 +26,11 @@ enum wire_type {
 	WIRE_HEALTH_PART, /* struct wire_part: text of JSON, answers WIRE_GET_HEALTH */
 	/* web -> stokerd */
 	WIRE_GET_HEALTH, /* no payload */
+	/* stokerd -> broker */
+	WIRE_FS_ERRORS = 32, /* no payload: a fanotify group for FAN_FS_ERROR */
+	WIRE_FS_MARK,	     /* struct wire_probe, the group beside it: watch the errors of this filesystem */
+	/* broker -> stokerd */
+	WIRE_FS_MARKED, /* struct fs_error_mark */
 	WIRE_TYPE_MAX_
 };
 
@@ -35,13 +41,14 @@ struct wire_probe {
 };
 
 struct wire_descriptor {
-	uint32_t what; /* WIRE_MOUNTS or WIRE_KMSG */
+	uint32_t what; /* WIRE_MOUNTS, WIRE_KMSG or WIRE_FS_ERRORS */
 };
 
 struct wire_refused {
 	int32_t errnum; /* EPERM not in the table or not now, ESTALE other config, EINVAL, or the fork's errno */
 	uint32_t watch; /* of a WIRE_PROBE, else UINT32_MAX */
 	char text[256];
+	uint32_t request; /* enum wire_type of what is refused */
 };
 
 struct wire_ended {

@@ -222,6 +222,11 @@ static void probe_run(const struct write_probe *what, struct finding *f, struct 
 	f->duration_us = clock_mono_us() - start_us;
 }
 
+int write_probe_clone(const struct write_probe *what, struct finding *ret)
+{
+	return probe_resolve(what, ret) < 0 ? -1 : probe_clone(what, ret);
+}
+
 void write_probe_run(const struct write_probe *what, struct finding *ret)
 {
 	scoped(probe_close) struct probe_open open = {-1, -1, -1};

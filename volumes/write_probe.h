@@ -27,5 +27,8 @@ struct write_probe {
 /* For child_fork: `argument` is a struct write_probe; sends one record with a struct finding over the channel and returns 0. */
 int write_probe_child(void *argument, int channel);
 
+/* Only its first steps: the watched path, and a descriptor of the detached clone of its mount; -1 with `ret` saying why. */
+int write_probe_clone(const struct write_probe *what, struct finding *ret);
+
 /* The probe itself. Gives up rights on the way (uid, filter): the process is good for nothing else afterwards. */
 void write_probe_run(const struct write_probe *what, struct finding *ret);

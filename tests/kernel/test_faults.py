@@ -25,6 +25,7 @@ def ext4_error_is_found_by_the_kernels_line(t):
     assert n.health()["status"] == "Unhealthy"
     assert n.health()["taint"]["value"] == "ReadOnlyFilesystem"
     assert n.cli("health").returncode == 1
+    n.wait_for(lambda: [h for h in n.log("hint") if h["source"] == "kmsg" and h["reason"] == "ReadOnlyFilesystem"], "the line among the hints")
 
 
 @case

@@ -200,19 +200,25 @@ def every_system_call_of_a_request_failing_in_turn(t):
     t.cleanup(broker.close)
     h, pid = n.config_hash(), n.pid("stoker-broker")
     assert broker.probe(h).good
+    n.wait_for(n.marks, "the mark that stokerd asks for")
+    group = broker.receive(broker.send(wire.FS_ERRORS))
+    t.cleanup(lambda: os.close(group))
     n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
     held = len(n.descriptors(pid))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
-    for kind, body in ((wire.PROBE, n.probe_body(0)), (wire.MOUNTS, b""), (wire.KMSG, b"")):
+    for kind, body, fd in ((wire.PROBE, n.probe_body(0), None), (wire.MOUNTS, b"", None), (wire.KMSG, b"", None), (wire.FS_ERRORS, b"", None),
+                           (wire.FS_MARK, n.probe_body(0), group)):
         for errnum in (errno.EIO, errno.ENOMEM):
             for number in range(1, 200):
                 tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
                 assert tracer.stdout.readline() == "ready\n"
-                answer = broker.receive(broker.send(kind, body))
+                answer = broker.receive(broker.send(kind, body, fd=fd))
                 outcome = tracer.stdout.read().strip()
                 tracer.wait(30)
                 if isinstance(answer, wire.Finding):
                     assert answer.good or answer.errnum == errnum or outcome == "ended before", (number, outcome, answer)
+                elif isinstance(answer, wire.Marked):
+                    assert answer.errnum in (0, errnum), (number, outcome, answer)
                 elif isinstance(answer, int):
                     os.close(answer)
                 n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")

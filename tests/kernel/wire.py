@@ -6,6 +6,7 @@ import time
 HEADER = struct.Struct("=HHIQ")  # version, type, length, id
 PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
+FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
 FINDING_BODY = struct.Struct("=IIiIQQQIIQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
 
@@ -21,6 +22,14 @@ class Finding:
 
     def __repr__(self):
         return f"<finding watch {self.watch} {STEPS[self.step]} errno {self.errnum} {self.duration_us} us>"
+
+
+class Marked:
+    def __init__(self, body):
+        self.watch, self.errnum, self.fsid, self.mount_id, self.major, self.minor = struct.unpack("=IiQQII", body)
+
+    def __repr__(self):
+        return f"<marked watch {self.watch} errno {self.errnum}>"
 
 
 class Refused:
@@ -41,9 +50,10 @@ class Broker:
         self.sock.connect(path)
         self.id = 1000
 
-    def send(self, kind, body=b"", version=1, length=None):
+    def send(self, kind, body=b"", version=1, length=None, fd=None):
         self.id += 1
-        self.sock.send(HEADER.pack(version, kind, len(body) if length is None else length, self.id) + body)
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", fd))] if fd is not None else []
+        self.sock.sendmsg([HEADER.pack(version, kind, len(body) if length is None else length, self.id) + body], ancillary)
         return self.id
 
     def receive(self, wanted):
@@ -61,6 +71,8 @@ class Broker:
                 return Finding(body)
             if kind == REFUSED:
                 return Refused(body)
+            if kind == FS_MARKED:
+                return Marked(body)
             if kind == DESCRIPTOR:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")

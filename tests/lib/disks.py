@@ -150,6 +150,24 @@ class Disk(Filling):
             wait_for(self.detach, f"losetup -d {self.device}")
 
 
+def hide(path):
+    """For a child process: a mount namespace of its own, in which a device is not what it seems."""
+    unshare_mounts([])
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"/dev/null", path.encode(), None, 1 << 12, None) < 0:  # MS_BIND
+        raise OSError(ctypes.get_errno(), "mount " + path)
+
+
+def refuse_call(number, errnum):
+    """For a child process: this system call fails (seccomp), as with an older kernel or less rights."""
+    program = array.array("Q", [  # struct sock_filter each: code, jt, jf, k
+        0x20 | 0 << 32, 0x15 | 1 << 24 | number << 32, 0x06 | (0x50000 | errnum) << 32, 0x06 | 0x7FFF0000 << 32])
+    address, count = program.buffer_info()
+    fprog = array.array("Q", [count, address])
+    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, ctypes.c_void_p(fprog.buffer_info()[0]), 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
 def syslog_write(text):
     """A line of the kernel log by a process (facility user)."""
     with open("/dev/kmsg", "w") as f:

@@ -42,10 +42,12 @@ def parse_logfmt(line):
 
 
 class Node:
-    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug"):
+    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug", directory=""):
         self.t, self.watched, self.count, self.launcher, self.extra_processes = t, [], 0, None, []
-        self.runtime, self.config_path = os.path.join(t.dir, "run"), os.path.join(t.dir, "etc", "stoker.yaml")
-        self.log_path = os.path.join(t.dir, "log")
+        self.directory = directory  # of a second node in the same case
+        home = os.path.join(t.dir, directory)
+        self.runtime, self.config_path = os.path.join(home, "run"), os.path.join(home, "etc", "stoker.yaml")
+        self.log_path = os.path.join(home, "log")
         self.broker_socket, self.http_socket = os.path.join(self.runtime, "broker/broker.sock"), os.path.join(self.runtime, "stoker.sock")
         os.makedirs(os.path.dirname(self.config_path))
         self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
@@ -61,7 +63,7 @@ class Node:
 
     def path(self, name=None):
         self.count += 1
-        return os.path.join(self.t.dir, name or f"disk{self.count}")
+        return os.path.join(self.t.dir, name or f"{self.directory}disk{self.count}")
 
     def disk(self, kind, mkfs=(), watch=True, **more):
         d = disks.Disk(self.t, kind, self.path(), mkfs, **more)
@@ -158,6 +160,24 @@ class Node:
         own = f"/proc/{os.getpid()}/ns/mnt"
         self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, "--mount-namespace", own,
                                                preexec_fn=lambda: disks.unshare_mounts([path for path, _ in self.watched])))
+
+    def start_roles(self, broker=None):
+        """One by one, the broker with `broker` called in it first."""
+        if not os.path.exists(self.config_path):
+            self.write_config_now()
+        self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, preexec_fn=broker))
+        self.start(("stokerd", "stoker-reporter"))
+
+    def marks(self):
+        """The filesystems ("7:1") on which stokerd has a FAN_FS_ERROR mark, as the kernel lists them."""
+        pid, found = self.pid("stokerd"), []
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            try:
+                with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+                    found += re.findall(r"^fanotify sdev:([0-9a-f]+) .*mask:8000", f.read(), re.M)
+            except OSError:
+                pass
+        return sorted(f"{int(x, 16) >> 20}:{int(x, 16) & 0xFFFFF}" for x in found)
 
     def stop(self):
         self.end(self.launcher)

@@ -313,7 +313,7 @@ static void test_json_that_is_wrong_is_refused_by_name(void **unused)
 		{HEAD ",\"inputs\":{\"kmsg\":1}}", "inputs.kmsg: must be an object"},
 		{HEAD ",\"inputs\":{\"kmsg\":{\"state\":1}}}", "inputs.kmsg.state: must be a string"},
 		{HEAD ",\"inputs\":{\"123456789012345678901234\":{}}}", "inputs: a name is too long"},
-		{HEAD ",\"inputs\":{\"1\":{},\"2\":{},\"3\":{},\"4\":{},\"5\":{},\"6\":{},\"7\":{},\"8\":{},\"9\":{}}}", "inputs: too many"},
+		{HEAD ",\"inputs\":{\"1\":{},\"2\":{},\"3\":{},\"4\":{},\"5\":{},\"6\":{},\"7\":{},\"8\":{},\"9\":{},\"a\":{},\"b\":{},\"c\":{},\"d\":{},\"e\":{},\"f\":{},\"g\":{},\"h\":{}}}", "inputs: too many"},
 	};
 	scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
 	scoped(scoped_free) char *long_text = malloc(HEALTH_JSON_MAX_BYTES + 1);
