@@ -42,6 +42,7 @@ static const cyaml_schema_field_t report_fields[] = {
 	STRING("kubeconfig", struct config_raw_report, kubeconfig),
 	STRING("taint", struct config_raw_report, taint),
 	STRING("taintKey", struct config_raw_report, taint_key),
+	STRING("group", struct config_raw_report, group),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t log_fields[] = {

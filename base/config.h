@@ -47,6 +47,7 @@ struct config {
 		char kubeconfig[NAME_PATH_BYTES];  /* report.kubeconfig: absolute path, default none */
 		enum config_taint taint;	   /* report.taint: NoSchedule|PreferNoSchedule|off, default NoSchedule */
 		char taint_key[NAME_TAINT_BYTES];  /* report.taintKey: a qualified name, default stoker.dev/unhealthy */
+		uint32_t group;			   /* report.group: gid that may reach the reporter's socket: 0 to 4294967294, default 0 */
 	} report;
 	enum log_level log_level; /* log.level: debug|info|warn|error, default info */
 	uint64_t hash;		  /* of the file's bytes: broker requests carry it, so that "watch 2" means the same to both */

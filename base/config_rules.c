@@ -49,6 +49,7 @@ static const struct rule rules[] = {
 	{"report.taint", "NoSchedule", GROUP(report, taint), INTO(report.taint), WORD, "must be NoSchedule, PreferNoSchedule or off", 0, CONFIG_TAINT_OFF,
 	 .words = {"NoSchedule", "PreferNoSchedule", "off"}},
 	{"report.taintKey", STOKER_TAINT_KEY, GROUP(report, taint_key), INTO(report.taint_key), TEXT, .check = config_unit_qualified_name},
+	{"report.group", "0", GROUP(report, group), INTO(report.group), COUNT, "must be from 0 to 4294967294", 0, 4294967294},
 	{"log.level", "info", GROUP(log, level), INTO(log_level), WORD, "must be debug, info, warn or error", 0, LOG_ERROR,
 	 .words = {"debug", "info", "warn", "error"}},
 };

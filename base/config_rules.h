@@ -19,7 +19,7 @@ struct config_raw_web {
 	char *listen;
 };
 struct config_raw_report {
-	char *kubernetes, *kubeconfig, *taint, *taint_key;
+	char *kubernetes, *kubeconfig, *taint, *taint_key, *group;
 };
 struct config_raw_log {
 	char *level;

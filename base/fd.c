@@ -97,6 +97,15 @@ int fd_make_directory(const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
+int fd_hand_to_group(const char *path, mode_t mode, gid_t group, struct err *e)
+{
+	if (lchown(path, (uid_t)-1, group) < 0)
+		return err_set(e, errno, "cannot give '%s' to group %u (report.group; is this process a member of it?)", path, group);
+	if (chmod(path, mode) < 0)
+		return err_set(e, errno, "cannot set the mode of '%s'", path);
+	return 0;
+}
+
 int fd_replace_file(const char *path, const void *data, size_t length, mode_t mode, struct err *e)
 {
 	char temporary[1200];

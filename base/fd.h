@@ -28,5 +28,9 @@ int fd_write_all(int fd, const void *data, size_t length, struct err *e);
 /* mkdir(2) that is content when the directory is there. */
 int fd_make_directory(const char *path, mode_t mode, struct err *e);
 
+/* Gives a directory or socket that is ours this mode and group, whoever made it (kubelet makes hostPath directories 0755).
+ * Without CAP_CHOWN the process must be a member of the group: in a pod, supplementalGroups. */
+int fd_hand_to_group(const char *path, mode_t mode, gid_t group, struct err *e);
+
 /* Replaces the file by a whole new one (a temporary name beside it, then rename): readers see the old or the new one. */
 int fd_replace_file(const char *path, const void *data, size_t length, mode_t mode, struct err *e);

@@ -314,11 +314,12 @@ int supervisor_open_outputs(struct supervisor *s, struct err *e)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_DIR);
-	if (fd_make_directory(config->runtime_dir, 0755, e) < 0 || fd_make_directory(path, 0750, e) < 0)
+	if (fd_make_directory(config->runtime_dir, 0755, e) < 0 || fd_make_directory(path, 0750, e) < 0 ||
+	    fd_hand_to_group(path, 0750, config->report.group, e) < 0)
 		return -e->code;
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_SOCKET);
 	s->reporter_listen_fd = record_listen(path, 0660, e);
-	if (s->reporter_listen_fd < 0)
+	if (s->reporter_listen_fd < 0 || fd_hand_to_group(path, 0660, config->report.group, e) < 0)
 		return -e->code;
 	uv_poll_init(s->loop, &s->reporter_listen_poll, s->reporter_listen_fd);
 	s->reporter_listen_poll.data = s;

@@ -57,8 +57,13 @@ def sh(*argv, stdin=None):
 
 
 class Cluster:
+    # no controller-manager here: a pod needs no ServiceAccount, a new node no taint
+    APISERVER = ["--disable-admission-plugins=ServiceAccount,TaintNodesByCondition"]
+    NEEDS = ["etcd", "kube-apiserver", "kube-scheduler"]
+    RIGHTS = RIGHTS
+
     def __init__(self, t, scheduler=False, dir=None):
-        for name in ("etcd", "kube-apiserver", "kube-scheduler"):
+        for name in self.NEEDS:
             if not os.access(f"{CACHE}/bin/{name}", os.X_OK):
                 raise Skip(f"{CACHE}/bin/{name} is missing: run tests/peers/build")
         self.t, self.dir, self.processes = t, dir or os.path.join(t.dir, "cluster"), {}
@@ -70,7 +75,7 @@ class Cluster:
         t.note(lambda: f"--- kube-apiserver ---\n{self.tail('kube-apiserver')}")
         self.start_etcd()
         self.start_apiserver()
-        for thing in RIGHTS:
+        for thing in self.RIGHTS:
             self.api("POST", COLLECTION[thing["kind"]], thing)
         wait_for(lambda: self.try_api("GET", "/api/v1/namespaces/default"), "the namespace default")
         if scheduler:
@@ -110,8 +115,7 @@ class Cluster:
                    f"--tls-private-key-file={d}/api.key", f"--token-auth-file={d}/tokens.csv", "--authorization-mode=Node,RBAC",
                    "--anonymous-auth=false", "--service-cluster-ip-range=10.96.0.0/16", "--service-account-issuer=https://kubernetes.default.svc",
                    f"--service-account-key-file={d}/sa.pub", f"--service-account-signing-key-file={d}/sa.key", "--profiling=false",
-                   # no controller-manager here: a pod needs no ServiceAccount, a new node no taint
-                   "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
+                   *(flag.format(dir=d) for flag in self.APISERVER),
                    f"--audit-policy-file={d}/audit-policy.yaml", f"--audit-log-path={self.audit_path}", "--audit-log-mode=blocking")
         wait_for(lambda: self.processes["kube-apiserver"].poll() is not None or self.try_api("GET", "/readyz"), "kube-apiserver to be ready", 180, 0.05)
         assert self.processes["kube-apiserver"].poll() is None, "kube-apiserver has ended: " + self.tail("kube-apiserver")

@@ -1,0 +1,268 @@
+"""The DaemonSet as a pod on a real kubelet: installed, used, broken, upgraded, uninstalled. One node for all cases, made by the first."""
+import atexit
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import disks  # noqa: E402
+import images  # noqa: E402
+from cases import Context, case, main, wait_for  # noqa: E402
+from daemonset import NAMESPACE, DaemonSet  # noqa: E402
+from kubenode import KubeNode  # noqa: E402
+from node import UnixConnection  # noqa: E402
+
+CONTAINERS = ("agent", "reporter", "broker")
+CAPS = {"agent": 0, "reporter": 0, "broker": sum(1 << c for c in (0, 1, 3, 5, 6, 7, 18, 21, 34))}
+SETTINGS = """probe:
+  period: 1s
+  minimumBad: 1s
+web:
+  listen: 127.0.0.1:9469
+report:
+  group: 65532
+"""
+
+
+class World:
+    def __init__(self):
+        self.context = Context("cluster")
+        atexit.register(self.context.close)
+        self.node = KubeNode(self.context)
+        self.disk = disks.Disk(self.context, "ext4", f"{self.context.dir}/data")
+        self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {self.disk.mount_point}\n")
+        self.stoker.apply()
+        self.count = 0
+
+    def health(self):
+        c = UnixConnection(f"{self.stoker.runtime}/stoker.sock")
+        try:
+            c.request("GET", "/v1alpha1/health")
+            return json.loads(c.getresponse().read())
+        except (OSError, ValueError):
+            return {"status": "no answer", "inputs": {}}
+        finally:
+            c.close()
+
+    def wait(self, status, deadline=60):
+        def so_far():
+            h = self.health()
+            return h["status"] == status and all(h["inputs"].get(i, {}).get("state") == "ok" for i in ("broker", "kmsg", "reporter"))
+        wait_for(so_far, f"the node to be {status} with all its inputs", deadline, 0.05)
+
+    def taint(self):
+        return self.node.our_taint(self.node.name)
+
+    def wait_taint(self, wanted, deadline=30):
+        wait_for(lambda: bool(self.taint()) == wanted, "the taint" if wanted else "the taint to go", deadline, 0.02)
+
+    def condition(self):
+        return self.node.condition(self.node.name)
+
+    def repair(self):
+        self.disk.umount()
+        self.disk.fsck()
+        self.disk.mount()
+
+    def pod(self, t, command="sleep 10000"):
+        self.count += 1
+        name = f"worker-{self.count}"
+        self.node.api("POST", "/api/v1/namespaces/default/pods", {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+                "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
+                "containers": [{"name": "c", "image": images.BUSYBOX, "imagePullPolicy": "Never", "command": ["sh", "-c", command]}]}})
+        t.cleanup(lambda: self.node.request("DELETE", f"/api/v1/namespaces/default/pods/{name}"))
+        return name
+
+    def pod_status(self, name):
+        return self.node.api("GET", f"/api/v1/namespaces/default/pods/{name}")
+
+    def is_unschedulable(self, name):
+        return any(c["type"] == "PodScheduled" and c["status"] == "False" and "taint" in c.get("message", "")
+                   for c in self.pod_status(name)["status"].get("conditions", []))
+
+
+WORLD = []
+
+
+def world(t):
+    if not WORLD:
+        WORLD.append(World())
+    w = WORLD[0]
+    t.note(lambda: w.stoker.logs())
+    w.wait("Healthy")
+    wait_for(lambda: not w.taint(), "no taint at the beginning", 30)
+    return w
+
+
+def proc_status(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@case
+def a_fault_keeps_pods_away_until_the_repair(t):
+    w = world(t)
+    before = w.pod(t)
+    wait_for(lambda: w.pod_status(before)["status"]["phase"] == "Running", "a pod to run on the healthy node", 30)
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    assert w.taint()["value"] == "ReadOnlyFilesystem" and w.taint()["effect"] == "NoSchedule", w.taint()
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 10)
+    ready = next(c for c in w.node.node(w.node.name)["status"]["conditions"] if c["type"] == "Ready")
+    assert ready["status"] == "True", "the node stays Ready: what runs there is not evicted"
+    held = w.pod(t)
+    wait_for(lambda: w.is_unschedulable(held), "the scheduler to keep the pod away", 30)
+    w.repair()
+    w.wait_taint(False, 60)
+    wait_for(lambda: w.pod_status(held)["status"]["phase"] == "Running", "the waiting pod to run after the repair", 30)
+    assert w.pod_status(before)["status"]["phase"] == "Running"
+
+
+@case
+def rights_are_as_tabled(t):
+    w = world(t)
+    for name in CONTAINERS:
+        pid = w.stoker.pid(name)
+        st = proc_status(pid)
+        assert int(st["CapEff"], 16) == CAPS[name] == int(st["CapPrm"], 16), (name, st["CapEff"], st["CapPrm"])
+        assert int(st["CapBnd"], 16) & ~CAPS[name] == 0, (name, st["CapBnd"])
+        assert st["NoNewPrivs"] == "1" and st["Seccomp"] == "2", (name, st["NoNewPrivs"], st["Seccomp"])
+        assert st["Uid"].split()[0] == ("65532" if name == "reporter" else "0"), (name, st["Uid"])
+        with open(f"/proc/{pid}/mountinfo") as f:
+            mounts = {line.split()[4]: line.split()[5] for line in f}
+        assert "ro" in mounts["/"].split(","), (name, "root is writable")
+        assert "/stoker" in mounts and "ro" in mounts["/stoker"].split(","), (name, "not running from memory")
+        assert ("/var/run/secrets/kubernetes.io/serviceaccount" in mounts) == (name == "reporter"), (name, "token")
+        # of the host: the runtime directory (the reporter: its own part), and what the runtime itself mounts
+        ours = sorted(m for m in mounts if m.startswith("/run/"))
+        assert ours == (["/run/stoker/reporter"] if name == "reporter" else ["/run/stoker"]), (name, ours)
+    assert proc_status(w.stoker.pid("broker"))["Uid"].split()[0] == "0"
+    web = subprocess.run(["pgrep", "-P", str(w.stoker.pid("agent"))], capture_output=True, text=True).stdout.split()
+    assert any(os.readlink(f"/proc/{p}/exe").endswith("stoker-web") for p in web), web
+
+
+@case
+def the_image_is_small_and_has_no_shell(t):
+    w = world(t)
+    assert os.path.getsize(w.stoker.image) <= 10_000_000, os.path.getsize(w.stoker.image)
+    for shell in ("sh", "/bin/sh", "bash", "busybox"):
+        assert w.stoker.exec(shell, "-c", "true", check=False).returncode != 0, shell
+    r = w.stoker.exec("stoker", "health", "-o", "json")
+    assert json.loads(r.stdout)["status"] == "Healthy", r.stdout
+
+
+@case
+def the_image_is_the_same_from_another_checkout(t):
+    w = world(t)
+    other = f"{t.dir}/checkout"
+    os.makedirs(other)
+    top = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+    subprocess.run(["cp", "-r", *[f"{top}/{d}" for d in ("base", "volumes", "health", "daemon", "deploy", "docs", "meson.build", "meson_options.txt")],
+                    *[f"{top}/{d}" for d in ("cgroups", "shim") if os.path.exists(f"{top}/{d}")], other], check=True)
+    r = subprocess.run([f"{other}/deploy/image", "--output", f"{t.dir}/other.tar"], capture_output=True, text=True)
+    assert r.returncode == 0, r.stdout + r.stderr
+    first, second = (line.split("sha256:")[1].split(",")[0] for line in (w.stoker.image_line, r.stdout.strip().split("\n")[-1]))
+    assert first == second, (w.stoker.image_line, r.stdout)
+
+
+@case
+def umount_succeeds_at_the_first_try_20_of_20(t):
+    w = world(t)
+    for i in range(20):
+        before = w.health()["filesystems"][0]["lastProbe"]
+        r = subprocess.run(["umount", w.disk.mount_point], capture_output=True, text=True)
+        assert r.returncode == 0, f"umount {i + 1} of 20: {r.stderr}"
+        w.disk.mount()
+        wait_for(lambda: w.health()["filesystems"][0]["lastProbe"] != before, "a probe")
+    w.wait("Healthy")
+
+
+@case
+def every_container_killed_under_a_fault_loses_nothing(t):
+    w = world(t)
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 10)
+    since = time.time()
+    transition = w.condition()["lastTransitionTime"]
+    for name in CONTAINERS:
+        pid, container = w.stoker.pid(name), w.stoker.container(name)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: w.stoker.container(name) not in (None, container), f"{name} to be started again", 60, 0.1)
+        w.wait("Unhealthy", 60)
+        assert w.taint(), f"the taint is gone after {name} was killed"
+    for e in w.node.agent_writes(since):
+        assert '"unhealthy"' not in json.dumps(e) or "remove" not in json.dumps(e.get("requestObject")), e
+    assert w.condition()["status"] == "False" and w.condition()["lastTransitionTime"] == transition
+    w.repair()
+    w.wait_taint(False, 60)
+
+
+@case
+def upgraded_and_rolled_back_under_a_fault(t):
+    w = world(t)
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    since, pods = time.time(), [w.stoker.pod()["metadata"]["name"]]
+    w.node.ctr("image", "tag", "--force", "localhost/stoker:0.1.0", "localhost/stoker:next")
+    for tag in ("next", None):
+        w.stoker.apply(tag)
+        wait_for(lambda: (w.stoker.pod() or {"metadata": {"name": pods[-1]}})["metadata"]["name"] not in pods, "the new pod", 60, 0.1)
+        pods.append(w.stoker.pod()["metadata"]["name"])
+        w.wait("Unhealthy", 60)
+        assert w.taint(), f"the taint is gone after {tag or 'the rollback'}"
+    for e in w.node.agent_writes(since):
+        assert '"op": "remove"' not in json.dumps(e.get("requestObject")), e
+    w.repair()
+    w.wait_taint(False, 60)
+
+
+@case
+def a_changed_configmap_is_in_force_without_a_restart(t):
+    w = world(t)
+    second = disks.Disk(t, "ext4", f"{t.dir}/second")
+    pod = w.stoker.pod()["metadata"]["name"]
+    settings = w.stoker.settings
+    t.cleanup(lambda: w.stoker.configure(settings))
+    w.stoker.configure(settings + f"- path: {second.mount_point}\n")
+    wait_for(lambda: len(w.health().get("filesystems", [])) == 2, "the second filesystem to be watched", 120, 0.2)
+    w.wait("Healthy")
+    second.shutdown()
+    w.wait_taint(True)
+    w.stoker.configure(settings)
+    w.wait_taint(False, 120)
+    assert w.stoker.pod()["metadata"]["name"] == pod
+
+
+@case
+def a_fault_is_reported_while_the_image_s_own_disk_is_dead(t):
+    """containerd's root lies on a disk that is shut down, with its caches dropped: the roles run from memory."""
+    w = WORLD.pop() if WORLD else World()
+    image = shutil.copy(w.stoker.image, f"{t.dir}/stoker.tar")
+    w.context.close()
+    context = Context("dead-image")
+    t.cleanup(context.close)
+    root = disks.Disk(context, "ext4", f"{context.dir}/images", size_mb=400)
+    node = KubeNode(context, containerd_root=f"{root.mount_point}/containerd")
+    data = disks.Disk(context, "ext4", f"{context.dir}/data")
+    stoker = DaemonSet(node, f"{context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {data.mount_point}\n", image=image)
+    t.note(lambda: stoker.logs())
+    stoker.apply()
+    wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
+    # a new connection, not the warm one, must work too: everything that it needs is in memory
+    root.shutdown()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3")
+    data.trigger_ext4_error()
+    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
+    wait_for(lambda: node.condition_or_none("stoker.dev/StorageReady")["status"] == "False", "the condition", 10)
+    assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Stoker as it is installed: the image and the kustomize files of deploy/, on a real node."""
+import json
+import os
+import subprocess
+
+from cases import wait_for
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+NAMESPACE = "stoker-system"
+
+
+class DaemonSet:
+    def __init__(self, node, directory, overlay="base", settings="", image=None):
+        """`node` is a KubeNode; `settings` is the ConfigMap's YAML."""
+        self.node, self.dir, self.overlay = node, directory, overlay
+        self.runtime = os.path.join(directory, "stoker-run")
+        os.makedirs(self.dir, exist_ok=True)
+        self.settings = settings
+        self.image = image or self.build_image()
+        node.ctr("image", "import", "--local", self.image)
+
+    def build_image(self, tag=None):
+        path = os.path.join(self.dir, "stoker.tar")
+        r = subprocess.run([f"{TOP}/deploy/image", "--output", path, *(["--tag", tag] if tag else [])], capture_output=True, text=True)
+        assert r.returncode == 0, r.stdout + r.stderr
+        self.image_line = r.stdout.strip().split("\n")[-1]
+        return path
+
+    def kustomization(self, tag=None):
+        """The test's own overlay: where the API server is (no kube-proxy here), where /run/stoker lies, what is watched."""
+        def host(name, value):
+            return {"op": "add", "path": f"/spec/template/spec/containers/1/env/-", "value": {"name": name, "value": value}}
+        # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
+        namespace = [{"op": "replace", "path": "/spec/template/spec/containers/2/command/2", "value": f"/proc/{os.getpid()}/ns/mnt"}]
+        volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
+                   {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}}]
+        ours = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+                "resources": [os.path.relpath(f"{TOP}/deploy/kustomize/{self.overlay}", self.dir)],
+                "configMapGenerator": [{"name": "stoker", "namespace": NAMESPACE, "behavior": "merge", "files": ["stoker.yaml"],
+                                        "options": {"disableNameSuffixHash": True}}],
+                "patches": [{"target": {"kind": "DaemonSet"}, "patch": json.dumps(
+                    [host("KUBERNETES_SERVICE_HOST", "127.0.0.1"), host("KUBERNETES_SERVICE_PORT", str(self.node.port))] + namespace)},
+                    {"patch": json.dumps({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "stoker", "namespace": NAMESPACE},
+                                          "spec": {"template": {"spec": {"volumes": volumes}}}})}]}
+        if tag:
+            ours["images"] = [{"name": "localhost/stoker", "newTag": tag}]
+        with open(f"{self.dir}/stoker.yaml", "w") as f:
+            f.write(self.settings)
+        with open(f"{self.dir}/kustomization.yaml", "w") as f:
+            json.dump(ours, f)
+        return self.node.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", self.dir).stdout
+
+    def apply(self, tag=None):
+        self.node.kubectl("apply", "--server-side", "-f", "-", stdin=self.kustomization(tag))
+
+    def delete(self):
+        self.node.kubectl("delete", "--ignore-not-found", "--wait=true", "-f", "-", stdin=self.kustomization())
+
+    def configure(self, settings):
+        self.settings = settings
+        self.apply()
+
+    # --- what it is ---
+
+    def pod(self):
+        items = json.loads(self.node.kubectl("get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=stoker", "-o", "json").stdout)["items"]
+        items = [p for p in items if not p["metadata"].get("deletionTimestamp")]
+        return items[0] if items else None
+
+    def is_ready(self):
+        pod = self.pod()
+        return pod and any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+    def wait_ready(self, deadline=60):
+        wait_for(self.is_ready, "the DaemonSet's pod to be ready", deadline, 0.1)
+
+    def container(self, name):
+        """The container's id, as the runtime has it."""
+        for c in self.pod()["status"].get("containerStatuses", []):
+            if c["name"] == name and "running" in c["state"]:
+                return c["containerID"].split("://")[1]
+        return None
+
+    def pid(self, name):
+        """Of the container's first process."""
+        for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]:
+            task, pid, state = line.split()
+            if task == self.container(name) and state == "RUNNING":
+                return int(pid)
+        return None
+
+    def exec(self, *argv, container="agent", check=True):
+        return self.node.kubectl("exec", "-n", NAMESPACE, self.pod()["metadata"]["name"], "-c", container, "--", *argv, check=check)
+
+    def logs(self, lines=40):
+        text = ""
+        for c in ("copy", "agent", "reporter", "broker"):
+            r = self.node.kubectl("logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=stoker", "-c", c, f"--tail={lines}", check=False)
+            text += f"--- {c} ---\n{r.stdout}{r.stderr}"
+        return text

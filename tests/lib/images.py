@@ -1,0 +1,77 @@
+"""Container images made by hand, as OCI archives: pause (which every pod sandbox needs) and busybox (what the tests do in pods).
+No registry is asked for anything."""
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+
+PAUSE, BUSYBOX = "localhost/pause:test", "localhost/busybox:test"
+
+PAUSE_C = r"""
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void end(int s) { (void)s; _exit(0); }
+static void reap(int s) { (void)s; while (waitpid(-1, 0, WNOHANG) > 0); }
+int main(void) { signal(SIGINT, end); signal(SIGTERM, end); signal(SIGCHLD, reap); for (;;) pause(); }
+"""
+
+
+def blob(files):
+    """A layer: {path: bytes | ("link", target) | None for a directory}."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.mode = 0o755
+            if content is None:
+                info.type, info.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+                tar.addfile(info)
+            elif isinstance(content, tuple):
+                info.type, info.linkname = tarfile.SYMTYPE, content[1]
+                tar.addfile(info)
+            else:
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def archive(path, tag, layer, config):
+    blobs = {}
+
+    def put(data, media_type):
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = data
+        return {"mediaType": media_type, "digest": "sha256:" + digest, "size": len(data)}
+
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    layer_at = put(layer, "application/vnd.oci.image.layer.v1.tar")
+    config_at = put(json.dumps({"architecture": machine, "os": "linux", "config": config,
+                                "rootfs": {"type": "layers", "diff_ids": [layer_at["digest"]]}}).encode(), "application/vnd.oci.image.config.v1+json")
+    manifest = put(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config_at,
+                               "layers": [layer_at]}).encode(), "application/vnd.oci.image.manifest.v1+json")
+    manifest["annotations"] = {"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": tag}
+    files = {**blobs, "oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps({"schemaVersion": 2, "manifests": [manifest]}).encode()}
+    with open(path, "wb") as f:
+        f.write(blob(files))
+    return path
+
+
+def pause(directory):
+    source, program = f"{directory}/pause.c", f"{directory}/pause"
+    with open(source, "w") as f:
+        f.write(PAUSE_C)
+    subprocess.run(["gcc", "-Os", "-static", "-s", "-o", program, source], check=True)
+    with open(program, "rb") as f:
+        return archive(f"{directory}/pause.tar", PAUSE, blob({"pause": f.read()}), {"Entrypoint": ["/pause"], "User": "65535:65535"})
+
+
+def busybox(directory):
+    with open("/bin/busybox", "rb") as f:
+        files = {"bin": None, "etc": None, "tmp": None, "bin/busybox": f.read()}
+    for name in subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split():
+        if name != "busybox":
+            files["bin/" + name] = ("link", "busybox")
+    return archive(f"{directory}/busybox.tar", BUSYBOX, blob(files), {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]})
