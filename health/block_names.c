@@ -55,6 +55,15 @@ static void add_device(struct block_names *names, char *path, int depth)
 		add_device(names, path, depth);
 		return;
 	}
+	/* an NVMe disk's directory lies in its controller's, whose name the driver's lines have (not with multipath) */
+	if (str_starts(slash + 1, "nvme")) {
+		char parent[PATH_MAX];
+		str_copy(parent, sizeof(parent), path);
+		*strrchr(parent, '/') = '\0';
+		const char *controller = strrchr(parent, '/');
+		if (controller && str_starts(controller + 1, "nvme") && strspn(controller + 5, "0123456789") == strlen(controller + 5) && controller[5])
+			add_name(names, controller + 1);
+	}
 	snprintf(inner, sizeof(inner), "%.4000s/slaves", path);
 	scoped(directory_drop) DIR *slaves = opendir(inner);
 	for (const struct dirent *entry; slaves && names->count < BLOCK_NAMES_MAX && (entry = readdir(slaves));) {

@@ -1,5 +1,6 @@
 /* block_names.h - the names under which the kernel's log may speak of a filesystem's device: its own, that of the whole disk
- * if it is a partition ("sda" of "sda1": the block layer names the disk), and those beneath a device-mapper or md device.
+ * if it is a partition ("sda" of "sda1": the block layer names the disk), those beneath a device-mapper or md device,
+ * and an NVMe disk's controller.
  * Reads sysfs only, never a disk. */
 #pragma once
 

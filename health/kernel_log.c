@@ -38,6 +38,7 @@ static bool read_one(struct kernel_log *log, bool *lost)
 	char buffer[KMSG_RECORD_MAX_BYTES];
 	struct kmsg_record record;
 	struct kmsg_hint hint;
+	struct kmsg_nfs nfs;
 	struct err e = {0};
 
 	ssize_t n = read(log->fd, buffer, sizeof(buffer) - 1);
@@ -62,6 +63,8 @@ static bool read_one(struct kernel_log *log, bool *lost)
 		*lost = true;
 	if (kmsg_is_hint(&record, &hint))
 		log->ops->on_hint(log, &hint);
+	else if (kmsg_is_nfs(&record, &nfs))
+		log->ops->on_nfs(log, &nfs);
 	return true;
 }
 

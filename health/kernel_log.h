@@ -18,6 +18,7 @@ struct kernel_log;
 
 struct kernel_log_ops {
 	void (*on_hint)(struct kernel_log *log, const struct kmsg_hint *hint);
+	void (*on_nfs)(struct kernel_log *log, const struct kmsg_nfs *nfs);
 	void (*on_gap)(struct kernel_log *log);				 /* records were lost: probe everything */
 	void (*on_lost)(struct kernel_log *log, const struct err *why); /* the input is dead; ask for it again */
 };

@@ -72,7 +72,7 @@ uint64_t kmsg_count_gap(struct kmsg_gaps *gaps, uint64_t sequence)
 enum where {
 	AFTER_PREFIX, /* the device follows the prefix: "XFS (" */
 	AFTER_WORD,   /* it follows the last " on " or " dev " of the line's head */
-	NOWHERE,      /* any filesystem could be meant */
+	NOWHERE,      /* any filesystem could be meant: a task that hangs */
 };
 
 /* A family of lines by how they begin; the device's name ends at one of `ends`. */
@@ -86,7 +86,8 @@ struct family {
 
 /* Sources: fs/ext4/super.c (__ext4_error, __ext4_msg, ext4_handle_error), fs/jbd2/journal.c, fs/xfs/xfs_message.c and xfs_fsops.c,
  * fs/btrfs/messages.c, block/blk-core.c (blk_print_req_error; before 5.13 "print_req_error:", before 4.4 "end_request:"),
- * fs/buffer.c (buffer_io_error), drivers/nvme, drivers/scsi/sd.c, kernel/hung_task.c; facts/health.md §0 and §2 for 6.1, 6.12, 6.18.
+ * fs/buffer.c (buffer_io_error), fs/f2fs/super.c (f2fs_handle_critical_error), drivers/nvme/host/pci.c (nvme_timeout, nvme_warn_reset),
+ * drivers/scsi/scsi_logging.c, drivers/md/raid*.c, kernel/hung_task.c; facts/health.md §0 and §2 for 6.1, 6.12, 6.18.
  * Every line is matched at its beginning only: a process name in the middle of another line means nothing. */
 static const struct family families[] = {
 	{"EXT4-fs error (device ", AFTER_PREFIX, NULL, ")", "FilesystemError", true},
@@ -98,6 +99,9 @@ static const struct family families[] = {
 	{"XFS (", AFTER_PREFIX, NULL, ")", NULL, false},
 	{"BTRFS error (device ", AFTER_PREFIX, NULL, ":)", "FilesystemError", true},
 	{"BTRFS critical (device ", AFTER_PREFIX, NULL, ":)", "FilesystemError", true},
+	{"BTRFS: error (device ", AFTER_PREFIX, NULL, ":)", "FilesystemError", true}, /* __btrfs_handle_fs_error */
+	{"BTRFS alert (device ", AFTER_PREFIX, NULL, ":)", "FilesystemError", true},
+	{"BTRFS emergency (device ", AFTER_PREFIX, NULL, ":)", "FilesystemError", true},
 	{"BTRFS warning (device ", AFTER_PREFIX, NULL, ":)", NULL, false},
 	{"BTRFS info (device ", AFTER_PREFIX, NULL, ":)", NULL, false},
 	{"F2FS-fs (", AFTER_PREFIX, NULL, ")", NULL, false},
@@ -115,6 +119,10 @@ static const struct family families[] = {
 	{"Buffer I/O error on dev ", AFTER_PREFIX, NULL, ", ", "IOErrors", true},
 	{"Buffer I/O error on device ", AFTER_PREFIX, NULL, ", ", "IOErrors", true},
 	{"lost page write due to I/O error on ", AFTER_PREFIX, NULL, "", "IOErrors", true},
+	/* a device that does not answer: what comes of it, the probe tells */
+	{"nvme ", AFTER_PREFIX, NULL, ":", NULL, false}, /* the controller's name, "nvme0" */
+	{"sd ", AFTER_WORD, ": [", "]", NULL, false},
+	{"md/raid", AFTER_WORD, ":", ":", NULL, false},
 	{"INFO: task ", NOWHERE, NULL, NULL, NULL, false},
 };
 
@@ -146,9 +154,23 @@ static const struct {
 	{"XFS", "Ending clean mount", "Mounted", false},
 	{"XFS", "Unmounting Filesystem", "Unmounted", false},
 	{"BTRFS", "forced readonly", "ReadOnlyFilesystem", true},
-	{"F2FS", "remount", "ReadOnlyFilesystem", true},
+	{"BTRFS", "emergency shutdown", "FilesystemShutdown", true},
+	{"BTRFS: error", "errno=-5 ", "IOErrors", true},
+	{"BTRFS: error", "errno=-117 ", "FilesystemCorrupted", true},
+	{"F2FS", "emounting filesystem read-only", "ReadOnlyFilesystem", true},
 	{"F2FS", "Stopped filesystem", "FilesystemShutdown", true},
-	{"INFO: task ", " blocked for more than ", "HungTask", false},
+	{"F2FS", "run fsck to fix", "FilesystemCorrupted", true},
+	{"nvme ", " timeout", "DeviceTimeout", false},
+	{"nvme ", "controller is down", "DeviceReset", false},
+	{"nvme ", "Disabling device after reset failure", "DeviceGone", false},
+	{"nvme ", "Removing after probe failure", "DeviceGone", false},
+	{"nvme ", "Device not ready", "DeviceReset", false},
+	{"sd ", "DID_TIME_OUT", "DeviceTimeout", false},
+	{"sd ", "timing out command", "DeviceTimeout", false},
+	{"sd ", "DID_NO_CONNECT", "DeviceGone", false},
+	{"sd ", "Device offlined", "DeviceGone", false},
+	{"md/raid", "Disk failure on ", "DeviceFailed", false},
+	{"INFO: task ", "", "HungTask", false},
 };
 
 /* A device's name as the kernel prints it; anything else is no device. */
@@ -178,6 +200,24 @@ static void strip_journal(const char *prefix, char *device)
 		*dash = '\0';
 }
 
+/* "INFO: task COMM:PID blocked for more than N seconds.", read from its end: COMM is whatever a process calls itself. */
+static bool is_hung_task(const char *rest)
+{
+	static const char middle[] = " blocked for more than ", end[] = " seconds.";
+	const char *last = NULL;
+
+	for (const char *p = rest; (p = strstr(p, middle)); p++)
+		last = p;
+	if (!last)
+		return false;
+	const char *number = last + sizeof(middle) - 1;
+	size_t digits = strspn(number, "0123456789");
+	const char *pid = last;
+	while (pid > rest && pid[-1] >= '0' && pid[-1] <= '9')
+		pid--;
+	return digits > 0 && strcmp(number + digits, end) == 0 && pid < last && pid > rest && pid[-1] == ':';
+}
+
 static bool find_meaning(const struct family *family, const char *rest, struct kmsg_hint *hint)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
@@ -204,7 +244,7 @@ static bool read_family(const struct family *family, const char *text, struct km
 			return false;
 		rest = word + strlen(family->word);
 	}
-	if (family->where != NOWHERE && !take_device(rest, family->ends, hint->device))
+	if (family->where == NOWHERE ? !is_hung_task(rest) : !take_device(rest, family->ends, hint->device))
 		return false;
 	strip_journal(family->prefix, hint->device);
 	return find_meaning(family, rest, hint);
@@ -215,7 +255,7 @@ bool kmsg_is_hint(const struct kmsg_record *record, struct kmsg_hint *ret)
 	struct kmsg_hint hint = {0};
 
 	/* Nearly every line of a flood ends here. */
-	if (record->facility != 0 || !strchr("EAJXBFIcrptbel", *record->text) || !*record->text)
+	if (record->facility != 0 || !strchr("EAJXBFIcrptbelnsm", *record->text) || !*record->text)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (!str_starts(record->text, families[i].prefix))
@@ -225,6 +265,41 @@ bool kmsg_is_hint(const struct kmsg_record *record, struct kmsg_hint *ret)
 		str_copy(hint.message, sizeof(hint.message), record->text);
 		*ret = hint;
 		return true;
+	}
+	return false;
+}
+
+/* --- NFS --- */
+
+/* net/sunrpc/clnt.c (rpc_check_timeout, call_decode): "PROGRAM: server NAME WORDS". */
+bool kmsg_is_nfs(const struct kmsg_record *record, struct kmsg_nfs *ret)
+{
+	static const char *const prefixes[] = {"nfs: server ", "nfs_acl: server ", "lockd: server "};
+	static const struct {
+		const char *words;
+		enum kmsg_nfs_state state;
+	} ends[] = {
+		{" not responding, still trying", KMSG_NFS_HANGS},
+		{" not responding, timed out", KMSG_NFS_TIMED_OUT},
+		{" OK", KMSG_NFS_OK},
+	};
+	size_t length = strlen(record->text);
+
+	if (record->facility != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(ends) && str_starts(record->text, prefixes[i]); j++) {
+			const char *name = record->text + strlen(prefixes[i]);
+			size_t tail = strlen(ends[j].words), n = length - strlen(prefixes[i]);
+			if (n <= tail || strcmp(record->text + length - tail, ends[j].words) != 0 || n - tail >= sizeof(ret->server))
+				continue;
+			*ret = (struct kmsg_nfs){.state = ends[j].state};
+			memcpy(ret->server, name, n - tail);
+			for (const char *p = ret->server; *p; p++)
+				if (*p <= ' ' || *p > '~' || *p == '\\')
+					return false;
+			return true;
+		}
 	}
 	return false;
 }

@@ -36,6 +36,16 @@ struct kmsg_hint {
 /* True if the line says something about a filesystem or block device. */
 bool kmsg_is_hint(const struct kmsg_record *record, struct kmsg_hint *ret);
 
+/* An NFS server that does not answer, or does again. No filesystem is named, and none of it is a verdict. */
+#define KMSG_SERVER_BYTES 64
+enum kmsg_nfs_state { KMSG_NFS_OK, KMSG_NFS_HANGS, KMSG_NFS_TIMED_OUT };
+
+struct kmsg_nfs {
+	char server[KMSG_SERVER_BYTES]; /* as the mount names it */
+	enum kmsg_nfs_state state;
+};
+bool kmsg_is_nfs(const struct kmsg_record *record, struct kmsg_nfs *ret);
+
 /* Lost records: how many sequence numbers lie between the last and this one (0 for the first or next). */
 struct kmsg_gaps {
 	bool started;

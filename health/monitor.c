@@ -1,5 +1,6 @@
 #include "health/monitor.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -261,6 +262,8 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	struct monitor_watch *w = &m->watch[f->watch];
 	struct verdict_input input = verdict_judge(f);
 
+	if (f->errnum == ETIMEDOUT && m->hung_us && now_us - m->hung_us < MONITOR_WARNING_DWELL_US)
+		str_append(input.message, sizeof(input.message), "; kernel: %s", m->hung_line);
 	w->outstanding = false;
 	w->waiting_us = 0;
 	w->heard_us = now_us;
@@ -291,19 +294,25 @@ bool monitor_hint_at(struct monitor *m, uint32_t index, const char *source, cons
 	str_copy(input.reason, sizeof(input.reason), hint->reason);
 	str_copy(input.message, sizeof(input.message), hint->message);
 	log_info(m->log, "hint", "source", source, "path", m->config.watch[index].path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
-	if (may_probe_for_hint(w, now_us))
+	/* An error of what is bad already is no news, and may well be the probe's own doing. */
+	bool news = !hint->is_error || w->verdict.state != VERDICT_BAD;
+	if (news && may_probe_for_hint(w, now_us))
 		ask(m, index);
 	if (hint->is_error)
 		step(m, index, &input, now_us, now_wall_us);
 	/* The kernel may speak before the filesystem refuses: a good probe now is looked at once more. */
-	w->follow_up = true;
-	return true;
+	w->follow_up = w->follow_up || news;
+	return news;
 }
 
 bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
 {
 	bool follow_up = false;
 
+	if (!*hint->device) {
+		m->hung_us = now_us;
+		str_copy(m->hung_line, sizeof(m->hung_line), hint->message);
+	}
 	for (uint32_t i = 0; i < m->config.watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
 		if (w->alias_of >= 0 || (*hint->device && !block_names_has(&w->names, hint->device)))

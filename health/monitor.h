@@ -56,6 +56,8 @@ struct monitor {
 	struct config config;
 	uint64_t ticks;
 	struct monitor_watch watch[CONFIG_WATCH_MAX];
+	uint64_t hung_us;    /* monotonic, of the kernel's last line about a task that hangs; 0 = none */
+	char hung_line[160]; /* it explains a probe that hangs too */
 	struct health_input inputs[HEALTH_INPUTS_MAX];
 	uint32_t input_count;
 	/* The node object said False when we came and nothing here remembers why: no True before every filesystem has

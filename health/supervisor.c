@@ -93,6 +93,11 @@ static void on_gap(struct kernel_log *log)
 	supervisor_probe_all(s, "kernel log records lost");
 }
 
+static void on_nfs(struct kernel_log *log, const struct kmsg_nfs *line)
+{
+	supervisor_nfs(log->owner, line);
+}
+
 static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
 {
 	struct supervisor *s = log->owner;
@@ -103,7 +108,7 @@ static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
 
 static void use_kernel_log(struct supervisor *s, int fd)
 {
-	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
+	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_nfs = on_nfs, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
 	struct err e = {0};
 
 	if (s->kernel_log.fd >= 0) { /* a second answer */
@@ -133,6 +138,7 @@ static int read_mounts(struct supervisor *s, struct err *e)
 	if (length < 0 || mount_table_parse(text, (size_t)length, &table, e) < 0)
 		return err_wrap(e, "mount table");
 	monitor_mounts(&s->monitor, &table);
+	supervisor_hints_mounts(s, &table);
 	return 0;
 }
 

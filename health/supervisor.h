@@ -12,6 +12,7 @@
 #include "health/fs_error_watch.h"
 #include "health/kernel_log.h"
 #include "health/monitor.h"
+#include "health/nfs_servers.h"
 #include "health/wire.h"
 
 struct supervisor {
@@ -27,7 +28,15 @@ struct supervisor {
 	uint64_t asked; /* ids of requests to the broker */
 	struct kernel_log kernel_log;
 	struct fs_error_watch fs_errors;
-	uv_timer_t hints;	  /* shortly after findings: marks */
+	uv_timer_t hints; /* shortly after findings: marks, counters */
+	struct seen_hints {
+		uint32_t major, minor; /* what was seen is of this device */
+		uint64_t mount_id;
+		const char *option;    /* in the mount's options, already said */
+		bool counted;
+		uint64_t errors;       /* ext4's count */
+	} seen[CONFIG_WATCH_MAX];
+	struct nfs_servers nfs;
 	bool fs_errors_off;	  /* this kernel has it not: not asked for again */
 	uint64_t fs_errors_asked; /* monotonic */
 	int mounts_fd;
@@ -56,11 +65,18 @@ void supervisor_configure(struct supervisor *supervisor, const struct config *co
 void supervisor_probe_all(struct supervisor *supervisor, const char *why);
 void supervisor_follow_up(struct supervisor *supervisor); /* a second look, shortly */
 
-/* --- supervisor_hints.c: the kernel's hints beside its log --- */
+/* --- supervisor_hints.c: what else the kernel says beside its log --- */
 
-void supervisor_hints_reset(struct supervisor *supervisor);		     /* another configuration, another broker */
-void supervisor_hints_wanted(struct supervisor *supervisor);		     /* after findings: look soon what is marked */
-void supervisor_use_fs_errors(struct supervisor *supervisor, int fd);	     /* the group is there */
+void supervisor_hints_reset(struct supervisor *supervisor);		 /* another configuration, another broker */
+void supervisor_hints_wanted(struct supervisor *supervisor);		 /* after findings: look soon */
+void supervisor_hints_mounts(struct supervisor *supervisor, const struct mount_table *table);
+void supervisor_nfs(struct supervisor *supervisor, const struct kmsg_nfs *line);
+
+/* --- supervisor_fs_errors.c: the input "fs-error" --- */
+
+void supervisor_fs_reset(struct supervisor *supervisor);
+void supervisor_fs_look(struct supervisor *supervisor);			   /* what is marked? */
+void supervisor_use_fs_errors(struct supervisor *supervisor, int fd);	   /* the group is there */
 void supervisor_fs_marked(struct supervisor *supervisor, const struct fs_error_mark *mark);
 void supervisor_fs_refused(struct supervisor *supervisor, const struct wire_refused *refused, const char *text);
 

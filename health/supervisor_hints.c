@@ -1,115 +1,84 @@
-/* supervisor_hints.c - the kernel's hints beside its log: filesystem errors by fanotify. None of them decides anything. */
+/* supervisor_hints.c - the kernel's smaller hints: ext4's counters, options that a filesystem has given itself, NFS servers.
+ * Each only triggers a probe and supplies the reason. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "base/scoped.h"
 #include "base/str.h"
-#include "build_config.h"
 #include "health/supervisor.h"
+#include "volumes/ext4_errors.h"
 
-#define HINTS_PAUSE_MS	 100
-#define ASK_AGAIN_US	 (60 * US_PER_S) /* for a group that was refused */
-#define INPUT		 "fs-error"
+#define HINTS_PAUSE_MS 100
 
-/* --- what an error means --- */
-
-static const struct {
-	int errnum;
-	const char *reason;
-} reasons[] = {
-	{EIO, "IOErrors"},
-	{ESHUTDOWN, "FilesystemShutdown"},
-	{EROFS, "ReadOnlyFilesystem"},
-	{0, "FilesystemError"},
-};
-
-static void on_error(struct fs_error_watch *watch, uint32_t index, const struct fs_error *error)
+static void give(struct supervisor *s, uint32_t index, const char *source, const struct kmsg_hint *hint)
 {
-	struct supervisor *s = watch->owner;
-	struct kmsg_hint hint = {.is_error = true};
-	const char *name = strerrorname_np(error->errnum);
-	size_t i = 0;
-
-#if STOKER_SABOTAGE_FS_ERROR_IGNORED
-	return;
-#endif
-	if (index == FS_ERROR_NO_WATCH) {
-		supervisor_probe_all(s, error->is_overflow ? "filesystem errors were lost" : "an error of a filesystem that is not known");
-		return;
-	}
-	while (reasons[i].errnum && reasons[i].errnum != error->errnum)
-		i++;
-	str_copy(hint.reason, sizeof(hint.reason), reasons[i].reason);
-	snprintf(hint.message, sizeof(hint.message), "the kernel reports %u error%s of this filesystem, the first one %s", error->count,
-		 error->count == 1 ? "" : "s", name ? name : "unknown");
-	if (monitor_hint_at(&s->monitor, index, INPUT, &hint, clock_mono_us(), clock_wall_us()))
+	if (monitor_hint_at(&s->monitor, index, source, hint, clock_mono_us(), clock_wall_us()))
 		supervisor_follow_up(s);
 }
 
-/* --- the input --- */
-
-static void ask_for_group(struct supervisor *s)
+/* What was seen of this watch; forgotten when it lies elsewhere. */
+static struct seen_hints *seen_of(struct supervisor *s, uint32_t index)
 {
-	if (s->fs_errors.fd >= 0 || s->fs_errors_off || !link_is_up(&s->broker))
+	const struct finding *last = &s->monitor.watch[index].last;
+	struct seen_hints *seen = &s->seen[index];
+
+	if (seen->mount_id != last->mount_id || seen->major != last->device_major || seen->minor != last->device_minor)
+		*seen = (struct seen_hints){.major = last->device_major, .minor = last->device_minor, .mount_id = last->mount_id};
+	return seen;
+}
+
+/* --- ext4's counters --- */
+
+static void compare_errors(struct supervisor *s, uint32_t index, const struct ext4_errors *now)
+{
+	struct seen_hints *seen = seen_of(s, index);
+	struct kmsg_hint hint = {.is_error = true, .reason = "FilesystemError"};
+	uint64_t before = seen->errors;
+	bool risen = seen->counted && now->count > before;
+
+	seen->counted = true;
+	seen->errors = now->count;
+	if (!risen)
 		return;
-	s->fs_errors_asked = clock_mono_us();
-	link_send(&s->broker, WIRE_FS_ERRORS, ++s->asked, NULL, 0);
+	const char *name = strerrorname_np(now->last_errnum);
+	snprintf(hint.message, sizeof(hint.message), "ext4 counts %llu errors, %llu more than before, the last one %s in %s", (unsigned long long)now->count,
+		 (unsigned long long)(now->count - before), now->last_errnum && name ? name : "unknown", *now->last_function ? now->last_function : "an unknown place");
+	give(s, index, "ext4-errors", &hint);
 }
 
-static void on_lost(struct fs_error_watch *watch, const struct err *why)
+static void read_ext4_errors(struct supervisor *s)
 {
-	struct supervisor *s = watch->owner;
+	unsigned counted = 0, missing = 0;
+	char detail[128];
+	struct err e = {0};
 
-	monitor_input(&s->monitor, INPUT, "missing", why->text);
-}
-
-static bool ask_mark(struct fs_error_watch *watch, uint32_t index, int group_fd)
-{
-	struct supervisor *s = watch->owner;
-	struct wire_probe ask = {.config_hash = s->monitor.config.hash, .watch = index, .must_be_mounted = s->monitor.watch[index].mounted};
-
-	return link_send_fd(&s->broker, WIRE_FS_MARK, ++s->asked, &ask, sizeof(ask), group_fd);
-}
-
-static void say(struct supervisor *s)
-{
-	const struct fs_error_summary sum = fs_error_watch_summary(&s->fs_errors);
-	char detail[256] = "";
-
-	if (s->fs_errors.fd < 0 || s->fs_errors.asked != FS_ERROR_NO_WATCH)
-		return;
-	str_append(detail, sizeof(detail), "watching %u of %u filesystems", sum.marked, sum.wanted);
-	if (sum.refused) {
-		const char *name = strerrorname_np(sum.refused_errnum);
-		str_append(detail, sizeof(detail), "; %s: %s", name ? name : "refused", s->monitor.config.watch[sum.refused_index].path);
+	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
+		const struct monitor_watch *w = &s->monitor.watch[i];
+		struct ext4_errors now;
+		if (w->alias_of >= 0 || !w->described || strcmp(w->fs_type, "ext4") != 0 || w->names.count == 0)
+			continue;
+		int r = ext4_errors_read(s->monitor.sys_root, w->names.name[0], &now, &e);
+		if (r == 0)
+			compare_errors(s, i, &now);
+		counted += r == 0;
+		missing += r < 0 && w->last.step > PROBE_RESOLVE; /* not while it is unmounted */
 	}
-	/* EINVAL is what a kernel before 5.16 says; a filesystem that cannot do it is no fault of the input. */
-	bool too_old = sum.marked == 0 && sum.refused > 0 && sum.refused_errnum == EINVAL;
-	if (too_old)
-		str_copy(detail, sizeof(detail), "this kernel has no FAN_FS_ERROR (it comes with Linux 5.16); the other inputs find the same");
-	monitor_input(&s->monitor, INPUT, too_old ? "off" : "ok", detail);
+	if (missing > 0)
+		monitor_input(&s->monitor, "ext4-errors", "missing", e.text);
+	else if (counted > 0) {
+		snprintf(detail, sizeof(detail), "reading the counters of %u filesystem%s", counted, counted == 1 ? "" : "s");
+		monitor_input(&s->monitor, "ext4-errors", "ok", detail);
+	}
 }
 
 static void look(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
-	struct fs_error_place wanted[CONFIG_WATCH_MAX] = {0};
 
-	if (s->fs_errors.fd < 0) {
-		if (clock_mono_us() - s->fs_errors_asked > ASK_AGAIN_US)
-			ask_for_group(s);
-		return;
-	}
-	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
-		const struct monitor_watch *w = &s->monitor.watch[i];
-		/* The last probe has come as far as the filesystem, and back. */
-		bool reached = w->last.mount_id && w->last.step > PROBE_RESOLVE && w->last.errnum != ETIMEDOUT;
-		wanted[i] = (struct fs_error_place){reached && w->alias_of < 0, w->last.mount_id, w->last.device_major, w->last.device_minor};
-	}
-	fs_error_watch_scan(&s->fs_errors, wanted, s->monitor.config.watch_count);
-	say(s);
+	supervisor_fs_look(s);
+	read_ext4_errors(s);
 }
 
 void supervisor_hints_wanted(struct supervisor *s)
@@ -120,40 +89,57 @@ void supervisor_hints_wanted(struct supervisor *s)
 
 void supervisor_hints_reset(struct supervisor *s)
 {
-	fs_error_watch_forget(&s->fs_errors);
-	ask_for_group(s);
+	memset(s->seen, 0, sizeof(s->seen));
+	supervisor_fs_reset(s);
 }
 
-void supervisor_use_fs_errors(struct supervisor *s, int fd)
-{
-	static const struct fs_error_watch_ops ops = {.mark = ask_mark, .on_error = on_error, .on_lost = on_lost};
-	struct err e = {0};
+/* --- options --- */
 
-	if (s->fs_errors.fd >= 0) { /* a second answer */
-		fd_drop(&fd);
-		return;
+/* What a filesystem puts into its own options when it gives up (ext4: emergency_ro from 6.15, shutdown from 6.6). The mount
+ * table does not say when: it is looked at whenever it is read. */
+static const struct {
+	const char *option, *reason;
+} given_up[] = {
+	{"emergency_ro", "ReadOnlyFilesystem"},
+	{"shutdown", "FilesystemShutdown"},
+};
+
+void supervisor_hints_mounts(struct supervisor *s, const struct mount_table *table)
+{
+	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
+		const struct monitor_watch *w = &s->monitor.watch[i];
+		const struct mount *mount = mount_table_find(table, w->last.mount_id, w->last.device_major, w->last.device_minor);
+		struct seen_hints *seen = seen_of(s, i);
+		const char *found = NULL;
+		if (!mount || w->alias_of >= 0)
+			continue;
+		for (size_t j = 0; j < ARRAY_SIZE(given_up); j++) {
+			struct kmsg_hint hint = {.is_error = true};
+			if (found || !mount_has_option(mount, given_up[j].option))
+				continue;
+			found = given_up[j].option;
+			str_copy(hint.reason, sizeof(hint.reason), given_up[j].reason);
+			snprintf(hint.message, sizeof(hint.message), "the filesystem shows the mount option %s, which it has given itself", found);
+			if (seen->option != found)
+				give(s, i, "mounts", &hint);
+		}
+		seen->option = found;
 	}
-	if (fs_error_watch_start(&s->fs_errors, s->loop, fd, &ops, s, &e) < 0)
-		monitor_input(&s->monitor, INPUT, "missing", e.text);
-	supervisor_hints_wanted(s);
+	nfs_servers_forget(&s->nfs, table, clock_mono_us());
+	if (s->nfs.heard)
+		supervisor_nfs(s, NULL);
 }
 
-void supervisor_fs_marked(struct supervisor *s, const struct fs_error_mark *mark)
-{
-	fs_error_watch_marked(&s->fs_errors, mark);
-	say(s);
-}
+/* --- NFS --- */
 
-void supervisor_fs_refused(struct supervisor *s, const struct wire_refused *refused, const char *text)
+void supervisor_nfs(struct supervisor *s, const struct kmsg_nfs *line)
 {
+	uint64_t now_us = clock_mono_us();
 	char detail[256];
 
-	if (refused->request == WIRE_FS_MARK) {
-		fs_error_watch_refused(&s->fs_errors, refused->errnum);
-		say(s);
-		return;
-	}
-	s->fs_errors_off = refused->errnum == ENOSYS || refused->errnum == EINVAL;
-	snprintf(detail, sizeof(detail), "%s%s; the other inputs find the same", text, refused->errnum == EPERM ? " (stoker-broker needs CAP_SYS_ADMIN for it)" : "");
-	monitor_input(&s->monitor, INPUT, s->fs_errors_off ? "off" : "missing", detail);
+	if (line)
+		nfs_servers_note(&s->nfs, line, now_us);
+	nfs_servers_forget(&s->nfs, NULL, now_us);
+	bool well = nfs_servers_say(&s->nfs, now_us, detail, sizeof(detail));
+	monitor_input(&s->monitor, "nfs", well ? "ok" : "degraded", detail);
 }

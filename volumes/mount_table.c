@@ -105,6 +105,20 @@ void mount_table_free(struct mount_table *table)
 	*table = (struct mount_table){0};
 }
 
+bool mount_has_option(const struct mount *mount, const char *option)
+{
+	const size_t length = strlen(option);
+
+	for (const char *p = mount->super_options;; p++) {
+		size_t n = strcspn(p, ",");
+		if (n == length && strncmp(p, option, n) == 0)
+			return true;
+		p += n;
+		if (!*p)
+			return false;
+	}
+}
+
 const struct mount *mount_table_find(const struct mount_table *table, uint64_t id, uint32_t device_major, uint32_t device_minor)
 {
 	for (size_t i = 0; i < table->count; i++) {

@@ -1,6 +1,7 @@
 /* mount_table.h - what is mounted where, from the text of /proc/PID/mountinfo, parsed with libmount. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ struct mount_table {
 
 int mount_table_parse(const char *text, size_t length, struct mount_table *ret, struct err *e);
 void mount_table_free(struct mount_table *table);
+
+/* Is this one of its filesystem's own options ("rw,errors=remount-ro,emergency_ro")? */
+bool mount_has_option(const struct mount *mount, const char *option);
 
 /* By mount id and device together (an id is given again after an umount); NULL if there is none. */
 const struct mount *mount_table_find(const struct mount_table *table, uint64_t id, uint32_t device_major, uint32_t device_minor);

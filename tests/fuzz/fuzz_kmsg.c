@@ -11,12 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char buffer[KMSG_RECORD_MAX_BYTES];
 	struct kmsg_record record;
 	struct kmsg_hint hint;
+	struct kmsg_nfs nfs;
 	struct err e = {0};
 
 	if (size >= sizeof(buffer))
 		return 0;
 	memcpy(buffer, data, size);
-	if (kmsg_parse(buffer, size, &record, &e) == 0)
-		kmsg_is_hint(&record, &hint);
+	if (kmsg_parse(buffer, size, &record, &e) == 0 && !kmsg_is_hint(&record, &hint))
+		kmsg_is_nfs(&record, &nfs);
 	return 0;
 }

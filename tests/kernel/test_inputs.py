@@ -47,19 +47,22 @@ def an_error_is_found_without_the_kernel_log(t):
 def umount_with_the_mark_in_place_20_of_20(t):
     """And what is mounted again is marked again: the same device, mostly the same mount id."""
     n = Node(t, period=LONG)
-    disk, other = n.disk("ext4"), n.disk("ext4")
+    four = [n.disk("ext4") for _ in range(4)]
     n.start()
     n.wait("Healthy")
-    for i in range(20):
-        wait_marked(n, disk, other)
-        result = subprocess.run(["umount", disk.mount_point], capture_output=True, text=True)
-        assert result.returncode == 0, f"umount {i + 1} of 20: {result.stderr}"
-        n.wait_for(lambda: n.marks() == [device(other.mount_point)], "the mark to be gone with the filesystem")
-        disk.mount()
-    wait_marked(n, disk, other)
-    disk.trigger_ext4_error()
-    n.wait_fs(disk, "bad")
-    assert [h for h in n.log("hint") if h["source"] == "fs-error" and h["path"] == disk.mount_point], n.log("hint")
+    below = device(t.dir)
+    for i in range(5):
+        wait_marked(n, *four)
+        for disk in four:
+            result = subprocess.run(["umount", disk.mount_point], capture_output=True, text=True)
+            assert result.returncode == 0, f"umount of {disk.mount_point} in round {i + 1} of 5: {result.stderr}"
+        n.wait_for(lambda: set(n.marks()) <= {below}, "the marks to be gone with the filesystems")
+        for disk in four:
+            disk.mount()
+    wait_marked(n, *four)
+    four[0].trigger_ext4_error()
+    n.wait_fs(four[0], "bad")
+    assert [h for h in n.log("hint") if h["source"] == "fs-error" and h["path"] == four[0].mount_point], n.log("hint")
 
 
 @case
@@ -121,6 +124,112 @@ def a_mark_needs_a_group_and_a_watch(t):
     assert not [d for d in n.descriptors(n.pid("stoker-broker")) if "fanotify" in d], "the broker keeps a group"
     disk.umount()
     disk.mount()
+
+
+def deaf():
+    """The broker can hand out neither the kernel log nor a fanotify group."""
+    disks.hide("/dev/kmsg")
+    disks.refuse_call(FANOTIFY_INIT, errno.EPERM)
+
+
+@case
+def ext4s_own_counter(t):
+    """With errors=continue every write works: the counter is all there is, and it warns."""
+    n = Node(t, period="1s")
+    disk, other = n.disk("ext4"), n.disk("ext4")
+    for d in (disk, other):
+        d.remount("errors=continue")
+    other.trigger_ext4_error()  # before the agent comes: an old error is none
+    n.start_roles(broker=deaf)
+    n.wait_for(lambda: n.input("ext4-errors")["state"] == "ok", "the input to be said")
+    assert n.input("fs-error")["state"] == n.input("kmsg")["state"] == "missing", n.health()["inputs"]
+    disk.trigger_ext4_error()
+    fs = n.wait_fs(disk, "warning")
+    assert fs["reason"] == "FilesystemError" and "1 more than before, the last one EUCLEAN in trigger_test_error" in fs["message"], fs
+    assert {h["source"] for h in n.log("hint")} == {"ext4-errors"}, n.log("hint")
+    assert n.fs(other)["state"] == "healthy" and n.health()["taint"]["effect"] == "PreferNoSchedule", n.health()
+
+
+@case
+def options_that_a_filesystem_gives_itself(t):
+    """The fault is older than the agent, and writing says only EIO or EROFS."""
+    n = Node(t, period=LONG)
+    shut, read_only = n.disk("ext4"), n.disk("ext4")
+    shut.shutdown()
+    read_only.trigger_ext4_error()
+    n.start_roles(broker=deaf)
+    n.wait_fs(shut, "bad")
+    n.wait_for(lambda: n.fs(shut)["reason"] == "FilesystemShutdown", "the reason")
+    assert n.wait_fs(read_only, "bad")["reason"] == "ReadOnlyFilesystem"
+    hints = {h["path"]: h["source"] for h in n.log("hint")}
+    assert hints == {shut.mount_point: "mounts", read_only.mount_point: "mounts"}, n.log("hint")
+
+
+class Sysctl:
+    def __init__(self, t, name, value):
+        self.path = "/proc/sys/" + name.replace(".", "/")
+        with open(self.path) as f:
+            before = f.read()
+        t.cleanup(lambda: self.set(before))
+        self.set(value)
+
+    def set(self, value):
+        with open(self.path, "w") as f:
+            f.write(str(value))
+
+
+@case
+def a_task_that_hangs_makes_us_look_everywhere(t):
+    """It hangs on a filesystem that nobody watches: everything is probed, and all stay as they are. Then one of ours hangs."""
+    n = Node(t, period=LONG, deadline="1s")
+    disk, other, elsewhere = n.disk("ext4"), n.disk("ext4"), n.disk("ext4", watch=False)
+    n.start()
+    n.wait("Healthy")
+    probes = len(n.log("probe finished"))
+    Sysctl(t, "kernel.hung_task_warnings", 10)
+    Sysctl(t, "kernel.hung_task_timeout_secs", 1)
+    elsewhere.freeze()
+    writer = subprocess.Popen(["touch", os.path.join(elsewhere.mount_point, "x")])
+    t.cleanup(writer.wait)
+    t.cleanup(lambda: elsewhere.thaw() if elsewhere.frozen else None)
+    n.wait_for(lambda: [h for h in n.log("hint") if h["reason"] == "HungTask" and f":{writer.pid} " in h["kernel"]], "the kernel's line")
+    n.wait_for(lambda: {p["path"] for p in n.log("probe finished")[probes:]} >= {disk.mount_point, other.mount_point}, "probes of everything")
+    assert {v["to"] for v in n.log("verdict")} == {"healthy"}, n.log("verdict")
+    disk.freeze()
+    fs = n.wait_fs(disk, "bad")
+    assert fs["reason"] == "FilesystemHung" and "; kernel: INFO: task " in fs["message"], fs
+    assert n.fs(other)["state"] == "healthy"
+    elsewhere.thaw()
+    disk.thaw()
+
+
+@case
+def two_agents_over_one_kernel_log(t):
+    """As two k3d nodes on one machine: each hears all the lines. Only the one whose disk is broken is bad, the other is never
+    anything but healthy."""
+    sick, well = Node(t, period="1s", name="sick", directory="sick"), Node(t, period="1s", name="well", directory="well")
+    broken, xfs = sick.disk("ext4"), sick.disk("xfs")
+    ours = well.disk("ext4")
+    well.disk("xfs")
+    for n in (sick, well):
+        n.start()
+    for n in (sick, well):
+        n.wait("Healthy")
+    broken.trigger_ext4_error()
+    xfs.shutdown()
+    for disk, reason in ((broken, "ReadOnlyFilesystem"), (xfs, "FilesystemShutdown")):
+        fs = sick.wait_fs(disk, "bad")
+        assert fs["reason"] == reason, fs
+        disk.umount()
+        disk.fsck()
+        disk.mount()
+    sick.wait("Healthy")
+    # a line of its own shows that it has read what came before
+    ours.remount("rw")
+    well.wait_for(lambda: well.log("hint"), "the line of its own")
+    assert {h["path"] for h in well.log("hint")} == {ours.mount_point}, well.log("hint")
+    assert [v["to"] for v in well.log("verdict")] == ["healthy", "healthy"], well.log("verdict")
+    assert [(r["status"], r["taint"]) for r in well.log("node report")] == [("True", "none")], well.log("node report")
 
 
 if __name__ == "__main__":

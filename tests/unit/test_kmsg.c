@@ -103,7 +103,22 @@ static const struct {
 	{"BTRFS critical (device dm-1): corrupt leaf: root=2 block=1 slot=0", "dm-1", "FilesystemError", true},
 	{"F2FS-fs (sda1): Stopped filesystem due to reason: 3", "sda1", "FilesystemShutdown", true},
 	{"I/O error, dev cciss!c0d0, sector 1 op 0x1:(WRITE)", "cciss/c0d0", "IOErrors", true},
+	{"BTRFS: error (device sdb: state A) in btrfs_commit_transaction:2463: errno=-5 IO failure (Error while writing out transaction)", "sdb", "IOErrors", true},
+	{"BTRFS: error (device sdb: state EA) in __btrfs_free_extent:3276: errno=-117 Filesystem corrupted", "sdb", "FilesystemCorrupted", true},
+	{"BTRFS: error (device sdb) in cleanup_transaction:2055: errno=-28 No space left", "sdb", "FilesystemError", true},
+	{"BTRFS critical (device sdb): emergency shutdown", "sdb", "FilesystemShutdown", true},
+	{"F2FS-fs (dm-64): Remounting filesystem read-only", "dm-64", "ReadOnlyFilesystem", true},
+	{"F2FS-fs (sda1): inconsistent node block, run fsck to fix", "sda1", "FilesystemCorrupted", true},
+	/* a device that is silent: only a reason to look */
+	{"nvme nvme0: I/O 256 QID 1 timeout, aborting", "nvme0", "DeviceTimeout", false},
+	{"nvme nvme0: I/O tag 12 (300c) opcode 0x1 (Write) QID 4 timeout, reset controller", "nvme0", "DeviceTimeout", false},
+	{"nvme nvme1: controller is down; will reset: CSTS=0xffffffff, PCI_STATUS=0xffff", "nvme1", "DeviceReset", false},
+	{"nvme nvme1: Disabling device after reset failure: -19", "nvme1", "DeviceGone", false},
+	{"sd 2:0:0:0: [sda] tag#0 FAILED Result: hostbyte=DID_TIME_OUT driverbyte=DRIVER_OK cmd_age=180s", "sda", "DeviceTimeout", false},
+	{"sd 2:0:0:0: [sda] tag#5 timing out command, waited 180s", "sda", "DeviceTimeout", false},
+	{"md/raid1:md0: Disk failure on sdb1, disabling device.", "md0", "DeviceFailed", false},
 	{"INFO: task java:123 blocked for more than 120 seconds.", "", "HungTask", false},
+	{"INFO: task blocked for more than 1 seconds.:7:99 blocked for more than 368 seconds.", "", "HungTask", false},
 };
 
 static void test_the_kernels_words(void **unused)
@@ -130,7 +145,11 @@ static void test_what_only_looks_like_it(void **unused)
 		"BTRFS info (device sda1): using crc32c", "I/O error, dev ", "I/O error, dev loop1", "blk_update_request: I/O error, sector 2048",
 		"java invoked oom-killer: gfp_mask=0x0, order=0, EXT4-fs (sda1): Remounting filesystem read-only",
 		"Memory cgroup out of memory: Killed process 1 (EXT4-fs error (device sda1))", "usb 1-1: new device", "Buffer I/O error on dev ",
-		"INFO: rcu_sched detected stalls", "lost page write due to I/O error on ", "Aborting journal on device loop0", "critical medium error, sector 5",
+		"INFO: rcu_sched detected stalls", "INFO: task java:123 is blocked on a mutex likely owned by task x:1.", "INFO: task java blocked for more than 120 seconds.",
+		"INFO: task java:123 blocked for more than  seconds.", "INFO: task java:123 blocked for more than 120 seconds. Not tainted", "INFO: task ",
+		"INFO: task :1 blocked for more than x seconds.", "INFO: task java: blocked for more than 120 seconds.", "nvme nvme0: 4/0/0 default/read/poll queues",
+		"nvme nvme0", "sd 2:0:0:0: [sda] Attached SCSI disk", "sd 2:0:0:0: rejecting I/O to offline device, DID_TIME_OUT", "md/raid1:md0: active with 2 out of 2 mirrors",
+		"nfs: server 10.0.0.1 not responding, still trying", "BTRFS info (device sdb): last unmount of filesystem 1b10a754", "lost page write due to I/O error on ", "Aborting journal on device loop0", "critical medium error, sector 5",
 		"loop0: detected capacity change from 0 to 131072", "process 'x' launched 'XFS (sda1): Shutting down filesystem.'",
 	};
 
@@ -151,6 +170,42 @@ static void test_only_the_kernel_itself_is_believed(void **unused)
 		const struct kmsg_record r = {.facility = 1, .level = 3, .text = hints[i].text};
 		struct kmsg_hint h;
 		assert_false(kmsg_is_hint(&r, &h));
+	}
+}
+
+static void test_nfs_servers_by_their_lines(void **unused)
+{
+	static const struct {
+		const char *text, *server;
+		enum kmsg_nfs_state state;
+	} rows[] = {
+		{"nfs: server 10.0.0.1 not responding, still trying", "10.0.0.1", KMSG_NFS_HANGS},
+		{"nfs: server nas-1.example.org not responding, timed out", "nas-1.example.org", KMSG_NFS_TIMED_OUT},
+		{"nfs: server fd00::1%eth0 OK", "fd00::1%eth0", KMSG_NFS_OK},
+		{"lockd: server nas OK", "nas", KMSG_NFS_OK},
+		{"nfs_acl: server nas not responding, still trying", "nas", KMSG_NFS_HANGS},
+		{"nfs: server OK not responding, still trying", "OK", KMSG_NFS_HANGS},
+	};
+	static const char *const none[] = {
+		"nfs: server  OK", "nfs: server OK", "nfs: server ", "nfs: server x", "nfs: server a b OK", "nfs: server x not responding", "nfs: server \\x1b OK",
+		"nfs: server 0123456789012345678901234567890123456789012345678901234567890123 OK", "NFS: server x OK", "smb: server x OK", "",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kmsg_record r = {.facility = 0, .level = 5, .text = rows[i].text};
+		struct kmsg_nfs nfs;
+		assert_true(kmsg_is_nfs(&r, &nfs));
+		assert_string_equal(nfs.server, rows[i].server);
+		assert_int_equal(nfs.state, rows[i].state);
+		r.facility = 1; /* a process wrote it */
+		assert_false(kmsg_is_nfs(&r, &nfs));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		const struct kmsg_record r = {.facility = 0, .level = 5, .text = none[i]};
+		struct kmsg_nfs nfs;
+		if (kmsg_is_nfs(&r, &nfs))
+			fail_msg("a server: %s", none[i]);
 	}
 }
 
@@ -192,6 +247,10 @@ static void test_names_of_a_block_device(void **unused)
 	make(root, "devices/sda/sda1/partition", NULL);
 	make(root, "devices/virtual/dm-0/slaves/sda1", "../../../sda/sda1");
 	make(root, "devices/cciss!c0d0", NULL);
+	make(root, "devices/pci/nvme/nvme3/nvme3n1/nvme3n1p2/partition", NULL);
+	make(root, "devices/virtual/nvme-subsystem/nvme-subsys4/nvme4n1", NULL);
+	make(root, "dev/block/259:2", "../../devices/pci/nvme/nvme3/nvme3n1/nvme3n1p2");
+	make(root, "dev/block/259:4", "../../devices/virtual/nvme-subsystem/nvme-subsys4/nvme4n1");
 	make(root, "dev/block/8:1", "../../devices/sda/sda1");
 	make(root, "dev/block/254:0", "../../devices/virtual/dm-0");
 	make(root, "dev/block/104:0", "../../devices/cciss!c0d0");
@@ -203,6 +262,11 @@ static void test_names_of_a_block_device(void **unused)
 	assert_true(block_names_has(&n, "dm-0") && block_names_has(&n, "sda1") && block_names_has(&n, "sda"));
 	assert_int_equal(block_names_read(root, 104, 0, &n, &e), 0);
 	assert_true(block_names_has(&n, "cciss/c0d0"));
+	assert_int_equal(block_names_read(root, 259, 2, &n, &e), 0);
+	assert_int_equal(n.count, 3);
+	assert_true(block_names_has(&n, "nvme3n1p2") && block_names_has(&n, "nvme3n1") && block_names_has(&n, "nvme3"));
+	assert_int_equal(block_names_read(root, 259, 4, &n, &e), 0);
+	assert_int_equal(n.count, 1);
 	assert_int_equal(block_names_read(root, 0, 40, &n, &e), 0);
 	assert_int_equal(n.count, 0);
 	assert_int_equal(block_names_read(root, 9, 9, &n, &e), -ENOENT);
@@ -219,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_the_kernels_words),
 		cmocka_unit_test(test_what_only_looks_like_it),
 		cmocka_unit_test(test_only_the_kernel_itself_is_believed),
+		cmocka_unit_test(test_nfs_servers_by_their_lines),
 		cmocka_unit_test(test_gaps_are_counted),
 		cmocka_unit_test(test_names_of_a_block_device),
 	};

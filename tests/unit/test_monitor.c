@@ -267,6 +267,62 @@ static void test_hints_probe_their_own_filesystem_only(void **state)
 	assert_int_equal(s->asked[1], before1 + 1);
 }
 
+/* Each probe may bring another complaint: not every one is answered, and none is lost. */
+static void test_a_filesystem_that_complains_all_the_time(void **state)
+{
+	struct stage *s = *state;
+	const struct kmsg_hint hint = {.reason = "FilesystemError", .is_error = true, .message = "x"};
+
+	good(s, 0, 1);
+	unsigned before = s->asked[0];
+	for (unsigned i = 0; i < 100; i++) {
+		assert_true(monitor_hint_at(&s->monitor, 0, "fs-error", &hint, s->now_us, 1));
+		s->monitor.watch[0].outstanding = s->monitor.watch[0].again = false;
+	}
+	assert_int_equal(s->asked[0] - before, MONITOR_HINT_BURST);
+	assert_true(monitor_follow_up(&s->monitor, s->now_us + MONITOR_FOLLOW_UP_US)); /* later, then */
+	assert_int_equal(s->asked[0] - before, MONITOR_HINT_BURST);
+	assert_false(monitor_follow_up(&s->monitor, s->now_us + MONITOR_HINT_PAUSE_US));
+	assert_int_equal(s->asked[0] - before, MONITOR_HINT_BURST + 1);
+}
+
+static void test_an_error_of_what_is_bad_is_no_news(void **state)
+{
+	struct stage *s = *state;
+	struct kmsg_hint hint = {.reason = "FilesystemShutdown", .is_error = true, .message = "Shutting down"};
+
+	find(s, 0, 1, true, PROBE_CREATE, EIO);
+	unsigned before = s->asked[0];
+	assert_false(monitor_hint_at(&s->monitor, 0, "mounts", &hint, s->now_us, 1));
+	assert_int_equal(s->asked[0], before);
+	assert_string_equal(s->monitor.watch[0].verdict.reason, "FilesystemShutdown"); /* but it may explain */
+	hint.is_error = false;
+	assert_true(monitor_hint_at(&s->monitor, 0, "kmsg", &hint, s->now_us, 1)); /* "mounted": look at once */
+	assert_int_equal(s->asked[0], before + 1);
+}
+
+static void test_a_task_that_hangs_explains_a_probe_that_hangs(void **state)
+{
+	struct stage *s = *state;
+	const struct kmsg_hint hint = {.reason = "HungTask", .message = "INFO: task java:7 blocked for more than 120 seconds."};
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	unsigned before0 = s->asked[0], before1 = s->asked[1];
+	assert_true(monitor_hint(&s->monitor, &hint, s->now_us, 1));
+	assert_int_equal(s->asked[0], before0 + 1);
+	assert_int_equal(s->asked[1], before1 + 1);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY); /* nobody is accused */
+	find(s, 1, 2, true, PROBE_WRITE, ETIMEDOUT);
+	assert_string_equal(s->monitor.watch[1].verdict.reason, "FilesystemHung");
+	assert_non_null(strstr(s->monitor.watch[1].verdict.message, "task java:7 blocked"));
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+	s->now_us += 400 * S;
+	find(s, 0, 1, true, PROBE_WRITE, ETIMEDOUT);
+	assert_null(strstr(s->monitor.watch[0].verdict.message, "java")); /* too long ago */
+}
+
 static void test_remounted_is_not_recovery(void **state)
 {
 	struct stage *s = *state;
@@ -330,6 +386,9 @@ int main(void)
 		stage_test(test_an_answer_that_never_comes_is_not_waited_for),
 		stage_test(test_a_path_that_does_not_exist_yet_is_waited_for),
 		stage_test(test_hints_probe_their_own_filesystem_only),
+		stage_test(test_a_filesystem_that_complains_all_the_time),
+		stage_test(test_an_error_of_what_is_bad_is_no_news),
+		stage_test(test_a_task_that_hangs_explains_a_probe_that_hangs),
 		stage_test(test_remounted_is_not_recovery),
 		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
 		stage_test(test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays),

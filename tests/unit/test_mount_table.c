@@ -50,6 +50,12 @@ static void test_mounts_are_read(void **unused)
 		assert_string_equal(m->root, row[i].root);
 	}
 	assert_non_null(strstr(mount_table_find(&table, 36, 7, 0)->super_options, "emergency_ro"));
+	const struct mount *sick = mount_table_find(&table, 36, 7, 0);
+	assert_true(mount_has_option(sick, "emergency_ro"));
+	assert_true(mount_has_option(sick, "rw"));
+	assert_false(mount_has_option(sick, "emergency"));
+	assert_false(mount_has_option(sick, "emergency_ro_"));
+	assert_false(mount_has_option(sick, ""));
 	assert_null(mount_table_find(&table, 36, 7, 9)); /* an id that was given again */
 	assert_null(mount_table_find(&table, 99, 7, 0));
 }
