@@ -21,6 +21,7 @@
 static const cyaml_schema_field_t watch_fields[] = {
 	STRING("path", struct config_raw_watch, path),
 	STRING("role", struct config_raw_watch, role),
+	STRING("ignore", struct config_raw_watch, ignore),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t watch_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_watch, watch_fields)};
@@ -52,6 +53,8 @@ static const cyaml_schema_field_t log_fields[] = {
 static const cyaml_schema_field_t top_fields[] = {
 	STRING("node", struct config_raw, node),
 	STRING("runtimeDir", struct config_raw, runtime_dir),
+	STRING("discover", struct config_raw, discover),
+	STRING("kubeletRoot", struct config_raw, kubelet_root),
 	CYAML_FIELD_SEQUENCE("watch", EMPTY_IS_UNSET, struct config_raw, watch, &watch_schema, 0, CONFIG_WATCH_MAX),
 	CYAML_FIELD_MAPPING_PTR("probe", EMPTY_IS_UNSET, struct config_raw, probe, probe_fields),
 	CYAML_FIELD_MAPPING_PTR("web", EMPTY_IS_UNSET, struct config_raw, web, web_fields),

@@ -19,16 +19,20 @@
 #define CONFIG_SOCKET_BYTES   80 /* runtimeDir: with a socket's name it must fit sun_path (108) */
 
 enum config_kubernetes { CONFIG_KUBERNETES_AUTO, CONFIG_KUBERNETES_OFF };
+enum config_discover { CONFIG_DISCOVER_AUTO, CONFIG_DISCOVER_OFF };
 enum config_taint { CONFIG_TAINT_NO_SCHEDULE, CONFIG_TAINT_PREFER_NO_SCHEDULE, CONFIG_TAINT_OFF };
 
 struct config_watch {
-	char path[NAME_PATH_BYTES];   /* absolute, without "..", without a trailing slash */
+	char path[NAME_PATH_BYTES];   /* absolute, without "..", without a trailing slash; with *, ? or [ a pattern of mount points */
 	char role[CONFIG_ROLE_BYTES]; /* what Spark or the kubelet uses it for: a word, default "scratch" */
+	uint32_t ignore;	      /* bool: what patterns and discovery leave alone; default false */
 };
 
 struct config {
 	char node[NAME_NODE_BYTES]; /* node: default the host's name; NODE_NAME overrides it */
 	char runtime_dir[CONFIG_SOCKET_BYTES];
+	enum config_discover discover;		/* discover: auto|off, default auto */
+	char kubelet_root[NAME_PATH_BYTES];	/* kubeletRoot: default "", the known places */
 	uint32_t watch_count;
 	struct config_watch watch[CONFIG_WATCH_MAX];
 	struct {

@@ -36,6 +36,8 @@ struct rule {
 static const struct rule rules[] = {
 	{"node", NULL, TOP(node), INTO(node), TEXT, .check = config_unit_node},
 	{"runtimeDir", STOKER_RUNTIME_DIR, TOP(runtime_dir), INTO(runtime_dir), TEXT, .check = config_unit_path},
+	{"discover", "auto", TOP(discover), INTO(discover), WORD, "must be auto or off", 0, CONFIG_DISCOVER_OFF, .words = {"auto", "off"}},
+	{"kubeletRoot", "", TOP(kubelet_root), INTO(kubelet_root), TEXT, .check = config_unit_plain_path_or_none},
 	{"probe.period", "5s", GROUP(probe, period), INTO(probe.period_us), DURATION, "must be from 1s to 10m", 1 * S, 600 * S},
 	{"probe.deadline", "10s", GROUP(probe, deadline), INTO(probe.deadline_us), DURATION, "must be from 100ms to 5m", 100 * MS, 300 * S},
 	{"probe.recoverAfter", "3", GROUP(probe, recover_after), INTO(probe.recover_after), COUNT, "must be from 1 to 100", 1, 100},
@@ -57,10 +59,11 @@ static const struct rule rules[] = {
 static const struct rule watch_rules[] = {
 	{"path", NULL, ITEM(path), INTO_WATCH(path), TEXT, .check = config_unit_path},
 	{"role", "scratch", ITEM(role), INTO_WATCH(role), TEXT, .check = config_unit_role},
+	{"ignore", "false", ITEM(ignore), INTO_WATCH(ignore), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 };
 
 _Static_assert(sizeof(enum config_kubernetes) == sizeof(unsigned) && sizeof(enum config_taint) == sizeof(unsigned) &&
-		       sizeof(enum log_level) == sizeof(unsigned),
+		       sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum config_discover) == sizeof(unsigned),
 	       "words are stored as unsigned");
 
 /* The string that libcyaml left for the rule, or NULL. */
@@ -209,7 +212,8 @@ int config_rules_check(const struct config *config, struct err *e)
 	if (config->watch_count > CONFIG_WATCH_MAX)
 		return err_rule(e, EPROTO, "watch: came back broken from its reader");
 	for (uint32_t i = 0; i < config->watch_count; i++)
-		if (!config->watch[i].path[0] || !holds(&watch_rules[0], &config->watch[i]) || !holds(&watch_rules[1], &config->watch[i]))
-			return err_rule(e, EPROTO, "watch[%u]: came back broken from its reader", i);
+		for (size_t j = 0; j < ARRAY_SIZE(watch_rules); j++)
+			if (!config->watch[i].path[0] || !holds(&watch_rules[j], &config->watch[i]))
+				return err_rule(e, EPROTO, "watch[%u]: came back broken from its reader", i);
 	return 0;
 }

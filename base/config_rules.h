@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 struct config_raw_watch {
-	char *path, *role;
+	char *path, *role, *ignore;
 };
 struct config_raw_probe {
 	char *period, *deadline, *recover_after, *minimum_bad, *directory, *uid;
@@ -25,7 +25,7 @@ struct config_raw_log {
 	char *level;
 };
 struct config_raw {
-	char *node, *runtime_dir;
+	char *node, *runtime_dir, *discover, *kubelet_root;
 	struct config_raw_watch *watch;
 	uint32_t watch_count;
 	struct config_raw_probe *probe;

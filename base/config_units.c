@@ -94,6 +94,16 @@ const char *config_unit_path_or_none(const char *text)
 	return text[0] ? config_unit_path(text) : NULL;
 }
 
+bool config_unit_is_pattern(const char *path)
+{
+	return strpbrk(path, "*?[") != NULL;
+}
+
+const char *config_unit_plain_path_or_none(const char *text)
+{
+	return config_unit_is_pattern(text) ? "must be a path, not a pattern" : config_unit_path_or_none(text);
+}
+
 const char *config_unit_file_name(const char *text)
 {
 	if (!text[0] || strchr(text, '/') || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)

@@ -4,6 +4,7 @@
  * the caller adds line, key and what was found. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "100ms", "5s", "10m", "1h": whole numbers, the unit is never guessed. */
@@ -14,6 +15,8 @@ const char *config_unit_count(const char *text, uint64_t *ret);
 
 const char *config_unit_path(const char *text);		 /* absolute, one spelling only */
 const char *config_unit_path_or_none(const char *text);	 /* or "" */
+const char *config_unit_plain_path_or_none(const char *text); /* the same without *, ? and [ */
+bool config_unit_is_pattern(const char *path);		 /* holds *, ? or [: names mount points by pattern */
 const char *config_unit_file_name(const char *text);	 /* one name beneath a directory */
 const char *config_unit_node(const char *text);		 /* RFC 1123 subdomain, as Kubernetes reads it */
 const char *config_unit_qualified_name(const char *text); /* of a Kubernetes taint: [prefix/]name */

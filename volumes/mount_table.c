@@ -37,6 +37,12 @@ static int refuse_line(struct libmnt_table *table, const char *name, int line)
 	return -EBADMSG;
 }
 
+/* The kernel writes "ro" or "rw" first. */
+static bool has_ro(const char *options)
+{
+	return options && (strcmp(options, "ro") == 0 || str_starts(options, "ro,"));
+}
+
 /* False if a field does not fit: such a mount cannot be a watched one, whose path is bounded alike. */
 static bool mount_fill(struct mount *m, struct libmnt_fs *fs)
 {
@@ -48,6 +54,8 @@ static bool mount_fill(struct mount *m, struct libmnt_fs *fs)
 	str_copy(m->source, sizeof(m->source), source ? source : "none");
 	str_copy(m->type, sizeof(m->type), type ? type : "");
 	str_copy(m->super_options, sizeof(m->super_options), options ? options : "");
+	m->read_only = has_ro(mnt_fs_get_vfs_options(fs));
+	m->super_read_only = has_ro(options);
 	return target && str_copy(m->mount_point, sizeof(m->mount_point), target) && str_copy(m->root, sizeof(m->root), root ? root : "/");
 }
 
@@ -119,11 +127,34 @@ bool mount_has_option(const struct mount *mount, const char *option)
 	}
 }
 
+static bool has_subvolumes(const char *type)
+{
+	return strcmp(type, "btrfs") == 0 || strcmp(type, "bcachefs") == 0;
+}
+
+const struct mount *mount_table_at(const struct mount_table *table, const char *path)
+{
+	const struct mount *found = NULL;
+	size_t longest = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct mount *m = &table->mounts[i];
+		size_t length = strlen(m->mount_point);
+		if (length == 1) /* "/" */
+			length = 0;
+		if (length < longest || strncmp(m->mount_point, path, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+			continue;
+		found = m;
+		longest = length;
+	}
+	return found;
+}
+
 const struct mount *mount_table_find(const struct mount_table *table, uint64_t id, uint32_t device_major, uint32_t device_minor)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
-		if (m->id == id && m->device_major == device_major && m->device_minor == device_minor)
+		if (m->id == id && ((m->device_major == device_major && m->device_minor == device_minor) || has_subvolumes(m->type)))
 			return m;
 	}
 	return NULL;

@@ -18,6 +18,8 @@ struct mount {
 	char source[256], type[32];
 	char root[NAME_PATH_BYTES];	   /* what of the filesystem is mounted: "/" or the directory of a bind mount */
 	char super_options[256];
+	bool read_only;	      /* by the mount's own flag: a read-only bind, or the whole filesystem */
+	bool super_read_only; /* by the filesystem's */
 };
 
 struct mount_table {
@@ -31,5 +33,9 @@ void mount_table_free(struct mount_table *table);
 /* Is this one of its filesystem's own options ("rw,errors=remount-ro,emergency_ro")? */
 bool mount_has_option(const struct mount *mount, const char *option);
 
-/* By mount id and device together (an id is given again after an umount); NULL if there is none. */
+/* The mount on which an absolute path without symbolic links lies: the last of the longest mount points; NULL if there is none. */
+const struct mount *mount_table_at(const struct mount_table *table, const char *path);
+
+/* By mount id and device together (an id is given again after an umount); NULL if there is none. Where a filesystem gives its
+ * subvolumes device numbers of their own (btrfs), the id alone. */
 const struct mount *mount_table_find(const struct mount_table *table, uint64_t id, uint32_t device_major, uint32_t device_minor);

@@ -42,7 +42,7 @@ def parse_logfmt(line):
 
 
 class Node:
-    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug", directory=""):
+    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug", directory="", discover="off"):
         self.t, self.watched, self.count, self.launcher, self.extra_processes = t, [], 0, None, []
         self.directory = directory  # of a second node in the same case
         home = os.path.join(t.dir, directory)
@@ -50,7 +50,8 @@ class Node:
         self.log_path = os.path.join(home, "log")
         self.broker_socket, self.http_socket = os.path.join(self.runtime, "broker/broker.sock"), os.path.join(self.runtime, "stoker.sock")
         os.makedirs(os.path.dirname(self.config_path))
-        self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
+        # what is watched is what a case makes, never the disks of the machine that it runs on
+        self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\ndiscover: '{discover}'\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
                          f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: {log}\n")
         self.report = "report:\n  kubernetes: 'off'\n"
         self.extra = extra

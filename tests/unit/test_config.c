@@ -48,6 +48,8 @@ static void expect_refusal(const char *text, size_t length, const char *words)
 static void expect_defaults(const struct config *c)
 {
 	assert_int_equal(c->watch_count, 0);
+	assert_int_equal(c->discover, CONFIG_DISCOVER_AUTO);
+	assert_string_equal(c->kubelet_root, "");
 	assert_string_equal(c->runtime_dir, "/run/stoker");
 	assert_int_equal(c->probe.period_us, 5 * S);
 	assert_int_equal(c->probe.deadline_us, 10 * S);
@@ -106,6 +108,8 @@ static void test_every_key_is_read(void **unused)
 {
 	static const char text[] = "node: node-7.example\n"
 				   "runtimeDir: /var/run/st\n"
+				   "discover: off\n"
+				   "kubeletRoot: /data/kubelet\n"
 				   "watch:\n"
 				   "- path: /\n"
 				   "- {path: /mnt/with space, role: kubelet}\n"
@@ -113,6 +117,7 @@ static void test_every_key_is_read(void **unused)
 				   "  role: spark-2\n"
 				   "- path: /mnt/\xc3\xa4\n"
 				   "- path: /mnt/..hidden/...\n"
+				   "- {path: '/mnt/disks/*', ignore: true}\n"
 				   "probe:\n"
 				   "  period: 2m\n"
 				   "  deadline: 250ms\n"
@@ -133,7 +138,9 @@ static void test_every_key_is_read(void **unused)
 	parse_good(text, sizeof(text) - 1, &c);
 	assert_string_equal(c.node, "node-7.example");
 	assert_string_equal(c.runtime_dir, "/var/run/st");
-	assert_int_equal(c.watch_count, 5);
+	assert_int_equal(c.discover, CONFIG_DISCOVER_OFF);
+	assert_string_equal(c.kubelet_root, "/data/kubelet");
+	assert_int_equal(c.watch_count, 6);
 	assert_string_equal(c.watch[0].path, "/");
 	assert_string_equal(c.watch[0].role, "scratch");
 	assert_string_equal(c.watch[1].path, "/mnt/with space");
@@ -142,6 +149,9 @@ static void test_every_key_is_read(void **unused)
 	assert_string_equal(c.watch[2].role, "spark-2");
 	assert_string_equal(c.watch[3].path, "/mnt/\xc3\xa4");
 	assert_string_equal(c.watch[4].path, "/mnt/..hidden/...");
+	assert_false(c.watch[4].ignore);
+	assert_string_equal(c.watch[5].path, "/mnt/disks/*");
+	assert_true(c.watch[5].ignore);
 	assert_int_equal(c.probe.period_us, 120 * S);
 	assert_int_equal(c.probe.deadline_us, 250 * MS);
 	assert_int_equal(c.probe.recover_after, 100);
@@ -173,6 +183,8 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"log: {level: error}\n",
 		"log: {level: warn}\n",
 		"report: {taintKey: status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy}\n",
+		"discover: auto\nkubeletRoot:\n",
+		"discover: \"off\"\nkubeletRoot: /\n",
 		"node: &anchor n\n",
 		"node: !!str n\n",
 		"? node\n: n\n",
@@ -364,6 +376,9 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(memset(c.watch[0].path, '/', sizeof(c.watch[0].path)));
 	LIE(strcpy(c.watch[0].path, "/a/../etc"));
 	LIE(strcpy(c.watch[0].role, "No Role"));
+	LIE(c.watch[0].ignore = 2);
+	LIE(c.discover = (enum config_discover)2);
+	LIE(strcpy(c.kubelet_root, "/x/*"));
 	LIE(c.probe.period_us = 1);
 	LIE(c.probe.recover_after = 0);
 	LIE(c.probe.uid = 0);
