@@ -113,6 +113,7 @@ void supervisor_fs_look(struct supervisor *s)
 void supervisor_fs_reset(struct supervisor *s)
 {
 	fs_error_watch_forget(&s->fs_errors);
+	s->fs_errors_off = false; /* another broker, perhaps with other rights */
 	ask_for_group(s);
 }
 

@@ -1,6 +1,5 @@
 /* supervisor_hints.c - the kernel's smaller hints: ext4's counters, options that a filesystem has given itself, NFS servers.
  * Each only triggers a probe and supplies the reason. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,20 +30,21 @@ static struct seen_hints *seen_of(struct supervisor *s, uint32_t index)
 
 /* --- ext4's counters --- */
 
-static void compare_errors(struct supervisor *s, uint32_t index, const struct ext4_errors *now)
+static void compare_errors(struct supervisor *s, uint32_t index, uint64_t now)
 {
 	struct seen_hints *seen = seen_of(s, index);
 	struct kmsg_hint hint = {.is_error = true, .reason = "FilesystemError"};
 	uint64_t before = seen->errors;
-	bool risen = seen->counted && now->count > before;
+	bool risen = seen->counted && now > before;
+	char last[96];
 
 	seen->counted = true;
-	seen->errors = now->count;
+	seen->errors = now;
 	if (!risen)
 		return;
-	const char *name = strerrorname_np(now->last_errnum);
-	snprintf(hint.message, sizeof(hint.message), "ext4 counts %llu errors, %llu more than before, the last one %s in %s", (unsigned long long)now->count,
-		 (unsigned long long)(now->count - before), now->last_errnum && name ? name : "unknown", *now->last_function ? now->last_function : "an unknown place");
+	ext4_errors_last(s->monitor.sys_root, s->monitor.watch[index].names.name[0], last, sizeof(last));
+	str_append(hint.message, sizeof(hint.message), "ext4 counts %llu errors, %llu more than before, the last one %s", (unsigned long long)now,
+		 (unsigned long long)(now - before), last);
 	give(s, index, "ext4-errors", &hint);
 }
 
@@ -56,12 +56,12 @@ static void read_ext4_errors(struct supervisor *s)
 
 	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
 		const struct monitor_watch *w = &s->monitor.watch[i];
-		struct ext4_errors now;
+		uint64_t now;
 		if (w->alias_of >= 0 || !w->described || strcmp(w->fs_type, "ext4") != 0 || w->names.count == 0)
 			continue;
-		int r = ext4_errors_read(s->monitor.sys_root, w->names.name[0], &now, &e);
+		int r = ext4_errors_count(s->monitor.sys_root, w->names.name[0], &now, &e);
 		if (r == 0)
-			compare_errors(s, i, &now);
+			compare_errors(s, i, now);
 		counted += r == 0;
 		missing += r < 0 && w->last.step > PROBE_RESOLVE; /* not while it is unmounted */
 	}

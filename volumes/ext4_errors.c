@@ -41,24 +41,29 @@ static int read_file(const char *sys_root, const char *device, const char *file,
 	return n < 0 ? (int)n : 0;
 }
 
-int ext4_errors_read(const char *sys_root, const char *device, struct ext4_errors *ret, struct err *e)
+int ext4_errors_count(const char *sys_root, const char *device, uint64_t *ret, struct err *e)
 {
-	struct ext4_errors errors = {0};
-	char text[128];
-	uint64_t code = 0;
+	char text[64];
 
 	int r = read_file(sys_root, device, "errors_count", text, sizeof(text), e);
 	if (r < 0)
 		return r;
-	if (ext4_errors_parse(text, &errors.count) < 0)
-		return err_rule(e, EBADMSG, "ext4's errors_count of '%s' is no number", device);
-	/* Linux 5.8; without them the count still counts. */
-	if (read_file(sys_root, device, "last_error_errcode", text, sizeof(text), NULL) == 0 && ext4_errors_parse(text, &code) == 0 && code < ARRAY_SIZE(errnums))
-		errors.last_errnum = errnums[code];
+	return ext4_errors_parse(text, ret) < 0 ? err_rule(e, EBADMSG, "ext4's errors_count of '%s' is no number", device) : 0;
+}
+
+void ext4_errors_last(const char *sys_root, const char *device, char *words, size_t size)
+{
+	char text[128], function[64] = "an unknown place";
+	const char *name = NULL;
+	uint64_t code = 0;
+
+	if (read_file(sys_root, device, "last_error_errcode", text, sizeof(text), NULL) == 0 && ext4_errors_parse(text, &code) == 0 &&
+	    code < ARRAY_SIZE(errnums) && errnums[code])
+		name = strerrorname_np(errnums[code]);
 	if (read_file(sys_root, device, "last_error_func", text, sizeof(text), NULL) == 0) {
 		text[strcspn(text, "\n")] = '\0';
-		str_escape(errors.last_function, sizeof(errors.last_function), text);
+		if (*text)
+			str_escape(function, sizeof(function), text);
 	}
-	*ret = errors;
-	return 0;
+	snprintf(words, size, "%s in %s", name ? name : "unknown", function);
 }

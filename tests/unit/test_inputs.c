@@ -32,31 +32,33 @@ static void put(const char *root, const char *name, const char *text)
 static void test_ext4s_counters(void **unused)
 {
 	char root[] = "/tmp/stoker-ext4-XXXXXX", command[128];
-	struct ext4_errors errors = {.count = 77};
+	uint64_t count = 77;
+	char words[96];
 	struct err e = {0};
 
 	(void)unused;
 	assert_non_null(mkdtemp(root));
 	snprintf(command, sizeof(command), "mkdir -p '%s/fs/ext4/cciss!c0d0'", root);
 	assert_int_equal(system(command), 0);
-	assert_int_equal(ext4_errors_read(root, "cciss/c0d0", &errors, &e), -ENOENT);
-	assert_int_equal(errors.count, 77);
+	assert_int_equal(ext4_errors_count(root, "cciss/c0d0", &count, &e), -ENOENT);
+	assert_int_equal(count, 77);
 	put(root, "errors_count", "3\n");
-	assert_int_equal(ext4_errors_read(root, "cciss/c0d0", &errors, &e), 0); /* an old kernel: the count alone */
-	assert_int_equal(errors.count, 3);
-	assert_int_equal(errors.last_errnum, 0);
+	assert_int_equal(ext4_errors_count(root, "cciss/c0d0", &count, &e), 0);
+	assert_int_equal(count, 3);
+	ext4_errors_last(root, "cciss/c0d0", words, sizeof(words)); /* an old kernel: the count alone */
+	assert_string_equal(words, "unknown in an unknown place");
 	put(root, "last_error_errcode", "5\n");
 	put(root, "last_error_func", "ext4_find_entry\n");
-	assert_int_equal(ext4_errors_read(root, "cciss/c0d0", &errors, &e), 0);
-	assert_int_equal(errors.last_errnum, EUCLEAN);
-	assert_string_equal(errors.last_function, "ext4_find_entry");
+	ext4_errors_last(root, "cciss/c0d0", words, sizeof(words));
+	assert_string_equal(words, "EUCLEAN in ext4_find_entry");
 	put(root, "last_error_errcode", "99\n");
-	assert_int_equal(ext4_errors_read(root, "cciss/c0d0", &errors, &e), 0);
-	assert_int_equal(errors.last_errnum, 0);
+	put(root, "last_error_func", "\x1b[2J\n");
+	ext4_errors_last(root, "cciss/c0d0", words, sizeof(words));
+	assert_string_equal(words, "unknown in \\x1b[2J");
 	put(root, "errors_count", "three\n");
-	assert_int_equal(ext4_errors_read(root, "cciss/c0d0", &errors, &e), -EBADMSG);
-	assert_int_equal(ext4_errors_read(root, "", &errors, &e), -EINVAL);
-	assert_int_equal(ext4_errors_read(root, "..", &errors, &e), -EINVAL);
+	assert_int_equal(ext4_errors_count(root, "cciss/c0d0", &count, &e), -EBADMSG);
+	assert_int_equal(ext4_errors_count(root, "", &count, &e), -EINVAL);
+	assert_int_equal(ext4_errors_count(root, "..", &count, &e), -EINVAL);
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	assert_int_equal(system(command), 0);
 }
