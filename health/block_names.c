@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/scoped.h"
 #include "base/str.h"
 
@@ -40,6 +41,18 @@ static void directory_drop(DIR **directory)
 		closedir(*directory);
 }
 
+/* An NVMe disk's directory lies in its controller's, whose name the driver's lines have (not with multipath). */
+static void add_controller(struct block_names *names, const char *path)
+{
+	char parent[PATH_MAX];
+
+	str_copy(parent, sizeof(parent), path);
+	*strrchr(parent, '/') = '\0';
+	const char *name = strrchr(parent, '/');
+	if (name && str_starts(name, "/nvme") && name[5] && strspn(name + 5, "0123456789") == strlen(name + 5))
+		add_name(names, name + 1);
+}
+
 /* The device whose directory in sysfs is `path`, its disk, and what lies beneath. */
 static void add_device(struct block_names *names, char *path, int depth)
 {
@@ -55,15 +68,7 @@ static void add_device(struct block_names *names, char *path, int depth)
 		add_device(names, path, depth);
 		return;
 	}
-	/* an NVMe disk's directory lies in its controller's, whose name the driver's lines have (not with multipath) */
-	if (str_starts(slash + 1, "nvme")) {
-		char parent[PATH_MAX];
-		str_copy(parent, sizeof(parent), path);
-		*strrchr(parent, '/') = '\0';
-		const char *controller = strrchr(parent, '/');
-		if (controller && str_starts(controller + 1, "nvme") && strspn(controller + 5, "0123456789") == strlen(controller + 5) && controller[5])
-			add_name(names, controller + 1);
-	}
+	add_controller(names, path);
 	snprintf(inner, sizeof(inner), "%.4000s/slaves", path);
 	scoped(directory_drop) DIR *slaves = opendir(inner);
 	for (const struct dirent *entry; slaves && names->count < BLOCK_NAMES_MAX && (entry = readdir(slaves));) {
@@ -88,4 +93,71 @@ int block_names_read(const char *sys_root, uint32_t major, uint32_t minor, struc
 		return err_set(e, errno, "cannot resolve '%s'", link);
 	add_device(ret, real, 0);
 	return 0;
+}
+
+/* --- by the source of a mount: filesystems whose device number is no block device's (btrfs) --- */
+
+/* /dev/mapper/NAME: the link may not be there where we are, but sysfs knows it. */
+static bool find_mapped(const char *sys_root, const char *name, char *real)
+{
+	char path[PATH_MAX], text[256];
+
+	snprintf(path, sizeof(path), "%.4000s/class/block", sys_root);
+	scoped(directory_drop) DIR *all = opendir(path);
+	for (const struct dirent *entry; all && (entry = readdir(all));) {
+		if (!str_starts(entry->d_name, "dm-"))
+			continue;
+		snprintf(path, sizeof(path), "%.3800s/class/block/%.250s/dm/name", sys_root, entry->d_name);
+		if (fd_read_path(path, text, sizeof(text), NULL) < 0)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		snprintf(path, sizeof(path), "%.3800s/class/block/%.250s", sys_root, entry->d_name);
+		if (strcmp(text, name) == 0 && realpath(path, real))
+			return true;
+	}
+	return false;
+}
+
+/* All devices of the btrfs that has this one: an error may name any of them. */
+static void add_btrfs(struct block_names *names, const char *sys_root, const char *device)
+{
+	char path[PATH_MAX], real[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.4000s/fs/btrfs", sys_root);
+	scoped(directory_drop) DIR *all = opendir(path);
+	for (const struct dirent *fs; all && (fs = readdir(all));) {
+		snprintf(path, sizeof(path), "%.3800s/fs/btrfs/%.250s/devices/%.20s", sys_root, fs->d_name, device);
+		if (*fs->d_name == '.' || access(path, F_OK) < 0)
+			continue;
+		*strrchr(path, '/') = '\0';
+		scoped(directory_drop) DIR *devices = opendir(path);
+		for (const struct dirent *one; devices && (one = readdir(devices));) {
+			char link[PATH_MAX];
+			snprintf(link, sizeof(link), "%.3800s/%.250s", path, one->d_name);
+			if (*one->d_name != '.' && realpath(link, real))
+				add_device(names, real, 0);
+		}
+	}
+}
+
+void block_names_of_source(const char *sys_root, const char *source, struct block_names *ret)
+{
+	char path[PATH_MAX], real[PATH_MAX], name[256];
+
+	*ret = (struct block_names){0};
+	if (!str_starts(source, "/dev/") || !str_copy(name, sizeof(name), source + strlen("/dev/")))
+		return;
+	if (str_starts(name, "mapper/")) {
+		if (!find_mapped(sys_root, name + strlen("mapper/"), real))
+			return;
+	} else {
+		for (char *p = name; *p; p++)
+			*p = *p == '/' ? '!' : *p;
+		snprintf(path, sizeof(path), "%.3800s/class/block/%.250s", sys_root, name);
+		if (!*name || *name == '.' || !realpath(path, real))
+			return;
+	}
+	str_copy(name, sizeof(name), strrchr(real, '/') + 1);
+	add_device(ret, real, 0);
+	add_btrfs(ret, sys_root, name);
 }

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "health/kmsg.h"
 
-#define BLOCK_NAMES_MAX 8
+#define BLOCK_NAMES_MAX 16
 
 struct block_names {
 	unsigned count;
@@ -19,5 +19,8 @@ struct block_names {
 
 /* `sys_root` is "/sys", or a copy of one in a test. A filesystem without a block device (tmpfs, NFS) has no names: 0. */
 int block_names_read(const char *sys_root, uint32_t major, uint32_t minor, struct block_names *ret, struct err *e);
+
+/* For a filesystem without a device number of its own (btrfs): by the mount's source, "/dev/sda2". None: 0 names. */
+void block_names_of_source(const char *sys_root, const char *source, struct block_names *ret);
 
 bool block_names_has(const struct block_names *names, const char *device);

@@ -186,7 +186,7 @@ void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
 	}
 }
 
-static void describe(struct monitor_watch *w, const struct mount_table *table)
+static void describe(const struct monitor *m, struct monitor_watch *w, const struct mount_table *table)
 {
 	const struct mount *mount = mount_table_find(table, w->last.mount_id, w->last.device_major, w->last.device_minor);
 
@@ -196,13 +196,15 @@ static void describe(struct monitor_watch *w, const struct mount_table *table)
 	str_copy(w->mount_point, sizeof(w->mount_point), mount->mount_point);
 	str_copy(w->source, sizeof(w->source), mount->source);
 	str_copy(w->fs_type, sizeof(w->fs_type), mount->type);
+	if (w->names.count == 0)
+		block_names_of_source(m->sys_root, mount->source, &w->names);
 }
 
 void monitor_mounts(struct monitor *m, const struct mount_table *table)
 {
 	for (uint32_t i = 0; i < m->config.watch_count; i++)
 		if (m->watch[i].last.mount_id)
-			describe(&m->watch[i], table);
+			describe(m, &m->watch[i], table);
 	m->ops->changed(m);
 }
 

@@ -165,6 +165,20 @@ def options_that_a_filesystem_gives_itself(t):
     assert hints == {shut.mount_point: "mounts", read_only.mount_point: "mounts"}, n.log("hint")
 
 
+@case
+def btrfs_by_its_own_words(t):
+    """Its device number is no block device's: the source of the mount says which lines are meant."""
+    n = Node(t, period=LONG)
+    outer, inner = n.nested("xfs", "btrfs")
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: n.fs(inner)["source"] == inner.device, "its mount to be known")
+    outer.shutdown()
+    subprocess.run(["sh", "-c", 'echo x > "$1/x"; sync -f "$1"', "sh", inner.mount_point], capture_output=True)
+    n.wait_fs(inner, "bad")
+    n.wait_for(lambda: [h for h in n.log("hint") if h["kernel"].startswith("BTRFS") and h["path"] == inner.mount_point], "btrfs' own words")
+
+
 class Sysctl:
     def __init__(self, t, name, value):
         self.path = "/proc/sys/" + name.replace(".", "/")

@@ -8,8 +8,8 @@ import subprocess
 from cases import wait_for
 
 SHUTDOWN, FREEZE, THAW = 0x8004587D, 0xC0045877, 0xC0045878  # XFS_IOC_GOINGDOWN = EXT4_IOC_SHUTDOWN, FIFREEZE, FITHAW
-MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"]}
-SIZE_MB = {"ext4": 64, "xfs": 320}  # mkfs.xfs refuses less than 300 MB
+MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"], "btrfs": ["mkfs.btrfs", "-q", "-f"]}
+SIZE_MB = {"ext4": 64, "xfs": 320, "btrfs": 128}  # mkfs.xfs refuses less than 300 MB
 
 
 def run(*argv):
@@ -98,7 +98,7 @@ class Disk(Filling):
         self.mount()
 
     def mount(self):
-        options = "errors=remount-ro" if self.kind == "ext4" else "nouuid"
+        options = {"ext4": "errors=remount-ro", "xfs": "nouuid"}.get(self.kind, "rw")
         run("mount", "-o", options, self.device, self.mount_point)
 
     def remount(self, options):
@@ -112,7 +112,7 @@ class Disk(Filling):
         wait_for(lambda: self.fsck_once(), f"fsck of {self.device}")
 
     def fsck_once(self):
-        if self.kind == "xfs":
+        if self.kind != "ext4":
             return True  # its log is replayed by the mount
         return subprocess.run(["e2fsck", "-fy", self.device], capture_output=True).returncode in (0, 1)
 

@@ -81,7 +81,7 @@ class Node:
     def nested(self, outer_kind, inner_kind):
         """A filesystem on a device that is a file of another one; only the inner one is watched."""
         outer = self.disk(outer_kind, watch=False, size_mb=400)
-        inner = self.disk(inner_kind, beneath=outer.mount_point, size_mb=64)
+        inner = self.disk(inner_kind, beneath=outer.mount_point, size_mb=disks.SIZE_MB[inner_kind])
         return outer, inner
 
     def bind(self, disk, role="logs"):

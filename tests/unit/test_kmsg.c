@@ -238,7 +238,7 @@ static void make(const char *root, const char *path, const char *link_to)
 /* A small /sys: a partition, a dm device on it, an old RAID controller's name. */
 static void test_names_of_a_block_device(void **unused)
 {
-	char root[] = "/tmp/stoker-sys-XXXXXX", command[64];
+	char root[] = "/tmp/stoker-sys-XXXXXX", command[128];
 	struct block_names n;
 	struct err e = {0};
 
@@ -271,6 +271,25 @@ static void test_names_of_a_block_device(void **unused)
 	assert_int_equal(n.count, 0);
 	assert_int_equal(block_names_read(root, 9, 9, &n, &e), -ENOENT);
 	assert_false(block_names_has(&n, "sda"));
+	make(root, "devices/sdq", NULL);
+	make(root, "class/block/sda1", "../../devices/sda/sda1");
+	make(root, "class/block/dm-0", "../../devices/virtual/dm-0");
+	make(root, "fs/btrfs/features", NULL);
+	make(root, "fs/btrfs/1b10a754/devices/sda1", "../../../../devices/sda/sda1");
+	make(root, "fs/btrfs/1b10a754/devices/sdq", "../../../../devices/sdq");
+	make(root, "devices/virtual/dm-0/dm", NULL);
+	snprintf(command, sizeof(command), "echo pool-data > %s/devices/virtual/dm-0/dm/name", root);
+	assert_int_equal(system(command), 0);
+	block_names_of_source(root, "/dev/sda1", &n);
+	assert_int_equal(n.count, 3);
+	assert_true(block_names_has(&n, "sda1") && block_names_has(&n, "sda") && block_names_has(&n, "sdq"));
+	block_names_of_source(root, "/dev/mapper/pool-data", &n);
+	assert_true(block_names_has(&n, "dm-0") && block_names_has(&n, "sda1"));
+	static const char *const none[] = {"tmpfs", "/dev/", "/dev/..", "/dev/../class", "/dev/mapper/", "/dev/mapper/other", "/dev/sdz", "/data", "nas:/x", ""};
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		block_names_of_source(root, none[i], &n);
+		assert_int_equal(n.count, 0);
+	}
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	assert_int_equal(system(command), 0);
 }
