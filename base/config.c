@@ -34,6 +34,11 @@ static const cyaml_schema_field_t probe_fields[] = {
 	STRING("uid", struct config_raw_probe, uid),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t limits_fields[] = {
+	STRING("warn", struct config_raw_limits, warn),
+	STRING("bad", struct config_raw_limits, bad),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t web_fields[] = {
 	STRING("listen", struct config_raw_web, listen),
 	CYAML_FIELD_END,
@@ -57,6 +62,8 @@ static const cyaml_schema_field_t top_fields[] = {
 	STRING("kubeletRoot", struct config_raw, kubelet_root),
 	CYAML_FIELD_SEQUENCE("watch", EMPTY_IS_UNSET, struct config_raw, watch, &watch_schema, 0, CONFIG_WATCH_MAX),
 	CYAML_FIELD_MAPPING_PTR("probe", EMPTY_IS_UNSET, struct config_raw, probe, probe_fields),
+	CYAML_FIELD_MAPPING_PTR("space", EMPTY_IS_UNSET, struct config_raw, space, limits_fields),
+	CYAML_FIELD_MAPPING_PTR("inodes", EMPTY_IS_UNSET, struct config_raw, inodes, limits_fields),
 	CYAML_FIELD_MAPPING_PTR("web", EMPTY_IS_UNSET, struct config_raw, web, web_fields),
 	CYAML_FIELD_MAPPING_PTR("report", EMPTY_IS_UNSET, struct config_raw, report, report_fields),
 	CYAML_FIELD_MAPPING_PTR("log", EMPTY_IS_UNSET, struct config_raw, log, log_fields),

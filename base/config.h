@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config_amount.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -28,6 +29,11 @@ struct config_watch {
 	uint32_t ignore;	      /* bool: what patterns and discovery leave alone; default false */
 };
 
+/* How little may be left before it is said, and before the filesystem counts as bad. */
+struct config_limits {
+	struct config_amount warn, bad;
+};
+
 struct config {
 	char node[NAME_NODE_BYTES]; /* node: default the host's name; NODE_NAME overrides it */
 	char runtime_dir[CONFIG_SOCKET_BYTES];
@@ -43,6 +49,8 @@ struct config {
 		char directory[64];		    /* probe.directory: one name without '/', default ".stoker" */
 		uint32_t uid;			    /* probe.uid: 1 to 4294967294, default 65534 */
 	} probe;
+	struct config_limits space;  /* space.warn, space.bad: of the bytes, default "5%, at most 20Gi" and "1%, at most 2Gi" */
+	struct config_limits inodes; /* inodes.warn, inodes.bad: default "5%, at most 100000" and "1%, at most 10000" */
 	struct {
 		char listen[64]; /* web.listen: "ADDRESS:PORT" or "off", default "127.0.0.1:9469" */
 	} web;

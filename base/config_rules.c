@@ -10,7 +10,7 @@
 
 #define SHOWN_VALUE_BYTES 80 /* of a refused value, in its error */
 
-enum kind { DURATION, COUNT, WORD, TEXT };
+enum kind { DURATION, COUNT, WORD, TEXT, AMOUNT_BYTES, AMOUNT_COUNT };
 
 struct rule {
 	const char *key;
@@ -27,6 +27,7 @@ struct rule {
 #define AT_TOP		    ((size_t)-1)
 #define TOP(member)	    AT_TOP, offsetof(struct config_raw, member)
 #define GROUP(name, member) offsetof(struct config_raw, name), offsetof(struct config_raw_##name, member)
+#define LIMIT(name, member) offsetof(struct config_raw, name), offsetof(struct config_raw_limits, member)
 #define ITEM(member)	    AT_TOP, offsetof(struct config_raw_watch, member)
 #define INTO(member)	    offsetof(struct config, member), sizeof(((struct config *)0)->member)
 #define INTO_WATCH(member)  offsetof(struct config_watch, member), sizeof(((struct config_watch *)0)->member)
@@ -44,6 +45,10 @@ static const struct rule rules[] = {
 	{"probe.minimumBad", "10s", GROUP(probe, minimum_bad), INTO(probe.minimum_bad_us), DURATION, "must be from 0s to 1h", 0, 3600 * S},
 	{"probe.directory", ".stoker", GROUP(probe, directory), INTO(probe.directory), TEXT, .check = config_unit_file_name},
 	{"probe.uid", "65534", GROUP(probe, uid), INTO(probe.uid), COUNT, "must be from 1 to 4294967294", 1, 4294967294},
+	{"space.warn", "5%, at most 20Gi", LIMIT(space, warn), INTO(space.warn), AMOUNT_BYTES},
+	{"space.bad", "1%, at most 2Gi", LIMIT(space, bad), INTO(space.bad), AMOUNT_BYTES},
+	{"inodes.warn", "5%, at most 100000", LIMIT(inodes, warn), INTO(inodes.warn), AMOUNT_COUNT},
+	{"inodes.bad", "1%, at most 10000", LIMIT(inodes, bad), INTO(inodes.bad), AMOUNT_COUNT},
 	{"web.listen", "127.0.0.1:9469", GROUP(web, listen), INTO(web.listen), TEXT, .check = config_unit_listen},
 	{"report.kubernetes", "auto", GROUP(report, kubernetes), INTO(report.kubernetes), WORD, "must be auto or off", 0, CONFIG_KUBERNETES_OFF,
 	 .words = {"auto", "off"}},
@@ -102,12 +107,29 @@ static const char *store_word(const struct rule *rule, const char *text, void *f
 	return rule->range;
 }
 
+static bool is_amount(const struct rule *rule)
+{
+	return rule->kind == AMOUNT_BYTES || rule->kind == AMOUNT_COUNT;
+}
+
+static const char *store_amount(const struct rule *rule, const char *text, void *field)
+{
+	struct config_amount amount = {0};
+	const char *broken = config_amount_parse(text, rule->kind == AMOUNT_BYTES ? CONFIG_AMOUNT_BYTES : CONFIG_AMOUNT_COUNT, &amount);
+
+	if (!broken)
+		memcpy(field, &amount, sizeof(amount));
+	return broken;
+}
+
 /* NULL or the broken rule. A text that is too long has been refused by the caller: nothing is ever cut. */
 static const char *store(const struct rule *rule, const char *text, void *field)
 {
 	uint64_t number = 0;
 	const char *broken;
 
+	if (is_amount(rule))
+		return store_amount(rule, text, field);
 	if (rule->kind == WORD)
 		return store_word(rule, text, field);
 	if (rule->kind == TEXT) {
@@ -168,6 +190,32 @@ static int apply_watch(const struct config_raw *raw, uint32_t index, struct conf
 	return 0;
 }
 
+static const struct rule *find_rule(const char *key)
+{
+	size_t i = 0;
+
+	while (strcmp(rules[i].key, key) != 0)
+		i++;
+	return &rules[i];
+}
+
+/* It must warn before it is bad. A share and a number can only be compared once the size of a filesystem is known: then
+ * what is bad is bad. */
+static int refuse_crossed(const struct config_raw *raw, const char *warn_key, const char *bad_key, const struct config_limits *limits,
+			  char key[static CONFIG_KEY_BYTES], struct err *e)
+{
+	const struct rule *warn = find_rule(warn_key), *bad = find_rule(bad_key);
+	const char *warn_text = raw_value(warn, raw), *bad_text = raw_value(bad, raw);
+
+	if (!config_amount_is_less(&limits->warn, &limits->bad))
+		return 0;
+	str_copy(key, CONFIG_KEY_BYTES, warn_text ? warn_key : bad_key);
+	if (warn_text)
+		return err_rule(e, EINVAL, "%s: must not be less than %s (%s%s), not '%s'", warn_key, bad_key, bad_text ? "" : "default ",
+				bad_text ? bad_text : bad->fallback, warn_text);
+	return err_rule(e, EINVAL, "%s: must not be more than %s (default %s), not '%s'", bad_key, warn_key, warn->fallback, bad_text);
+}
+
 int config_rules_apply(const struct config_raw *raw, struct config *config, char ret_key[static CONFIG_KEY_BYTES], struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -178,6 +226,9 @@ int config_rules_apply(const struct config_raw *raw, struct config *config, char
 		if (apply(&rules[i], text ? text : rules[i].fallback, rules[i].key, config, e) < 0)
 			return -EINVAL;
 	}
+	if (refuse_crossed(raw, "space.warn", "space.bad", &config->space, ret_key, e) < 0 ||
+	    refuse_crossed(raw, "inodes.warn", "inodes.bad", &config->inodes, ret_key, e) < 0)
+		return -EINVAL;
 	if (raw->watch_count > CONFIG_WATCH_MAX)
 		return err_rule(e, EINVAL, "watch: must have at most %d entries", CONFIG_WATCH_MAX);
 	for (uint32_t i = 0; i < raw->watch_count; i++)
@@ -195,6 +246,11 @@ static bool holds(const struct rule *rule, const void *typed)
 
 	if (rule->kind == TEXT) /* an empty text: a host whose name cannot be a node's */
 		return str_is_ended(field, rule->size) && ((!field[0] && !rule->fallback) || !rule->check(field));
+	if (is_amount(rule)) {
+		struct config_amount amount;
+		memcpy(&amount, field, sizeof(amount));
+		return config_amount_holds(&amount);
+	}
 	if (rule->size == sizeof(number)) {
 		memcpy(&number, field, sizeof(number));
 	} else {

@@ -15,6 +15,9 @@ struct config_raw_watch {
 struct config_raw_probe {
 	char *period, *deadline, *recover_after, *minimum_bad, *directory, *uid;
 };
+struct config_raw_limits {
+	char *warn, *bad;
+};
 struct config_raw_web {
 	char *listen;
 };
@@ -29,6 +32,7 @@ struct config_raw {
 	struct config_raw_watch *watch;
 	uint32_t watch_count;
 	struct config_raw_probe *probe;
+	struct config_raw_limits *space, *inodes;
 	struct config_raw_web *web;
 	struct config_raw_report *report;
 	struct config_raw_log *log;

@@ -150,10 +150,19 @@ static const struct mount *find_mount(const struct mount_table *mounts, const st
 	return found;
 }
 
+static struct verdict_input judge(const struct finding *found, const struct config *config)
+{
+	struct verdict_input input = verdict_judge(found);
+
+	if (input.event == VERDICT_GOOD)
+		input = verdict_judge_space(&found->space, space_judge(&found->space, &config->space, &config->inodes, (struct space_levels){0}));
+	return input;
+}
+
 static void describe(const struct direct_probe *p, const struct config *config, const struct mount_table *mounts, struct health_filesystem *f)
 {
 	const struct verdict_rules rules = {.recover_after = 1};
-	const struct verdict_input input = verdict_judge(&p->found);
+	const struct verdict_input input = judge(&p->found, config);
 	const struct verdict v = verdict_step((struct verdict){0}, &input, &rules, clock_mono_us());
 	const struct mount *m = find_mount(mounts, p);
 
@@ -174,6 +183,10 @@ static void describe(const struct direct_probe *p, const struct config *config, 
 	f->last_probe_wall_us = p->found.started_wall_us; /* since when it is so, one look does not tell */
 	f->last_probe_duration_us = p->found.duration_us;
 	f->last_probe_errnum = p->found.errnum;
+	f->size_bytes = p->found.space.total_bytes;
+	f->available_bytes = p->found.space.available_bytes;
+	f->inodes = p->found.space.total_inodes;
+	f->available_inodes = p->found.space.available_inodes;
 	f->mounted = p->found.mount_root;
 }
 

@@ -109,11 +109,17 @@ static void append_subject(char *text, size_t size, const struct health_filesyst
 	str_append(text, size, ")");
 }
 
+/* What was said of it when it began: its numbers stand still, as the message of a bad one does. */
+static bool is_about_space(const char *reason)
+{
+	return strcmp(reason, "SpaceLow") == 0 || strcmp(reason, "InodesLow") == 0;
+}
+
 /* What is wrong with it, in words. A warning's kernel line stays out: it differs from line to line (inode, process), and
  * each difference would be a write to the API server. */
 static void append_fault(char *text, size_t size, const struct health_filesystem *f)
 {
-	if (f->state == VERDICT_WARNING)
+	if (f->state == VERDICT_WARNING && !is_about_space(f->reason))
 		str_append(text, size, ": the kernel reports errors (%s), writing still works", f->reason);
 	else if (*f->message)
 		str_append(text, size, ": %s", f->message); /* the same while recovering: each change of the text is a write */

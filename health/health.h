@@ -32,6 +32,8 @@ struct health_filesystem {
 	uint64_t last_probe_wall_us; /* 0 = never probed */
 	uint64_t last_probe_duration_us;
 	int32_t last_probe_errnum;
+	uint64_t size_bytes, available_bytes; /* of it, for ordinary users; both 0 = not known, or without a limit */
+	uint64_t inodes, available_inodes;    /* both 0 = not known, or not counted */
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
 };
 

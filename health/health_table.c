@@ -164,6 +164,29 @@ static void cell_probe(const struct health *h, const struct health_filesystem *f
 		str_append(text, size, "never");
 }
 
+static void append_share(char *text, size_t size, uint64_t part, uint64_t whole)
+{
+	str_append(text, size, " (%.0f%%)", 100.0 * (double)part / (double)whole);
+}
+
+static void cell_available(const struct health *h, const struct health_filesystem *f, char *text, size_t size)
+{
+	(void)h;
+	if (!f->size_bytes)
+		return;
+	space_append_bytes(text, size, f->available_bytes);
+	append_share(text, size, f->available_bytes, f->size_bytes);
+}
+
+static void cell_inodes(const struct health *h, const struct health_filesystem *f, char *text, size_t size)
+{
+	(void)h;
+	if (!f->inodes)
+		return;
+	str_append(text, size, "%" PRIu64, f->available_inodes);
+	append_share(text, size, f->available_inodes, f->inodes);
+}
+
 static void cell_device(const struct health *h, const struct health_filesystem *f, char *text, size_t size)
 {
 	(void)h;
@@ -211,6 +234,8 @@ static const struct table_column {
 	{"REASON", 0.1, 0, false, false, cell_reason},
 	{"SINCE", 0.1, 0, false, false, cell_since},
 	{"PROBE (ms)", 0.05, SCOLS_FL_RIGHT, false, false, cell_probe},
+	{"AVAIL", 0.05, SCOLS_FL_RIGHT, true, false, cell_available},
+	{"INODES", 0.05, SCOLS_FL_RIGHT, true, false, cell_inodes},
 	{"DEVICE", 0.05, 0, true, false, cell_device},
 	{"ROLES", 0.05, 0, true, false, cell_roles},
 	{"ERRNO", 0.05, 0, true, false, cell_errno},

@@ -68,6 +68,7 @@ void monitor_restore(struct monitor *m, const struct health *before, uint64_t no
 			w->since_wall_us = f->since_wall_us <= now_wall_us ? f->since_wall_us : now_wall_us;
 			str_copy(w->verdict.reason, sizeof(w->verdict.reason), f->reason);
 			str_copy(w->verdict.message, sizeof(w->verdict.message), f->message);
+			monitor_restore_space(w, f->reason);
 		}
 	}
 }
@@ -242,6 +243,8 @@ static void note_place(struct monitor *m, uint32_t index, const struct finding *
 	struct monitor_watch *w = &m->watch[index];
 	bool moved = !same_filesystem(&w->last, f), other_mount = w->last.mount_id != f->mount_id;
 
+	if (moved && w->last.mount_id)
+		monitor_forget_space(w);
 	w->last = *f;
 	w->mounted = w->mounted || f->mount_root;
 	if (moved && w->verdict.answered && !verdict_is_bad(&w->verdict) && f->mount_id)
@@ -275,7 +278,8 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	else
 		w->last.started_wall_us = f->started_wall_us, w->last.errnum = f->errnum, w->last.duration_us = f->duration_us,
 		w->last.step = f->step;
-	log_emit(m->log, input.event == VERDICT_GOOD ? LOG_DEBUG : LOG_INFO, "probe finished", "path", m->config.watch[f->watch].path,
+	monitor_judge_space(m, w, f, &input);
+	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", m->config.watch[f->watch].path,
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
 		 input.reason, (char *)0);
 	if (w->alias_of < 0)

@@ -41,6 +41,8 @@ struct monitor_watch {
 	bool again;		/* and another is wanted when it ends: something happened meanwhile */
 	bool follow_up;		/* a good probe after a kernel line is looked at once more shortly after */
 	uint64_t hints_paid_us; /* monotonic: until when the probes that hints may cost are spent */
+	struct space space;	/* as last measured; zero = not yet */
+	struct space_levels levels;
 	bool mounted;		/* the path was seen as the root of a mount */
 	int alias_of;		/* index of the watch that stands for this filesystem; -1 = itself */
 	bool described;		/* the strings below belong to last.mount_id */
@@ -94,6 +96,13 @@ void monitor_broker(struct monitor *monitor, bool up);
 void monitor_mounts(struct monitor *monitor, const struct mount_table *table);
 void monitor_reporter(struct monitor *monitor, const struct report_state *state);
 void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
+
+/* --- monitor_space.c --- */
+
+/* What is left, of a finding that was judged: a good one may turn out to be one of a filesystem without room. */
+void monitor_judge_space(const struct monitor *monitor, struct monitor_watch *watch, const struct finding *finding, struct verdict_input *input);
+void monitor_restore_space(struct monitor_watch *watch, const char *reason); /* of an earlier stokerd's verdict */
+void monitor_forget_space(struct monitor_watch *watch);			     /* another filesystem lies there now */
 
 /* --- monitor_snapshot.c --- */
 

@@ -51,6 +51,10 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->last_probe_wall_us = w->last.started_wall_us;
 	f->last_probe_duration_us = w->last.duration_us;
 	f->last_probe_errnum = w->last.errnum;
+	f->size_bytes = w->space.total_bytes;
+	f->available_bytes = w->space.available_bytes;
+	f->inodes = w->space.total_inodes;
+	f->available_inodes = w->space.available_inodes;
 	add_role(f, m->config.watch[index].role);
 	for (uint32_t i = 0; i < m->config.watch_count; i++)
 		if (m->watch[i].alias_of == (int)index)

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/scoped.h"
 #include "base/str.h"
 
-/* A hint explains a failure that comes at most so long after it. */
-#define VERDICT_HINT_FRESH_US (60 * 1000000ULL)
+#define INODE_CHUNK_BYTES     (1024 * 1024) /* of XFS, and room for its being in pieces */
+#define VERDICT_HINT_FRESH_US (60 * 1000000ULL) /* a hint explains a failure that comes at most so long after it */
 
 const char *verdict_state_name(enum verdict_state state)
 {
@@ -63,9 +64,16 @@ static const char *step_words(enum probe_step step)
 	return (unsigned)step < PROBE_STEP_MAX_ ? words[step] : "probing";
 }
 
+/* XFS makes inodes from free blocks: without blocks there are none either, and blocks are what is missing. */
+static bool are_inodes_gone(const struct space *space)
+{
+	return space->total_inodes > 0 && space->available_inodes == 0 && !(space->inodes_are_dynamic && space->available_bytes < INODE_CHUNK_BYTES);
+}
+
 struct verdict_input verdict_judge(const struct finding *finding)
 {
 	struct verdict_input input = {.event = VERDICT_GOOD};
+	char left[128];
 	size_t i = 0;
 
 	if (finding_is_good(finding))
@@ -76,7 +84,8 @@ struct verdict_input verdict_judge(const struct finding *finding)
 	input.event = judgement[i].event;
 
 	const char *reason = judgement[i].reason, *words = judgement[i].words;
-	if (finding->errnum == ENOSPC && finding->total_inodes > 0 && finding->free_inodes == 0) {
+	bool inodes = finding->errnum == ENOSPC && are_inodes_gone(&finding->space);
+	if (inodes) {
 		reason = "InodesExhausted";
 		words = "out of inodes";
 	}
@@ -84,6 +93,39 @@ struct verdict_input verdict_judge(const struct finding *finding)
 	const char *name = strerrorname_np(finding->errnum);
 	snprintf(input.message, sizeof(input.message), "%s: %s %s %s", words, step_words(finding->step),
 		 finding->errnum == ETIMEDOUT ? "did not end within the deadline," : "failed with", name ? name : "an unknown error");
+	if (finding->errnum == ENOSPC && finding->space.total_bytes) {
+		space_describe(&finding->space, inodes ? SPACE_INODES : SPACE_BYTES, left, sizeof(left));
+		str_append(input.message, sizeof(input.message), ", %s", left);
+	}
+	return input;
+}
+
+struct verdict_input verdict_judge_space(const struct space *space, struct space_levels levels)
+{
+	/* The first row that fits counts. */
+	static const struct {
+		enum space_level level;
+		enum space_resource resource;
+		enum verdict_event event;
+		const char *reason, *words;
+	} row[] = {
+		{SPACE_EXHAUSTED, SPACE_BYTES, VERDICT_FAILED, "SpaceExhausted", "full"},
+		{SPACE_EXHAUSTED, SPACE_INODES, VERDICT_FAILED, "InodesExhausted", "out of inodes"},
+		{SPACE_LOW, SPACE_BYTES, VERDICT_LOW, "SpaceLow", "space is low"},
+		{SPACE_LOW, SPACE_INODES, VERDICT_LOW, "InodesLow", "inodes are low"},
+	};
+	struct verdict_input input = {.event = VERDICT_GOOD};
+	char left[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		if (levels.of[row[i].resource] != row[i].level)
+			continue;
+		input.event = row[i].event;
+		str_copy(input.reason, sizeof(input.reason), row[i].reason);
+		space_describe(space, row[i].resource, left, sizeof(left));
+		snprintf(input.message, sizeof(input.message), "%s: %s", row[i].words, left);
+		break;
+	}
 	return input;
 }
 
@@ -93,20 +135,21 @@ enum verdict_move {
 	MOVE_STAY,
 	MOVE_UNKNOWN,
 	MOVE_WELL,    /* healthy, or warning while a kernel error is fresh */
+	MOVE_WARN,    /* with the input's reason, or with the kernel's while that is fresh */
 	MOVE_BAD,     /* with the input's reason */
 	MOVE_RELAPSE, /* bad again, the reason of the fault stands */
-	MOVE_RECOVER, /* one more good probe; healthy when there are enough */
+	MOVE_RECOVER, /* one more good probe; healthy (or warning, if little is left) when there are enough */
 	MOVE_RESTART, /* the good probes counted so far do not count */
 };
 
 static const enum verdict_move table[VERDICT_STATE_MAX_][VERDICT_EVENT_MAX_] = {
-	/*		          GOOD          FAILED    UNSURE        HINT          STALE */
-	[VERDICT_UNKNOWN] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
-	[VERDICT_HEALTHY] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
-	[VERDICT_WARNING] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN},
+	/*		          GOOD          FAILED    UNSURE        HINT          STALE         LOW */
+	[VERDICT_UNKNOWN] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN, MOVE_WARN},
+	[VERDICT_HEALTHY] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN, MOVE_WARN},
+	[VERDICT_WARNING] =    {MOVE_WELL,    MOVE_BAD, MOVE_UNKNOWN, MOVE_STAY,    MOVE_UNKNOWN, MOVE_WARN},
 	/* What is bad stays bad until it was written to: being unsure clears nothing. */
-	[VERDICT_BAD] =	       {MOVE_RECOVER, MOVE_BAD, MOVE_STAY,    MOVE_STAY,    MOVE_STAY},
-	[VERDICT_RECOVERING] = {MOVE_RECOVER, MOVE_BAD, MOVE_RELAPSE, MOVE_RESTART, MOVE_RELAPSE},
+	[VERDICT_BAD] =	       {MOVE_RECOVER, MOVE_BAD, MOVE_STAY,    MOVE_STAY,    MOVE_STAY,	  MOVE_RECOVER},
+	[VERDICT_RECOVERING] = {MOVE_RECOVER, MOVE_BAD, MOVE_RELAPSE, MOVE_RESTART, MOVE_RELAPSE, MOVE_RECOVER},
 };
 
 static bool hint_is_fresh(const struct verdict *v, uint64_t now_us, uint64_t dwell_us)
@@ -176,12 +219,26 @@ static void move_well(struct verdict *v, const struct verdict_rules *rules, uint
 	}
 }
 
-static void move_recover(struct verdict *v, const struct verdict_rules *rules, uint64_t now_us)
+/* What was said stays while the reason does: each change of the numbers would be a write to the node object. */
+static void move_warn(struct verdict *v, const struct verdict_input *input, const struct verdict_rules *rules, uint64_t now_us)
 {
+	if (hint_is_fresh(v, now_us, rules->warning_dwell_us)) {
+		move_well(v, rules, now_us);
+		return;
+	}
+	if (v->state != VERDICT_WARNING || strcmp(v->reason, input->reason) != 0)
+		explain(v, input->reason, input->message);
+	enter(v, VERDICT_WARNING, now_us);
+}
+
+static void move_recover(struct verdict *v, const struct verdict_input *input, const struct verdict_rules *rules, uint64_t now_us)
+{
+	bool low = input->event == VERDICT_LOW;
+
 	if (v->good_in_a_row >= rules->recover_after && now_us - v->bad_since_us >= rules->minimum_bad_us) {
 		v->last_hint_us = 0; /* those lines were about the fault that is over */
-		enter(v, VERDICT_HEALTHY, now_us);
-		explain(v, "", "");
+		enter(v, low ? VERDICT_WARNING : VERDICT_HEALTHY, now_us);
+		explain(v, low ? input->reason : "", low ? input->message : "");
 	} else {
 		enter(v, VERDICT_RECOVERING, now_us);
 	}
@@ -195,7 +252,7 @@ struct verdict verdict_step(struct verdict v, const struct verdict_input *input,
 		v.answered = true;
 	if (input->event == VERDICT_HINT)
 		note_hint(&v, input, now_us);
-	if (input->event == VERDICT_GOOD)
+	if (input->event == VERDICT_GOOD || input->event == VERDICT_LOW)
 		v.good_in_a_row++;
 	else if (input->event != VERDICT_HINT)
 		v.good_in_a_row = 0;
@@ -210,6 +267,9 @@ struct verdict verdict_step(struct verdict v, const struct verdict_input *input,
 	case MOVE_WELL:
 		move_well(&v, rules, now_us);
 		break;
+	case MOVE_WARN:
+		move_warn(&v, input, rules, now_us);
+		break;
 	case MOVE_BAD:
 		if (!verdict_is_bad(&v) || !is_explained(&v, input))
 			explain(&v, input->reason, input->message);
@@ -219,7 +279,7 @@ struct verdict verdict_step(struct verdict v, const struct verdict_input *input,
 		enter(&v, VERDICT_BAD, now_us);
 		break;
 	case MOVE_RECOVER:
-		move_recover(&v, rules, now_us);
+		move_recover(&v, input, rules, now_us);
 		break;
 	case MOVE_RESTART:
 		v.good_in_a_row = 0;

@@ -17,6 +17,7 @@ enum verdict_event {
 	VERDICT_UNSURE, /* the probe could not tell (no path, not permitted, broker's own trouble) */
 	VERDICT_HINT,	/* the kernel reported an error for this device; a probe is on its way */
 	VERDICT_STALE,	/* nothing was heard for longer than it should take */
+	VERDICT_LOW,	/* a probe went through, but little is left, or it is filling up: a warning */
 	VERDICT_EVENT_MAX_,
 	VERDICT_NOTHING = VERDICT_EVENT_MAX_, /* the probe's own trouble, says nothing about the filesystem: no step is taken */
 };
@@ -51,6 +52,9 @@ struct verdict verdict_step(struct verdict verdict, const struct verdict_input *
 
 /* What a finding means: event, reason and words. */
 struct verdict_input verdict_judge(const struct finding *finding);
+
+/* What is left makes of a probe that went through. */
+struct verdict_input verdict_judge_space(const struct space *space, struct space_levels levels);
 
 const char *verdict_state_name(enum verdict_state state); /* "healthy" … */
 bool verdict_is_bad(const struct verdict *verdict);	  /* bad or recovering: the node must not get executors */

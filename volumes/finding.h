@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "volumes/space.h"
+
 /* The step at which the probe ended; PROBE_DONE = everything worked. */
 enum probe_step {
 	PROBE_RESOLVE,	 /* finding the watched path */
@@ -25,8 +27,7 @@ struct finding {
 	uint64_t started_wall_us;
 	uint64_t mount_id;    /* of the mount at the path (statx), 0 = unknown */
 	uint32_t device_major, device_minor;
-	uint64_t free_bytes, free_inodes; /* for an ordinary user, after ENOSPC or EDQUOT; else 0 */
-	uint64_t total_inodes;		  /* 0 = the filesystem does not count inodes */
+	struct space space;   /* before the probe made its file; after ENOSPC or EDQUOT once more; zero if it did not get so far */
 };
 
 const char *probe_step_name(enum probe_step step);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -154,16 +155,35 @@ static int probe_write(const struct write_probe *what, struct finding *f, int fd
 	return fdatasync(fd) < 0 ? probe_fail(f, errno) : 0;
 }
 
-/* Which of the two ran out: only asked when it matters, so that the usual probe stays short. */
+static uint64_t bytes_of(uint64_t blocks, uint64_t block_bytes)
+{
+	return block_bytes && blocks > SPACE_MOST / block_bytes ? SPACE_MOST : blocks * block_bytes;
+}
+
+static uint64_t at_most(uint64_t number)
+{
+	return number > SPACE_MOST ? SPACE_MOST : number;
+}
+
+/* statfs(2) and not statvfs(3): it tells the type too. f_bavail is without what is reserved for root; of inodes nothing is
+ * reserved, the kernel has one number. Of the probe directory: where a project quota applies, these are its numbers. */
 static void probe_measure(struct finding *f, int directory_fd)
 {
 	struct statfs st;
 
 	if (fstatfs(directory_fd, &st) < 0)
 		return;
-	f->free_bytes = (uint64_t)st.f_bavail * (uint64_t)st.f_bsize;
-	f->free_inodes = st.f_ffree;
-	f->total_inodes = st.f_files;
+	uint64_t block_bytes = (uint64_t)(st.f_frsize ? st.f_frsize : st.f_bsize);
+#if STOKER_SABOTAGE_RESERVED_IS_FREE
+	st.f_bavail = st.f_bfree;
+#endif
+	f->space = (struct space){
+		.total_bytes = bytes_of(st.f_blocks, block_bytes),
+		.available_bytes = bytes_of(st.f_bavail < st.f_blocks ? st.f_bavail : st.f_blocks, block_bytes),
+		.total_inodes = at_most(st.f_files),
+		.available_inodes = at_most(st.f_ffree < st.f_files ? st.f_ffree : st.f_files),
+		.inodes_are_dynamic = st.f_type == XFS_SUPER_MAGIC,
+	};
 }
 
 /* What the probe holds open while it runs. */
@@ -183,9 +203,13 @@ static void probe_walk(const struct write_probe *what, struct finding *f, struct
 	if (probe_resolve(what, f) < 0 || (open->top_fd = probe_clone(what, f)) < 0)
 		return;
 	open->directory_fd = probe_directory(what, f, open->top_fd);
-	if (open->directory_fd >= 0 && probe_drop_rights(what, f) == 0 &&
-	    (open->file_fd = probe_create(what, f, open->directory_fd)) >= 0 && probe_write(what, f, open->file_fd) == 0)
-		probe_enter(what, f, PROBE_DONE);
+	if (open->directory_fd >= 0 && probe_drop_rights(what, f) == 0) {
+		/* Before the file is made: a block or an inode less would be the probe's own. */
+		probe_measure(f, open->directory_fd);
+		open->file_fd = probe_create(what, f, open->directory_fd);
+		if (open->file_fd >= 0 && probe_write(what, f, open->file_fd) == 0)
+			probe_enter(what, f, PROBE_DONE);
+	}
 	if (f->errnum == ENOSPC || f->errnum == EDQUOT)
 		probe_measure(f, open->directory_fd >= 0 ? open->directory_fd : open->top_fd);
 }

@@ -7,14 +7,14 @@ HEADER = struct.Struct("=HHIQ")  # version, type, length, id
 PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
 FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
-FINDING_BODY = struct.Struct("=IIiIQQQIIQQQ")
+FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
 
 
 class Finding:
     def __init__(self, body):
         (self.watch, self.step, self.errnum, self.mount_root, self.duration_us, self.started_us, self.mount_id,
-         self.major, self.minor, self.free_bytes, self.free_inodes, self.total_inodes) = FINDING_BODY.unpack(body)
+         self.major, self.minor, self.total_bytes, self.free_bytes, self.total_inodes, self.free_inodes, self.dynamic_inodes) = FINDING_BODY.unpack(body)
 
     @property
     def good(self):

@@ -1,6 +1,8 @@
 /* config_refusals.h - the ways to get the configuration wrong, and what is said: the table of test_config.c. */
 #pragma once
 
+#define BYTES(key) "line 2: " key ": must be 'off', a share like 2% or 0.5%, bytes like 5Gi (Ki, Mi, Gi or Ti), or both like 2%, at most 5Gi, not "
+
 static const struct {
 	const char *text, *words;
 } bad[] = {
@@ -85,6 +87,29 @@ static const struct {
 	{"probe:\n  directory: ..\n", "line 2: probe.directory: must be one name without '/', not '..'"},
 	{"probe:\n  uid: 0\n", "line 2: probe.uid: must be from 1 to 4294967294, not '0'"},
 	{"probe:\n  uid: 4294967295\n", "line 2: probe.uid: must be from 1 to 4294967294, not '4294967295'"},
+	{"space:\n  warn: 0%\n", "line 2: space.warn: must not be 0 ('off' turns it off), not '0%'"},
+	{"space:\n  bad: 0Gi\n", "line 2: space.bad: must not be 0 ('off' turns it off), not '0Gi'"},
+	{"inodes:\n  bad: 2%, at most 0\n", "line 2: inodes.bad: must not be 0 ('off' turns it off), not '2%, at most 0'"},
+	{"space:\n  warn: 100%\n", "line 2: space.warn: must be at most 99% and at most 1024Ti, not '100%'"},
+	{"space:\n  warn: 1025Ti\n", "line 2: space.warn: must be at most 99% and at most 1024Ti, not '1025Ti'"},
+	{"inodes:\n  warn: '1125899906842625'\n", "line 2: inodes.warn: must be at most 99% and at most 1125899906842624, not '1125899906842625'"},
+	{"space:\n  bad: 5\n", BYTES("space.bad") "'5'"},
+	{"space:\n  bad: 5GB\n", BYTES("space.bad") "'5GB'"},
+	{"space:\n  bad: 5Gi or so\n", BYTES("space.bad") "'5Gi or so'"},
+	{"space:\n  bad: -1%\n", BYTES("space.bad") "'-1%'"},
+	{"space:\n  bad: 1.234%\n", BYTES("space.bad") "'1.234%'"},
+	{"space:\n  bad: 1.%\n", BYTES("space.bad") "'1.%'"},
+	{"space:\n  bad: 1%,5Gi\n", BYTES("space.bad") "'1%,5Gi'"},
+	{"space:\n  bad: 5Gi, at most 1%\n", BYTES("space.bad") "'5Gi, at most 1%'"},
+	{"space:\n  bad: 99999999999999999999Ki\n", BYTES("space.bad") "'99999999999999999999Ki'"},
+	{"inodes:\n  bad: 5Gi\n", "line 2: inodes.bad: must be 'off', a share like 2% or 0.5%, a number like 10000, or both like 2%, at most 10000, not '5Gi'"},
+	{"space:\n  warn:\n", "line 2: space.warn: must not be empty (default 5%, at most 20Gi)"},
+	{"space:\n  warn: 1%\n  bad: 2%\n", "line 2: space.warn: must not be less than space.bad (2%), not '1%'"},
+	{"space:\n  bad: 6Gi\n  warn: 5Gi\n", "line 3: space.warn: must not be less than space.bad (6Gi), not '5Gi'"},
+	{"space:\n  warn: 0.5%\n", "line 2: space.warn: must not be less than space.bad (default 1%, at most 2Gi), not '0.5%'"},
+	{"inodes:\n\n  bad: 6%\n", "line 3: inodes.bad: must not be more than inodes.warn (default 5%, at most 100000), not '6%'"},
+	{"inodes:\n  warn: 5%, at most 7\n  bad: 1%, at most 8\n", "line 2: inodes.warn: must not be less than inodes.bad (1%, at most 8), not '5%, at most 7'"},
+	{"space: 5%\n", "line 1: space: must be keys with values, not a single value"},
 	{"web:\n  listen: localhost:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, "
 					   "not 'localhost:80'"},
 	{"web:\n  listen: ':80'\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not ':80'"},

@@ -45,6 +45,12 @@ static void expect_refusal(const char *text, size_t length, const char *words)
 	assert_memory_equal(&config, &untouched, sizeof(config));
 }
 
+static void expect_amount(const struct config_amount *amount, uint64_t share, uint64_t most)
+{
+	assert_int_equal(amount->share, share);
+	assert_int_equal(amount->most, most);
+}
+
 static void expect_defaults(const struct config *c)
 {
 	assert_int_equal(c->watch_count, 0);
@@ -57,6 +63,10 @@ static void expect_defaults(const struct config *c)
 	assert_int_equal(c->probe.minimum_bad_us, 10 * S);
 	assert_string_equal(c->probe.directory, ".stoker");
 	assert_int_equal(c->probe.uid, 65534);
+	expect_amount(&c->space.warn, 500, 20ULL << 30);
+	expect_amount(&c->space.bad, 100, 2ULL << 30);
+	expect_amount(&c->inodes.warn, 500, 100000);
+	expect_amount(&c->inodes.bad, 100, 10000);
 	assert_string_equal(c->web.listen, "127.0.0.1:9469");
 	assert_int_equal(c->report.kubernetes, CONFIG_KUBERNETES_AUTO);
 	assert_string_equal(c->report.kubeconfig, "");
@@ -125,6 +135,8 @@ static void test_every_key_is_read(void **unused)
 				   "  minimumBad: 1h\n"
 				   "  directory: probe here\n"
 				   "  uid: 4294967294\n"
+				   "space:\n  warn: 10.25%\n  bad: 5Gi\n"
+				   "inodes:\n  warn: off\n  bad: 0.5%, at most 7\n"
 				   "web:\n  listen: '[::1]:80'\n"
 				   "report:\n"
 				   "  kubernetes: off\n"
@@ -158,6 +170,10 @@ static void test_every_key_is_read(void **unused)
 	assert_int_equal(c.probe.minimum_bad_us, 3600 * S);
 	assert_string_equal(c.probe.directory, "probe here");
 	assert_int_equal(c.probe.uid, 4294967294);
+	expect_amount(&c.space.warn, 1025, 0);
+	expect_amount(&c.space.bad, 0, 5ULL << 30);
+	expect_amount(&c.inodes.warn, 0, 0);
+	expect_amount(&c.inodes.bad, 50, 7);
 	assert_string_equal(c.web.listen, "[::1]:80");
 	assert_int_equal(c.report.kubernetes, CONFIG_KUBERNETES_OFF);
 	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
@@ -174,6 +190,13 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"probe: {period: 1000ms, deadline: 0000000007s}\n", /* a deadline beyond the period is meant: probes never overlap */
 		"probe: {period: '5s', recoverAfter: \"3\"}\n",
 		"probe: {minimumBad: 0h}\n",
+		"space: {warn: 99%, bad: 0.01%}\n",
+		"space: {warn: 1024Ti, bad: 1Ki}\n",
+		"space: {warn: '1%, at most 1Mi', bad: 1%}\n",
+		"space: {warn: 5Gi, bad: 50%}\n", /* which is less is known when the size is */
+		"space: {warn: off}\ninodes: {bad: off}\n",
+		"space: {bad: off}\ninodes: {warn: 1, bad: 1}\n",
+		"inodes:\n  warn: 20%\n  bad: 3%, at most 5000\n",
 		"web: {listen: off}\n",
 		"web: {listen: \"off\"}\n",
 		"web: {listen: 0.0.0.0:1}\n",
@@ -210,6 +233,28 @@ static void test_every_refusal_names_line_key_and_rule(void **unused)
 		memcpy(exact, bad[i].text, length);
 		expect_refusal(exact, length, bad[i].words);
 	}
+}
+
+static void test_an_amount_of_a_whole(void **unused)
+{
+	static const struct {
+		struct config_amount amount;
+		uint64_t total, want;
+	} row[] = {
+		{{0, 0}, 1000, 0},
+		{{100, 0}, 1000, 10},
+		{{100, 0}, 64, 1}, /* rounded up: a share of few is one */
+		{{1, 0}, 1, 1},
+		{{100, 0}, 0, 0},
+		{{0, 7}, 1000, 7},
+		{{100, 7}, 1000, 7},
+		{{100, 20}, 1000, 10},
+		{{9900, 0}, UINT64_MAX, UINT64_MAX / 10000 * 9900 + 1599}, /* nothing overflows */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		assert_int_equal(config_amount_of(&row[i].amount, row[i].total), row[i].want);
 }
 
 static void test_a_nul_byte_is_refused(void **unused)
@@ -382,6 +427,8 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(c.probe.period_us = 1);
 	LIE(c.probe.recover_after = 0);
 	LIE(c.probe.uid = 0);
+	LIE(c.space.warn.share = 9901);
+	LIE(c.inodes.bad.most = UINT64_MAX);
 	LIE(strcpy(c.probe.directory, "../x"));
 	LIE(c.report.taint = (enum config_taint)7);
 	LIE(c.log_level = (enum log_level)9);
@@ -398,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_every_key_is_read),
 		cmocka_unit_test(test_both_ends_of_every_range_and_the_words),
 		cmocka_unit_test(test_every_refusal_names_line_key_and_rule),
+		cmocka_unit_test(test_an_amount_of_a_whole),
 		cmocka_unit_test(test_a_nul_byte_is_refused),
 		cmocka_unit_test(test_nothing_is_cut),
 		cmocka_unit_test(test_at_most_64_are_watched),

@@ -201,6 +201,10 @@ static void fill_ugly(struct health *h)
 	struct health_input input = {"kmsg", "missing", "no \"broker\"\\x0a"};
 
 	strcpy(f->roles[f->role_count++], "kubelet");
+	f->size_bytes = 64000000;
+	f->available_bytes = 16000000;
+	f->inodes = 2000;
+	f->available_inodes = 3;
 	f = add(h, "/a b\n\tc\\n\xff\xc3\xa9\x1b[31m", VERDICT_UNKNOWN, "WatchPathMissing", "the path does not exist (yet)");
 	f->last_probe_wall_us = f->last_probe_duration_us = 0;
 	f->mounted = 0;
@@ -232,10 +236,10 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
-		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"path\":\"/data\",\"mounted\":true},"
+		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"path\":\"/data\",\"mounted\":true},"
 		"{\"mountPoint\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"source\":\"/dev/loop1\",\"fsType\":\"ext4\",\"device\":\"7:1\","
 		"\"roles\":[\"scratch\"],\"state\":\"unknown\",\"reason\":\"WatchPathMissing\",\"message\":\"the path does not exist (yet)\","
-		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false}],"
+		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false}],"
 		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\"}}}");
 }
 
@@ -381,8 +385,8 @@ static void test_the_table(void **unused)
 	print_table(h, true, false, text, sizeof(text));
 	assert_string_equal(text, "node-1: Unhealthy: ReadOnlyFilesystem on / since 08:15:00 (2 min)\n"
 				  "\n"
-				  "MOUNT           TYPE SOURCE     STATE REASON             SINCE    PROBE (ms) DEVICE ROLES           ERRNO MESSAGE\n"
-				  "/ (watch /data) ext4 /dev/loop0 bad   ReadOnlyFilesystem 08:15:00        1.3 7:0    scratch,kubelet EROFS "
+				  "MOUNT           TYPE SOURCE     STATE REASON             SINCE    PROBE (ms)          AVAIL INODES DEVICE ROLES           ERRNO MESSAGE\n"
+				  "/ (watch /data) ext4 /dev/loop0 bad   ReadOnlyFilesystem 08:15:00        1.3 15.3 MiB (25%) 3 (0%) 7:0    scratch,kubelet EROFS "
 				  "read-only: making a file failed with EROFS\n"
 				  "\n"
 				  "taint: stoker.dev/unhealthy=ReadOnlyFilesystem:NoSchedule is on the node\n");

@@ -18,7 +18,7 @@ static struct verdict_input input_of(enum verdict_event event)
 {
 	struct verdict_input input = {.event = event};
 
-	strcpy(input.reason, event == VERDICT_FAILED ? "ReadOnlyFilesystem" : event == VERDICT_HINT ? "FilesystemError" : "NotMounted");
+	strcpy(input.reason, event == VERDICT_FAILED ? "ReadOnlyFilesystem" : event == VERDICT_HINT ? "FilesystemError" : event == VERDICT_LOW ? "SpaceLow" : "NotMounted");
 	strcpy(input.message, "words");
 	return input;
 }
@@ -43,6 +43,9 @@ static void test_every_pair_has_an_answer(void **unused)
 		{VERDICT_RECOVERING, VERDICT_GOOD, VERDICT_RECOVERING}, {VERDICT_RECOVERING, VERDICT_FAILED, VERDICT_BAD},
 		{VERDICT_RECOVERING, VERDICT_UNSURE, VERDICT_BAD},	{VERDICT_RECOVERING, VERDICT_HINT, VERDICT_RECOVERING},
 		{VERDICT_RECOVERING, VERDICT_STALE, VERDICT_BAD},
+		{VERDICT_UNKNOWN, VERDICT_LOW, VERDICT_WARNING},	{VERDICT_HEALTHY, VERDICT_LOW, VERDICT_WARNING},
+		{VERDICT_WARNING, VERDICT_LOW, VERDICT_WARNING},	{VERDICT_BAD, VERDICT_LOW, VERDICT_RECOVERING},
+		{VERDICT_RECOVERING, VERDICT_LOW, VERDICT_RECOVERING},
 	};
 
 	(void)unused;
@@ -60,7 +63,7 @@ static void test_every_pair_has_an_answer(void **unused)
 static struct verdict run(struct verdict v, const char *events, uint64_t start_us, uint64_t step_us)
 {
 	for (size_t i = 0; events[i]; i++) {
-		const char *const letters = "gfuhs"; /* in the order of enum verdict_event */
+		const char *const letters = "gfuhsl"; /* in the order of enum verdict_event */
 		const struct verdict_input input = input_of((enum verdict_event)(strchr(letters, events[i]) - letters));
 		v = verdict_step(v, &input, &rules, start_us + i * step_us);
 	}
@@ -80,6 +83,9 @@ static void test_recovery_takes_three_good_probes_in_a_row_and_the_minimum_dwell
 		{"fggfgg", 5 * S, VERDICT_RECOVERING}, {"fggfggg", 5 * S, VERDICT_HEALTHY},
 		{"fgguggg", 5 * S, VERDICT_HEALTHY},  {"fggugg", 5 * S, VERDICT_RECOVERING},
 		{"fgghgg", 5 * S, VERDICT_RECOVERING}, /* a kernel error line in between counts again from nothing */
+		{"flll", 5 * S, VERDICT_WARNING}, /* writing works again, but little is left */
+		{"fllg", 5 * S, VERDICT_HEALTHY},      {"fll", 5 * S, VERDICT_RECOVERING},
+		{"llll", 5 * S, VERDICT_WARNING},      {"llg", 5 * S, VERDICT_HEALTHY},
 		{"fuuuuuuu", 5 * S, VERDICT_BAD},     {"fsssss", 60 * S, VERDICT_BAD},
 	};
 
@@ -101,6 +107,57 @@ static void test_a_kernel_line_warns_and_the_warning_goes(void **unused)
 	v = verdict_step(v, &good, &rules, 402 * S);
 	assert_int_equal(v.state, VERDICT_HEALTHY);
 	assert_string_equal(v.reason, "");
+}
+
+static void test_little_left_warns_and_its_words_stand_still(void **unused)
+{
+	struct verdict_input low = {.event = VERDICT_LOW, .reason = "InodesLow", .message = "inodes are low: 90 of 2000"};
+	struct verdict v = run((struct verdict){0}, "g", 100 * S, S);
+
+	(void)unused;
+	v = verdict_step(v, &low, &rules, 101 * S);
+	assert_int_equal(v.state, VERDICT_WARNING);
+	assert_string_equal(v.reason, "InodesLow");
+	strcpy(low.message, "inodes are low: 80 of 2000");
+	v = verdict_step(v, &low, &rules, 102 * S);
+	assert_string_equal(v.message, "inodes are low: 90 of 2000");
+	assert_int_equal(v.since_us, 101 * S);
+	/* another cause is said */
+	low = (struct verdict_input){.event = VERDICT_LOW, .reason = "SpaceLow", .message = "space is low"};
+	v = verdict_step(v, &low, &rules, 103 * S);
+	assert_string_equal(v.reason, "SpaceLow");
+	/* what the kernel says is worse, while it is fresh */
+	v = run(v, "hl", 104 * S, S);
+	assert_string_equal(v.reason, "FilesystemError");
+	v = verdict_step(v, &low, &rules, 500 * S);
+	assert_string_equal(v.reason, "SpaceLow");
+}
+
+static void test_what_is_left_is_judged(void **unused)
+{
+	static const struct {
+		struct space_levels levels;
+		enum verdict_event event;
+		const char *reason, *message;
+	} row[] = {
+		{{{SPACE_ENOUGH, SPACE_ENOUGH}}, VERDICT_GOOD, "", ""},
+		{{{SPACE_LOW, SPACE_ENOUGH}}, VERDICT_LOW, "SpaceLow", "space is low: 1.0 MiB of 64.0 MiB left for ordinary users"},
+		{{{SPACE_ENOUGH, SPACE_LOW}}, VERDICT_LOW, "InodesLow", "inodes are low: 3 of 2000 inodes left for ordinary users"},
+		{{{SPACE_LOW, SPACE_LOW}}, VERDICT_LOW, "SpaceLow", "space is low: 1.0 MiB of 64.0 MiB left for ordinary users"},
+		{{{SPACE_LOW, SPACE_EXHAUSTED}}, VERDICT_FAILED, "InodesExhausted", "out of inodes: 3 of 2000 inodes left for ordinary users"},
+		{{{SPACE_EXHAUSTED, SPACE_EXHAUSTED}}, VERDICT_FAILED, "SpaceExhausted", "full: 1.0 MiB of 64.0 MiB left for ordinary users"},
+	};
+	static const struct space space = {64 << 20, 1 << 20, 2000, 3, false};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct verdict_input input = verdict_judge_space(&space, row[i].levels);
+		assert_int_equal(input.event, row[i].event);
+		assert_string_equal(input.reason, row[i].reason);
+		assert_string_equal(input.message, row[i].message);
+	}
+	const struct finding full = {.step = PROBE_CREATE, .errnum = ENOSPC, .space = {64 << 20, 1 << 20, 2000, 0, false}};
+	assert_string_equal(verdict_judge(&full).message, "out of inodes: making a file failed with ENOSPC, 0 of 2000 inodes left for ordinary users");
 }
 
 static void test_the_kernel_supplies_the_reason_of_an_io_error(void **unused)
@@ -152,9 +209,12 @@ static void test_findings_are_judged(void **unused)
 		{{.step = PROBE_DIRECTORY, .errnum = EROFS}, VERDICT_FAILED, "ReadOnlyFilesystem"},
 		{{.step = PROBE_CREATE, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
 		{{.step = PROBE_SYNC, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
-		{{.step = PROBE_CREATE, .errnum = ENOSPC, .total_inodes = 100, .free_inodes = 0}, VERDICT_FAILED, "InodesExhausted"},
-		{{.step = PROBE_WRITE, .errnum = ENOSPC, .total_inodes = 100, .free_inodes = 5}, VERDICT_FAILED, "SpaceExhausted"},
-		{{.step = PROBE_WRITE, .errnum = ENOSPC, .total_inodes = 0}, VERDICT_FAILED, "SpaceExhausted"},
+		{{.step = PROBE_CREATE, .errnum = ENOSPC, .space = {.total_inodes = 100, .available_inodes = 0}}, VERDICT_FAILED, "InodesExhausted"},
+		{{.step = PROBE_WRITE, .errnum = ENOSPC, .space = {.total_inodes = 100, .available_inodes = 5}}, VERDICT_FAILED, "SpaceExhausted"},
+		/* XFS without blocks has no inodes either; with blocks it has reached its limit of inodes */
+		{{.step = PROBE_CREATE, .errnum = ENOSPC, .space = {1 << 30, 4096, 100, 0, true}}, VERDICT_FAILED, "SpaceExhausted"},
+		{{.step = PROBE_CREATE, .errnum = ENOSPC, .space = {1 << 30, 1 << 29, 100, 0, true}}, VERDICT_FAILED, "InodesExhausted"},
+		{{.step = PROBE_WRITE, .errnum = ENOSPC}, VERDICT_FAILED, "SpaceExhausted"},
 		{{.step = PROBE_WRITE, .errnum = EDQUOT}, VERDICT_FAILED, "QuotaExhausted"},
 		{{.step = PROBE_CREATE, .errnum = ETIMEDOUT}, VERDICT_FAILED, "FilesystemHung"},
 		{{.step = PROBE_CREATE, .errnum = EACCES}, VERDICT_UNSURE, "ProbeDenied"},
@@ -182,6 +242,8 @@ int main(void)
 		cmocka_unit_test(test_every_pair_has_an_answer),
 		cmocka_unit_test(test_recovery_takes_three_good_probes_in_a_row_and_the_minimum_dwell),
 		cmocka_unit_test(test_a_kernel_line_warns_and_the_warning_goes),
+		cmocka_unit_test(test_little_left_warns_and_its_words_stand_still),
+		cmocka_unit_test(test_what_is_left_is_judged),
 		cmocka_unit_test(test_the_kernel_supplies_the_reason_of_an_io_error),
 		cmocka_unit_test(test_since_stays_while_the_fault_lasts),
 		cmocka_unit_test(test_findings_are_judged),
