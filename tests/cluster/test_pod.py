@@ -63,6 +63,11 @@ class World:
     def condition(self):
         return self.node.condition(self.node.name)
 
+    def token(self):
+        """The pod's own, as somebody would steal it."""
+        with open(f"/proc/{self.stoker.pid('reporter')}/root/var/run/secrets/kubernetes.io/serviceaccount/token") as f:
+            return f.read()
+
     def repair(self):
         self.disk.umount()
         self.disk.fsck()
@@ -237,6 +242,51 @@ def a_changed_configmap_is_in_force_without_a_restart(t):
     w.stoker.configure(settings)
     w.wait_taint(False, 120)
     assert w.stoker.pod()["metadata"]["name"] == pod
+
+
+def with_overlay(t, name):
+    """The same node with another overlay, and the base again at the end."""
+    w = world(t)
+    before = w.stoker.overlay
+
+    def back():
+        w.stoker.delete()
+        w.stoker.overlay = before
+        w.stoker.apply()
+    t.cleanup(back)
+    w.stoker.delete()
+    w.stoker.overlay = name
+    w.stoker.apply()
+    return w
+
+
+@case
+def capabilities_only_sees_the_fault_without_the_kernel_log(t):
+    w = with_overlay(t, "overlays/capabilities-only")
+    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    st = proc_status(w.stoker.pid("broker"))
+    # without SETPCAP the bounding set keeps what the container was given; no_new_privs makes it worthless
+    assert int(st["CapPrm"], 16) == CAPS["broker"] and st["NoNewPrivs"] == "1", st["CapPrm"]
+    assert w.health()["inputs"]["kmsg"]["state"] != "ok", w.health()["inputs"]
+    assert w.health()["inputs"]["fs-error"]["state"] == "ok", w.health()["inputs"]
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    w.repair()
+    w.wait_taint(False, 60)
+
+
+@case
+def no_taint_writes_the_condition_and_cannot_taint(t):
+    w = with_overlay(t, "overlays/no-taint")
+    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    w.disk.trigger_ext4_error()
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 30)
+    status, text = w.node.request("PATCH", f"/api/v1/nodes/{w.node.name}", {"spec": {"taints": []}}, "application/merge-patch+json",
+                                  token=w.token())
+    assert status == 403, (status, text)
+    assert not w.taint()
+    w.repair()
+    wait_for(lambda: w.condition()["status"] == "True", "the condition to be good again", 60)
 
 
 @case

@@ -28,30 +28,37 @@ class DaemonSet:
 
     def kustomization(self, tag=None):
         """The test's own overlay: where the API server is (no kube-proxy here), where /run/stoker lies, what is watched."""
-        def host(name, value):
-            return {"op": "add", "path": f"/spec/template/spec/containers/1/env/-", "value": {"name": name, "value": value}}
-        # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
-        namespace = [{"op": "replace", "path": "/spec/template/spec/containers/2/command/2", "value": f"/proc/{os.getpid()}/ns/mnt"}]
+        containers = [
+            {"name": "reporter", "env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
+                                         {"name": "KUBERNETES_SERVICE_PORT", "value": str(self.node.port)}]},
+            # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
+            {"name": "broker", "command": ["/stoker/stoker-broker", "--mount-namespace", f"/proc/{os.getpid()}/ns/mnt"]}]
         volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
                    {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}}]
         ours = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
                 "resources": [os.path.relpath(f"{TOP}/deploy/kustomize/{self.overlay}", self.dir)],
                 "configMapGenerator": [{"name": "stoker", "namespace": NAMESPACE, "behavior": "merge", "files": ["stoker.yaml"],
                                         "options": {"disableNameSuffixHash": True}}],
-                "patches": [{"target": {"kind": "DaemonSet"}, "patch": json.dumps(
-                    [host("KUBERNETES_SERVICE_HOST", "127.0.0.1"), host("KUBERNETES_SERVICE_PORT", str(self.node.port))] + namespace)},
-                    {"patch": json.dumps({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "stoker", "namespace": NAMESPACE},
-                                          "spec": {"template": {"spec": {"volumes": volumes}}}})}]}
+                "patches": [{"patch": json.dumps({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "stoker", "namespace": NAMESPACE},
+                                                  "spec": {"template": {"spec": {"containers": containers, "volumes": volumes}}}})}]}
         if tag:
             ours["images"] = [{"name": "localhost/stoker", "newTag": tag}]
+        settings = self.settings.replace("report:\n", 'report:\n  taint: "off"\n') if self.overlay.endswith("no-taint") else self.settings
         with open(f"{self.dir}/stoker.yaml", "w") as f:
-            f.write(self.settings)
+            f.write(settings)
         with open(f"{self.dir}/kustomization.yaml", "w") as f:
             json.dump(ours, f)
         return self.node.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", self.dir).stdout
 
     def apply(self, tag=None):
         self.node.kubectl("apply", "--server-side", "-f", "-", stdin=self.kustomization(tag))
+
+    def script(self, name, *args):
+        """deploy/install or deploy/uninstall, as a person would call it on this node."""
+        self.kustomization()
+        self.node.kubectl("version", "--client")  # writes the kubeconfig
+        env = {**os.environ, "KUBECONFIG": f"{self.node.dir}/admin.kubeconfig", "CONTAINERD_ADDRESS": f"{self.node.run}/containerd.sock"}
+        return subprocess.run([f"{TOP}/deploy/{name}", "containerd", *args], capture_output=True, text=True, env=env, timeout=200)
 
     def delete(self):
         self.node.kubectl("delete", "--ignore-not-found", "--wait=true", "-f", "-", stdin=self.kustomization())
@@ -75,17 +82,21 @@ class DaemonSet:
         wait_for(self.is_ready, "the DaemonSet's pod to be ready", deadline, 0.1)
 
     def container(self, name):
-        """The container's id, as the runtime has it."""
-        for c in self.pod()["status"].get("containerStatuses", []):
+        """The container's id, as the runtime has it; None while it is not running, or the pod's status is behind."""
+        for c in (self.pod() or {"status": {}})["status"].get("containerStatuses", []):
             if c["name"] == name and "running" in c["state"]:
                 return c["containerID"].split("://")[1]
         return None
 
     def pid(self, name):
         """Of the container's first process."""
+        return wait_for(lambda: self.pid_or_none(name), f"the container {name} to run", 30, 0.1)
+
+    def pid_or_none(self, name):
+        container = self.container(name)
         for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]:
             task, pid, state = line.split()
-            if task == self.container(name) and state == "RUNNING":
+            if task == container and state == "RUNNING":
                 return int(pid)
         return None
 
