@@ -47,7 +47,7 @@ const struct sandbox_call sandbox_calls[] = {
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
 	{"openat", D | B | R | P | L}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
-	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
+	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
 	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
 
 	/* sockets of their own */

@@ -20,7 +20,9 @@
 /* The closed list. Everything is named by a number of the configuration that both ends share, never by a path. */
 static const struct broker_request requests[] = {
 	{WIRE_PROBE, "probe", sizeof(struct wire_probe), CONFIG_WATCH_MAX, broker_check_probe, broker_body_probe,
-	 "writes one nameless file as an ordinary user in our own directory of a filesystem that the configuration names"},
+	 "writes one nameless file as an ordinary user in our own directory of a filesystem that the configuration or the table of known paths names"},
+	{WIRE_LOOK, "look", sizeof(struct wire_look), DISCOVER_KNOWN_MAX, broker_check_look, broker_body_look,
+	 "tells on which mount one of the known paths lies; nothing is opened and nothing read"},
 	{WIRE_MOUNTS, "mounts", 0, 2, broker_check_mounts, broker_body_descriptor,
 	 "the mount table is readable by everyone on the host; the descriptor can only be read"},
 	{WIRE_KMSG, "kmsg", 0, 2, broker_check_kmsg, broker_body_descriptor,

@@ -16,9 +16,10 @@ static void refuse(struct broker *b, struct link *peer, const struct record *rec
 {
 	struct wire_refused refused = {.errnum = e->code, .watch = UINT32_MAX, .request = record->header.type};
 	const struct wire_probe *probe = record->header.type == WIRE_PROBE ? record_payload(record, sizeof(*probe)) : NULL;
+	const struct wire_look *look = record->header.type == WIRE_LOOK ? record_payload(record, sizeof(*look)) : NULL;
 
-	if (probe)
-		refused.watch = probe->watch;
+	if (probe || look)
+		refused.watch = probe ? probe->watch : look->place;
 	str_copy(refused.text, sizeof(refused.text), e->text);
 	b->refused_total++;
 	log_warn(b->log, "request refused", "type", log_number(record->header.type), "error", e->text, "refused_total", log_number(b->refused_total));
@@ -41,11 +42,17 @@ static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64
 	return true;
 }
 
+/* Its answer is a finding, and a hang is one too. */
+static bool is_probe(const struct broker_request *request)
+{
+	return request->type == WIRE_PROBE || request->type == WIRE_LOOK;
+}
+
 static void job_refuse(struct broker_job *job, int errnum, const char *text)
 {
 	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX, .request = job->request->type};
 
-	if (job->request->type == WIRE_PROBE)
+	if (is_probe(job->request))
 		refused.watch = job->task.probe.watch;
 	str_copy(refused.text, sizeof(refused.text), text);
 	answer_all(&job->waiters, WIRE_REFUSED, &refused, sizeof(refused), -1);
@@ -63,7 +70,7 @@ static void answer_hung(struct broker_job *job, struct broker_waiters *waiters)
 		.started_wall_us = job->started_wall_us,
 	};
 
-	answer_all(waiters, WIRE_FINDING, &hung, sizeof(hung), -1);
+	answer_all(waiters, job->task.probe.answer_type, &hung, sizeof(hung), -1);
 }
 
 /* --- the life of a job --- */
@@ -129,7 +136,7 @@ static void job_overdue(struct child *child)
 {
 	struct broker_job *job = child->owner;
 	struct broker *b = job->broker;
-	bool probe = job->request->type == WIRE_PROBE;
+	bool probe = is_probe(job->request);
 
 	b->abandoned_total++;
 	log_warn(b->log, "child overdue, killed and left alone", "request", job->request->name, "path", probe ? job->task.probe.path : job->task.path,
@@ -189,11 +196,12 @@ static bool job_start(struct broker_job *job, struct err *e)
 /* --- requests --- */
 
 /* A probe of this path is under way: nobody starts a second one. 1 = waits for its answer, 0 = there is none, or -EBUSY. */
-static int join_running(struct broker *b, const struct broker_job *wanted, struct link *peer, uint64_t id, struct err *e)
+static int join_running(struct broker *b, const struct broker_request *request, const struct broker_job *wanted, struct link *peer, uint64_t id, struct err *e)
 {
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
 		struct broker_job *job = &b->jobs[i];
-		if (job == wanted || !job->request || job->request->type != WIRE_PROBE || strcmp(job->task.probe.path, wanted->task.probe.path) != 0)
+		if (job == wanted || job->request != request || job->task.probe.path_hash != wanted->task.probe.path_hash ||
+		    strcmp(job->task.probe.path, wanted->task.probe.path) != 0)
 			continue;
 		job->task.probe.watch = wanted->task.probe.watch; /* its number may be another after a new configuration */
 		bool hung = job->child.overdue && !job->ended;
@@ -250,7 +258,7 @@ static void peer_record(struct link *link, const struct record *record)
 		refuse(b, link, record, &e);
 		return;
 	}
-	int joined = request->type == WIRE_PROBE ? join_running(b, job, link, record->header.id, &e) : 0;
+	int joined = is_probe(request) ? join_running(b, request, job, link, record->header.id, &e) : 0;
 	if (joined < 0)
 		refuse(b, link, record, &e);
 	if (joined != 0)
@@ -265,31 +273,6 @@ static void peer_record(struct link *link, const struct record *record)
 		job->request = NULL;
 		refuse(b, link, record, &e);
 	}
-}
-
-int broker_check_probe(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
-{
-	const struct wire_probe *ask = record_payload(record, sizeof(*ask));
-	unsigned index = (unsigned)(job - b->jobs);
-
-	if (ask->config_hash != b->config->hash)
-		return err_rule(e, ESTALE, "probe: the configuration is another one here");
-	if (ask->watch >= b->config->watch_count)
-		return err_rule(e, EINVAL, "probe: watch %u of %u", ask->watch, b->config->watch_count);
-	struct write_probe *probe = &job->task.probe;
-	*probe = (struct write_probe){
-		.watch = ask->watch,
-		.uid = b->config->probe.uid,
-		.must_be_mounted = ask->must_be_mounted != 0,
-		.mount_namespace_fd = b->mount_namespace_fd,
-		.filter = &b->probe_filter,
-		.answer_type = WIRE_FINDING,
-		.progress = &b->progress[index],
-	};
-	str_copy(probe->path, sizeof(probe->path), b->config->watch[ask->watch].path);
-	str_copy(probe->directory, sizeof(probe->directory), b->config->probe.directory);
-	job->deadline_us = b->config->probe.deadline_us;
-	return 0;
 }
 
 /* --- peers --- */

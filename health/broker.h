@@ -15,9 +15,10 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "health/wire.h"
+#include "volumes/discover.h"
 #include "volumes/write_probe.h"
 
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + 8)
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -102,7 +103,9 @@ int broker_check_mounts(struct broker *broker, const struct record *record, stru
 int broker_check_kmsg(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_fs_errors(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_fs_mark(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_look(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_probe(void *task, int channel);
+int broker_body_look(void *task, int channel);
 int broker_body_fs_errors(void *task, int channel);
 int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "health/broker.h"
+#include "volumes/discover.h"
 #include "volumes/fs_error_mark.h"
 
 static void descriptor_task(struct broker *b, struct broker_job *job, uint32_t what, const char *path, int flags)
@@ -15,6 +16,58 @@ static void descriptor_task(struct broker *b, struct broker_job *job, uint32_t w
 	job->task.flags = flags;
 	job->task.mount_namespace_fd = b->mount_namespace_fd;
 	job->task.filter = &b->relay_filter;
+}
+
+/* A place of the configuration: the only way in which a request can name a path. */
+static int place_task(struct broker *b, struct broker_job *job, uint64_t config_hash, uint32_t number, struct place *ret, struct err *e)
+{
+	struct write_probe *probe = &job->task.probe;
+
+	if (config_hash != b->config->hash)
+		return err_rule(e, ESTALE, "probe: the configuration is another one here");
+	if (!place_get(b->config, number, ret))
+		return err_rule(e, EINVAL, "probe: place %u is not watched", number);
+	*probe = (struct write_probe){
+		.uid = b->config->probe.uid,
+		.mount_namespace_fd = b->mount_namespace_fd,
+		.filter = &b->probe_filter,
+		.answer_type = WIRE_FINDING,
+		.progress = &b->progress[job - b->jobs],
+	};
+	str_copy(probe->path, sizeof(probe->path), ret->path);
+	str_copy(probe->directory, sizeof(probe->directory), b->config->probe.directory);
+	job->deadline_us = b->config->probe.deadline_us;
+	return 0;
+}
+
+int broker_check_probe(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	const struct wire_probe *ask = record_payload(record, sizeof(*ask));
+	struct place place;
+
+	if (place_task(b, job, ask->config_hash, ask->place, &place, e) < 0)
+		return -e->code;
+	if ((place.origin == TARGET_PATTERN) != (ask->path_hash != 0))
+		return err_rule(e, EINVAL, "probe: place %u is%s a pattern", ask->place, place.origin == TARGET_PATTERN ? "" : " not");
+	job->task.probe.watch = ask->watch;
+	job->task.probe.path_hash = ask->path_hash;
+	job->task.probe.mount_id = ask->mount_id;
+	job->task.probe.must_be_mounted = ask->must_be_mounted != 0;
+	return 0;
+}
+
+int broker_check_look(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	const struct wire_look *ask = record_payload(record, sizeof(*ask));
+	struct place place;
+
+	if (place_task(b, job, ask->config_hash, ask->place, &place, e) < 0)
+		return -e->code;
+	if (place.origin != TARGET_FOUND)
+		return err_rule(e, EINVAL, "look: place %u is none of the known paths", ask->place);
+	job->task.probe.watch = ask->place;
+	job->task.probe.answer_type = WIRE_LOOKED;
+	return 0;
 }
 
 int broker_check_mounts(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
@@ -59,6 +112,13 @@ int broker_body_probe(void *argument, int channel)
 	struct broker_task *task = argument;
 
 	return write_probe_child(&task->probe, channel);
+}
+
+int broker_body_look(void *argument, int channel)
+{
+	struct broker_task *task = argument;
+
+	return write_probe_look_child(&task->probe, channel);
 }
 
 static int refuse(const struct broker_task *task, const struct err *e, int channel)

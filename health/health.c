@@ -55,7 +55,7 @@ static const struct health_filesystem *first_of(const struct health *health, enu
 	unsigned count = 0;
 
 	for (uint32_t i = 0; i < health->filesystem_count; i++) {
-		if (status_of(health->filesystems[i].state) != status)
+		if (health->filesystems[i].ignored || status_of(health->filesystems[i].state) != status)
 			continue;
 		first = first ? first : &health->filesystems[i];
 		count++;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "health/report.h"
 #include "health/verdict.h"
+#include "volumes/discover.h"
 
 #define HEALTH_ROLES_MAX  8
 #define HEALTH_INPUTS_MAX 16
@@ -34,6 +35,8 @@ struct health_filesystem {
 	int32_t last_probe_errnum;
 	uint64_t size_bytes, available_bytes; /* of it, for ordinary users; both 0 = not known, or without a limit */
 	uint64_t inodes, available_inodes;    /* both 0 = not known, or not counted */
+	enum target_origin origin;  /* how it came to be watched */
+	uint32_t ignored;	    /* bool: seen, and no part of the verdict */
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
 };
 

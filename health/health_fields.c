@@ -1,6 +1,6 @@
 #include "health/health_fields.h"
 
-_Static_assert(sizeof(enum health_status) == sizeof(uint32_t) && sizeof(enum verdict_state) == sizeof(uint32_t), "FIELD_WORD is four bytes");
+_Static_assert(sizeof(enum health_status) == sizeof(uint32_t) && sizeof(enum verdict_state) == sizeof(uint32_t) && sizeof(enum target_origin) == sizeof(uint32_t), "FIELD_WORD is four bytes");
 
 static const char *status_word(unsigned value)
 {
@@ -10,6 +10,11 @@ static const char *status_word(unsigned value)
 static const char *state_word(unsigned value)
 {
 	return verdict_state_name((enum verdict_state)value);
+}
+
+static const char *origin_word(unsigned value)
+{
+	return value < TARGET_ORIGIN_MAX_ ? target_origin_name((enum target_origin)value) : target_origin_name(TARGET_CONFIGURED);
 }
 
 static const char *condition_word(unsigned value)
@@ -43,6 +48,8 @@ const struct field health_filesystem_fields[] = {
 	{"availableInodes", FIELD_U64, AT(health_filesystem, available_inodes)},
 	{"path", FIELD_NAME, AT(health_filesystem, path)},
 	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
+	{"origin", FIELD_WORD, AT(health_filesystem, origin), NULL, origin_word, TARGET_ORIGIN_MAX_},
+	{"ignored", FIELD_BOOL, AT(health_filesystem, ignored)},
 	{0},
 };
 

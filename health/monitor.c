@@ -24,61 +24,20 @@ static struct verdict_rules rules_of(const struct monitor *m)
 	};
 }
 
-static void watch_reset(struct monitor_watch *w, uint64_t now_us)
-{
-	*w = (struct monitor_watch){.alias_of = -1, .heard_us = now_us, .verdict = {.since_us = now_us}};
-}
-
-/* --- configuration and memory of an earlier life --- */
-
-void monitor_configure(struct monitor *m, const struct config *config, uint64_t now_us)
-{
-	struct monitor_watch kept[CONFIG_WATCH_MAX];
-	struct config before = m->config;
-
-	memcpy(kept, m->watch, sizeof(kept));
-	m->config = *config;
-	for (uint32_t i = 0; i < config->watch_count; i++) {
-		watch_reset(&m->watch[i], now_us);
-		for (uint32_t j = 0; j < before.watch_count; j++) {
-			if (strcmp(before.watch[j].path, config->watch[i].path) != 0)
-				continue;
-			m->watch[i] = kept[j];
-			m->watch[i].alias_of = -1; /* the next finding says again */
-			m->watch[i].outstanding = false;
-		}
-	}
-	monitor_probe_all(m, "configuration");
-	m->ops->changed(m);
-}
-
-void monitor_restore(struct monitor *m, const struct health *before, uint64_t now_us, uint64_t now_wall_us)
-{
-	for (uint32_t i = 0; i < m->config.watch_count; i++) {
-		for (uint32_t j = 0; j < before->filesystem_count; j++) {
-			const struct health_filesystem *f = &before->filesystems[j];
-			struct monitor_watch *w = &m->watch[i];
-			if (strcmp(f->path, m->config.watch[i].path) != 0)
-				continue;
-			w->mounted = f->mounted;
-			if (f->state != VERDICT_BAD && f->state != VERDICT_RECOVERING)
-				continue;
-			w->verdict.state = VERDICT_BAD;
-			w->verdict.since_us = w->verdict.bad_since_us = now_us;
-			w->since_wall_us = f->since_wall_us <= now_wall_us ? f->since_wall_us : now_wall_us;
-			str_copy(w->verdict.reason, sizeof(w->verdict.reason), f->reason);
-			str_copy(w->verdict.message, sizeof(w->verdict.message), f->message);
-			monitor_restore_space(w, f->reason);
-		}
-	}
-}
-
 /* --- asking for probes --- */
 
-static void ask(struct monitor *m, uint32_t index)
+/* What was found and lies on the filesystem of another is looked at by discovery, never written to. */
+static bool is_only_looked_at(const struct monitor_watch *w)
+{
+	return w->alias_of >= 0 && w->target.origin == TARGET_FOUND;
+}
+
+void monitor_ask(struct monitor *m, uint32_t index)
 {
 	struct monitor_watch *w = &m->watch[index];
 
+	if (is_only_looked_at(w))
+		return;
 	if (w->outstanding)
 		w->again = true;
 	else
@@ -88,20 +47,31 @@ static void ask(struct monitor *m, uint32_t index)
 void monitor_probe_all(struct monitor *m, const char *why)
 {
 	log_debug(m->log, "probing everything", "why", why);
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
-		ask(m, i);
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		monitor_ask(m, i);
 }
 
-void monitor_unanswered(struct monitor *m, uint32_t index)
+/* NULL: watched no more. */
+static struct monitor_watch *find_serial(struct monitor *m, uint32_t serial)
 {
-	if (index < m->config.watch_count)
-		m->watch[index].outstanding = m->watch[index].again = false;
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		if (m->watch[i].serial == serial)
+			return &m->watch[i];
+	return NULL;
+}
+
+void monitor_unanswered(struct monitor *m, uint32_t serial)
+{
+	struct monitor_watch *w = find_serial(m, serial);
+
+	if (w)
+		w->outstanding = w->again = false;
 }
 
 void monitor_broker(struct monitor *m, bool up)
 {
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
-		monitor_unanswered(m, i);
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		m->watch[i].outstanding = m->watch[i].again = false;
 	if (up)
 		monitor_probe_all(m, "broker is there");
 }
@@ -125,14 +95,14 @@ bool monitor_follow_up(struct monitor *m, uint64_t now_us)
 {
 	bool left = false;
 
-	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+	for (uint32_t i = 0; i < m->watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
 		if (!w->follow_up)
 			continue;
 		w->follow_up = !may_probe_for_hint(w, now_us);
 		left = left || w->follow_up;
 		if (!w->follow_up)
-			ask(m, i);
+			monitor_ask(m, i);
 	}
 	return left;
 }
@@ -153,7 +123,7 @@ static void step(struct monitor *m, uint32_t index, const struct verdict_input *
 		w->since_wall_us = now_wall_us;
 	if (moved || before.answered != w->verdict.answered || strcmp(before.reason, w->verdict.reason) != 0) {
 		if (moved)
-			log_emit(m->log, verdict_is_bad(&w->verdict) ? LOG_WARN : LOG_INFO, "verdict", "path", m->config.watch[index].path,
+			log_emit(m->log, verdict_is_bad(&w->verdict) ? LOG_WARN : LOG_INFO, "verdict", "path", m->watch[index].target.path,
 				 "from", verdict_state_name(before.state), "to", verdict_state_name(w->verdict.state), "reason",
 				 w->verdict.reason, "detail", w->verdict.message, (char *)0);
 		m->ops->changed(m);
@@ -171,19 +141,19 @@ void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
 	static const struct verdict_input stale = {VERDICT_STALE, "NotProbed", "no probe has ended for too long: is stoker-broker running?"};
 
 	m->ticks++;
-	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+	for (uint32_t i = 0; i < m->watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
-		if (w->alias_of >= 0 && m->ticks % MONITOR_ALIAS_TICKS != 0)
+		if (is_only_looked_at(w) || ((w->alias_of >= 0 || w->read_only_bind) && m->ticks % MONITOR_ALIAS_TICKS != 0))
 			continue;
 		if (is_stale(m, w, now_us))
 			step(m, i, &stale, now_us, now_wall_us);
 		if (!w->outstanding)
-			ask(m, i);
+			monitor_ask(m, i);
 		else if (w->waiting_us == 0)
 			w->waiting_us = now_us;
 		else if (now_us > w->waiting_us + m->config.probe.deadline_us + m->config.probe.period_us)
 			/* An answer can be lost, with a broker that found our socket full: it is not waited for for ever. */
-			w->outstanding = false, w->waiting_us = 0, ask(m, i);
+			w->outstanding = false, w->waiting_us = 0, monitor_ask(m, i);
 	}
 }
 
@@ -194,6 +164,12 @@ static void describe(const struct monitor *m, struct monitor_watch *w, const str
 	if (!mount)
 		return;
 	w->described = true;
+	w->read_only_bind = mount_is_read_only_bind(mount);
+	if (w->read_only_bind) /* nothing is known of the disk through it */
+		w->verdict = (struct verdict){.since_us = w->verdict.since_us, .answered = w->verdict.answered};
+	/* The filesystem's own number: a subvolume has another one. */
+	w->device_major = mount->device_major;
+	w->device_minor = mount->device_minor;
 	str_copy(w->mount_point, sizeof(w->mount_point), mount->mount_point);
 	str_copy(w->source, sizeof(w->source), mount->source);
 	str_copy(w->fs_type, sizeof(w->fs_type), mount->type);
@@ -201,12 +177,42 @@ static void describe(const struct monitor *m, struct monitor_watch *w, const str
 		block_names_of_source(m->sys_root, mount->source, &w->names);
 }
 
-void monitor_mounts(struct monitor *m, const struct mount_table *table)
+/* "Read-only" says something about the disk only if it is not the mount's own flag. What the mount says is not known while
+ * its table has not been read: the judgement waits for it. */
+static bool must_wait_for_mounts(const struct monitor *m, const struct monitor_watch *w, const struct finding *f)
 {
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
+	return f->errnum == EROFS && m->mounts_expected && (!w->described || m->mounts_stale) && !verdict_is_bad(&w->verdict) && w->alias_of < 0;
+}
+
+static void release(struct monitor *m, uint32_t index, uint64_t now_us, uint64_t now_wall_us)
+{
+	struct monitor_watch *w = &m->watch[index];
+	const struct verdict_input input = verdict_judge(&w->last);
+
+	w->held = false;
+	if (w->alias_of < 0 && !w->read_only_bind)
+		step(m, index, &input, now_us, now_wall_us);
+}
+
+void monitor_mounts(struct monitor *m, const struct mount_table *table, uint64_t now_us, uint64_t now_wall_us)
+{
+	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].last.mount_id)
 			describe(m, &m->watch[i], table);
+	m->mounts_stale = false;
+	monitor_find_aliases(m);
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		if (m->watch[i].held)
+			release(m, i, now_us, now_wall_us);
 	m->ops->changed(m);
+}
+
+void monitor_no_mounts(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
+{
+	m->mounts_expected = m->discovering = false;
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		if (m->watch[i].held)
+			release(m, i, now_us, now_wall_us);
 }
 
 /* The names by which the kernel speaks of the filesystem's device: what a hint is matched with. */
@@ -225,17 +231,6 @@ static bool same_filesystem(const struct finding *a, const struct finding *b)
 	return a->mount_id && b->mount_id && a->device_major == b->device_major && a->device_minor == b->device_minor;
 }
 
-/* The lowest watch on the same filesystem stands for it. */
-static void find_alias(struct monitor *m, uint32_t index)
-{
-	struct monitor_watch *w = &m->watch[index];
-
-	w->alias_of = -1;
-	for (uint32_t i = 0; i < index && w->alias_of < 0; i++)
-		if (m->watch[i].alias_of < 0 && same_filesystem(&m->watch[i].last, &w->last))
-			w->alias_of = (int)i;
-}
-
 /* The path lies on another filesystem than before. What was bad stays bad until it is written to (a disk may come back
  * under another number after its repair); what was not starts anew. */
 static void note_place(struct monitor *m, uint32_t index, const struct finding *f, uint64_t now_us)
@@ -247,6 +242,13 @@ static void note_place(struct monitor *m, uint32_t index, const struct finding *
 		monitor_forget_space(w);
 	w->last = *f;
 	w->mounted = w->mounted || f->mount_root;
+	if (other_mount || !w->placed) {
+		w->moved = w->placed && moved;
+		w->placed = true;
+		w->read_only_bind = false; /* until the mount table says so */
+		w->device_major = f->device_major;
+		w->device_minor = f->device_minor;
+	}
 	if (moved && w->verdict.answered && !verdict_is_bad(&w->verdict) && f->mount_id)
 		w->verdict = (struct verdict){.since_us = now_us, .answered = true};
 	if (moved)
@@ -255,17 +257,18 @@ static void note_place(struct monitor *m, uint32_t index, const struct finding *
 		w->described = false;
 	if (!w->described)
 		m->ops->describe(m);
-	for (uint32_t i = 0; i < m->config.watch_count && moved; i++)
-		find_alias(m, i);
+	if (moved || other_mount)
+		monitor_find_aliases(m);
 }
 
 void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us, uint64_t now_wall_us)
 {
-	if (f->watch >= m->config.watch_count)
-		return;
-
-	struct monitor_watch *w = &m->watch[f->watch];
+	struct monitor_watch *w = find_serial(m, f->watch);
 	struct verdict_input input = verdict_judge(f);
+
+	if (!w)
+		return;
+	uint32_t index = (uint32_t)(w - m->watch);
 
 	if (f->errnum == ETIMEDOUT && m->hung_us && now_us - m->hung_us < MONITOR_WARNING_DWELL_US)
 		str_append(input.message, sizeof(input.message), "; kernel: %s", m->hung_line);
@@ -274,36 +277,42 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	w->heard_us = now_us;
 	/* A hung or vanished path tells no place: keep what is known of it. */
 	if (f->mount_id && f->step > PROBE_RESOLVE)
-		note_place(m, f->watch, f, now_us);
+		note_place(m, index, f, now_us);
 	else
 		w->last.started_wall_us = f->started_wall_us, w->last.errnum = f->errnum, w->last.duration_us = f->duration_us,
 		w->last.step = f->step;
 	monitor_judge_space(m, w, f, &input);
-	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", m->config.watch[f->watch].path,
+	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", w->target.path,
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
 		 input.reason, (char *)0);
-	if (w->alias_of < 0)
-		step(m, f->watch, &input, now_us, now_wall_us);
+	if (f->step == PROBE_RESOLVE && f->errnum == ESTALE) /* not where it was found: discovery is to look again */
+		m->look_again = true;
+	else if (must_wait_for_mounts(m, w, f))
+		w->held = true;
+	else if (w->alias_of < 0 && !w->read_only_bind)
+		step(m, index, &input, now_us, now_wall_us);
+	if (w->held)
+		m->ops->describe(m);
 	if (w->again) {
 		w->again = false;
-		ask(m, f->watch);
+		monitor_ask(m, index);
 	}
 }
 
 bool monitor_hint_at(struct monitor *m, uint32_t index, const char *source, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us)
 {
 	struct verdict_input input = {.event = VERDICT_HINT};
-	struct monitor_watch *w = index < m->config.watch_count ? &m->watch[index] : NULL;
+	struct monitor_watch *w = index < m->watch_count ? &m->watch[index] : NULL;
 
 	if (!w || w->alias_of >= 0)
 		return false;
 	str_copy(input.reason, sizeof(input.reason), hint->reason);
 	str_copy(input.message, sizeof(input.message), hint->message);
-	log_info(m->log, "hint", "source", source, "path", m->config.watch[index].path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
+	log_info(m->log, "hint", "source", source, "path", m->watch[index].target.path, "device", hint->device, "reason", hint->reason, "kernel", hint->message);
 	/* An error of what is bad already is no news, and may well be the probe's own doing. */
 	bool news = !hint->is_error || w->verdict.state != VERDICT_BAD;
 	if (news && may_probe_for_hint(w, now_us))
-		ask(m, index);
+		monitor_ask(m, index);
 	if (hint->is_error)
 		step(m, index, &input, now_us, now_wall_us);
 	/* The kernel may speak before the filesystem refuses: a good probe now is looked at once more. */
@@ -319,7 +328,7 @@ bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_
 		m->hung_us = now_us;
 		str_copy(m->hung_line, sizeof(m->hung_line), hint->message);
 	}
-	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+	for (uint32_t i = 0; i < m->watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
 		if (w->alias_of >= 0 || (*hint->device && !block_names_has(&w->names, hint->device)))
 			continue;
@@ -360,7 +369,7 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 	m->reporter = *state;
 	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
 		m->cautious = true;
-		for (uint32_t i = 0; i < m->config.watch_count; i++)
+		for (uint32_t i = 0; i < m->watch_count; i++)
 			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
 	}
 	monitor_input(m, "reporter", state->off ? "off" : state->connected ? "ok" : "degraded", state->detail);

@@ -14,6 +14,7 @@
 #include "health/health.h"
 #include "health/kmsg.h"
 #include "health/verdict.h"
+#include "volumes/discover.h"
 #include "volumes/finding.h"
 #include "volumes/mount_table.h"
 
@@ -32,6 +33,8 @@ struct monitor_ops {
 };
 
 struct monitor_watch {
+	struct target target;
+	uint32_t serial; /* what the broker repeats in its answers: an index may mean another watch by then */
 	struct verdict verdict;
 	struct finding last;	/* started_wall_us 0 = none yet */
 	uint64_t waiting_us;	/* monotonic, of the first tick that found a probe outstanding; 0 = none */
@@ -44,6 +47,11 @@ struct monitor_watch {
 	struct space space;	/* as last measured; zero = not yet */
 	struct space_levels levels;
 	bool mounted;		/* the path was seen as the root of a mount */
+	bool placed, moved;	/* where it lies is known; it is another filesystem than before */
+	uint32_t device_major, device_minor; /* of the filesystem, which need not be last's: see mount_table_find */
+	bool read_only_bind;	/* the mount is read-only by its own flag: not judged */
+	bool gone;		/* away while it is bad */
+	bool held;		/* the last finding is not judged before the mount table was read again */
 	int alias_of;		/* index of the watch that stands for this filesystem; -1 = itself */
 	bool described;		/* the strings below belong to last.mount_id */
 	char mount_point[NAME_PATH_BYTES], source[256], fs_type[32];
@@ -57,7 +65,12 @@ struct monitor {
 	const char *sys_root; /* "/sys"; fixtures in tests */
 	struct config config;
 	uint64_t ticks;
+	uint32_t watch_count, next_serial;
 	struct monitor_watch watch[CONFIG_WATCH_MAX];
+	bool discovering;     /* what else there is to watch is not known yet */
+	bool look_again;      /* something was not where discovery has found it */
+	bool mounts_expected; /* the mount table comes, or has come */
+	bool mounts_stale;    /* it has changed since it was read */
 	uint64_t hung_us;    /* monotonic, of the kernel's last line about a task that hangs; 0 = none */
 	char hung_line[160]; /* it explains a probe that hangs too */
 	struct health_input inputs[HEALTH_INPUTS_MAX];
@@ -72,20 +85,15 @@ struct monitor {
 
 void monitor_init(struct monitor *monitor, const struct monitor_ops *ops, const struct log *log, void *owner);
 
-/* A new configuration: a path that stays keeps its verdict. */
-void monitor_configure(struct monitor *monitor, const struct config *config, uint64_t now_us);
-
-/* What an earlier stokerd knew (state file): bad stays bad until it was probed well often enough. */
-void monitor_restore(struct monitor *monitor, const struct health *before, uint64_t now_us, uint64_t now_wall_us);
-
 void monitor_tick(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us);	/* every probe.period */
 /* MONITOR_FOLLOW_UP_US after a hint; true if another is wanted, as long after this one. */
 bool monitor_follow_up(struct monitor *monitor, uint64_t now_us);
 #define MONITOR_FOLLOW_UP_US 100000ULL
 #define MONITOR_HINT_BURST 10		/* hints of one filesystem that are each answered by a probe at once, */
 #define MONITOR_HINT_PAUSE_US 500000ULL /* then one such probe in this time */
+void monitor_ask(struct monitor *monitor, uint32_t index); /* for a probe */
 void monitor_finding(struct monitor *monitor, const struct finding *finding, uint64_t now_us, uint64_t now_wall_us);
-void monitor_unanswered(struct monitor *monitor, uint32_t index);			/* a probe that was asked for will not be answered */
+void monitor_unanswered(struct monitor *monitor, uint32_t serial);			/* a probe that was asked for will not be answered */
 /* True if a follow-up is wanted. */
 bool monitor_hint(struct monitor *monitor, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
 /* The same for the filesystem of one watch, from another source. */
@@ -93,7 +101,8 @@ bool monitor_hint_at(struct monitor *monitor, uint32_t index, const char *source
 void monitor_probe_all(struct monitor *monitor, const char *why);
 void monitor_broker(struct monitor *monitor, bool up);
 /* Names the filesystems by their mounts. The table is not kept: on a busy node it is megabytes. */
-void monitor_mounts(struct monitor *monitor, const struct mount_table *table);
+void monitor_mounts(struct monitor *monitor, const struct mount_table *table, uint64_t now_us, uint64_t now_wall_us);
+void monitor_no_mounts(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us); /* it will not come */
 void monitor_reporter(struct monitor *monitor, const struct report_state *state);
 void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
 
@@ -103,6 +112,21 @@ void monitor_input(struct monitor *monitor, const char *name, const char *state,
 void monitor_judge_space(const struct monitor *monitor, struct monitor_watch *watch, const struct finding *finding, struct verdict_input *input);
 void monitor_restore_space(struct monitor_watch *watch, const char *reason); /* of an earlier stokerd's verdict */
 void monitor_forget_space(struct monitor_watch *watch);			     /* another filesystem lies there now */
+
+/* --- monitor_targets.c --- */
+
+/* A new configuration: a path that stays keeps its verdict. */
+void monitor_configure(struct monitor *monitor, const struct config *config, uint64_t now_us);
+
+/* What an earlier stokerd knew (state file): bad stays bad until it was probed well often enough. */
+void monitor_restore(struct monitor *monitor, const struct health *before, uint64_t now_us, uint64_t now_wall_us);
+
+/* What discovery has found. What is not in the list any more is forgotten, unless it is bad: a disk that is away for its
+ * repair stays bad until it is back, or the configuration does not watch it any more. */
+void monitor_set_targets(struct monitor *monitor, const struct target_list *list, uint64_t now_us);
+
+/* Of several watches on one filesystem one stands for it. After every change of where they lie. */
+void monitor_find_aliases(struct monitor *monitor);
 
 /* --- monitor_snapshot.c --- */
 

@@ -3,15 +3,21 @@
 #include "base/str.h"
 #include "health/monitor.h"
 
+/* What turns up while the node is watched is not shown before it was probed: it says nothing yet about the node. */
+static bool is_shown(const struct monitor *m, const struct monitor_watch *w)
+{
+	return w->verdict.answered || w->target.origin == TARGET_CONFIGURED || m->report.sequence == 0 || verdict_is_bad(&w->verdict) || w->read_only_bind;
+}
+
 /* May the node object be told? Nothing is published before every watched filesystem was probed, so that a restart in the
  * middle of a fault never says "all well" first; and see monitor->cautious. */
 static bool is_ready(const struct monitor *m)
 {
-	bool ready = m->config.watch_count > 0;
+	bool ready = m->watch_count > 0 && !(m->discovering && m->report.sequence == 0);
 
-	for (uint32_t i = 0; i < m->config.watch_count; i++) {
+	for (uint32_t i = 0; i < m->watch_count; i++) {
 		const struct monitor_watch *w = &m->watch[i];
-		if (w->alias_of >= 0)
+		if (w->alias_of >= 0 || w->read_only_bind || !is_shown(m, w))
 			continue;
 		bool sure = !m->cautious || verdict_is_bad(&w->verdict) || w->verdict.good_in_a_row >= m->config.probe.recover_after;
 		ready = ready && w->verdict.answered && sure;
@@ -33,7 +39,7 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	const struct monitor_watch *w = &m->watch[index];
 
 	memset(f, 0, sizeof(*f));
-	str_copy(f->path, sizeof(f->path), m->config.watch[index].path);
+	str_copy(f->path, sizeof(f->path), m->watch[index].target.path);
 	str_copy(f->mount_point, sizeof(f->mount_point), w->described ? w->mount_point : f->path);
 	str_copy(f->source, sizeof(f->source), w->source);
 	str_copy(f->fs_type, sizeof(f->fs_type), w->fs_type);
@@ -47,6 +53,13 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 		str_copy(f->reason, sizeof(f->reason), "NotProbed");
 		str_copy(f->message, sizeof(f->message), "not probed yet");
 	}
+	f->origin = w->target.origin;
+	f->ignored = w->read_only_bind;
+	if (w->read_only_bind) {
+		f->state = VERDICT_UNKNOWN;
+		str_copy(f->reason, sizeof(f->reason), "ReadOnlyBind");
+		str_copy(f->message, sizeof(f->message), "not judged: this mount is read-only by its own flag, the filesystem is not; watch another path on it");
+	}
 	f->since_wall_us = w->since_wall_us;
 	f->last_probe_wall_us = w->last.started_wall_us;
 	f->last_probe_duration_us = w->last.duration_us;
@@ -55,10 +68,10 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->available_bytes = w->space.available_bytes;
 	f->inodes = w->space.total_inodes;
 	f->available_inodes = w->space.available_inodes;
-	add_role(f, m->config.watch[index].role);
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
+	add_role(f, m->watch[index].target.role);
+	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].alias_of == (int)index)
-			add_role(f, m->config.watch[i].role);
+			add_role(f, m->watch[i].target.role);
 }
 
 /* Why the taint that is wanted is not (yet) on the node. */
@@ -83,12 +96,14 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	memset(h, 0, offsetof(struct health, filesystems));
 	str_copy(h->node, sizeof(h->node), m->config.node);
 	h->time_wall_us = now_wall_us;
-	for (uint32_t i = 0; i < m->config.watch_count; i++)
-		if (m->watch[i].alias_of < 0)
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		if (m->watch[i].alias_of < 0 && is_shown(m, &m->watch[i]))
 			snapshot_filesystem(m, i, &h->filesystems[h->filesystem_count++]);
 	h->input_count = m->input_count;
 	memcpy(h->inputs, m->inputs, sizeof(h->inputs));
 	h->status = health_judge(h);
+	if (m->discovering && m->report.sequence == 0 && h->status != HEALTH_UNHEALTHY)
+		h->status = HEALTH_UNKNOWN; /* what else there is may be sick */
 	health_report(h, &m->config, &h->report);
 	str_copy(h->report.node, sizeof(h->report.node), m->config.node);
 	h->report.sequence = m->report.sequence;

@@ -20,8 +20,9 @@
 static bool ask_probe(struct monitor *m, uint32_t index, bool must_be_mounted)
 {
 	struct supervisor *s = m->owner;
-	struct wire_probe ask = {.config_hash = m->config.hash, .watch = index, .must_be_mounted = must_be_mounted};
+	struct wire_probe ask = supervisor_name_probe(s, index);
 
+	ask.must_be_mounted = must_be_mounted;
 	return link_send(&s->broker, WIRE_PROBE, ++s->asked, &ask, sizeof(ask));
 }
 
@@ -137,7 +138,8 @@ static int read_mounts(struct supervisor *s, struct err *e)
 	ssize_t length = fd_read_all(s->mounts_fd, text, MOUNT_TABLE_MAX_BYTES, e);
 	if (length < 0 || mount_table_parse(text, (size_t)length, &table, e) < 0)
 		return err_wrap(e, "mount table");
-	monitor_mounts(&s->monitor, &table);
+	monitor_mounts(&s->monitor, &table, clock_mono_us(), clock_wall_us());
+	supervisor_discover(s, &table);
 	supervisor_hints_mounts(s, &table);
 	return 0;
 }
@@ -150,9 +152,10 @@ static void refresh_mounts(uv_timer_t *timer)
 	if (!s->mounts_again || s->mounts_fd < 0)
 		return;
 	s->mounts_again = false;
-	if (read_mounts(s, &e) < 0)
+	if (read_mounts(s, &e) < 0) {
 		monitor_input(&s->monitor, "mounts", "degraded", e.text);
-	else
+		supervisor_discovery_impossible(s, "the mount table cannot be read");
+	} else
 		monitor_input(&s->monitor, "mounts", "ok", "watched for changes");
 	if (s->mounts_changed)
 		monitor_probe_all(&s->monitor, "the mount table has changed");
@@ -161,13 +164,16 @@ static void refresh_mounts(uv_timer_t *timer)
 }
 
 /* At once if it was not done within the last second. Never from within the monitor: it may be in the middle of a step. */
-static void mounts_wanted(struct monitor *m)
+void supervisor_read_mounts(struct supervisor *s)
 {
-	struct supervisor *s = m->owner;
-
 	s->mounts_again = true;
 	if (!uv_is_active((uv_handle_t *)&s->mounts_settle))
 		uv_timer_start(&s->mounts_settle, refresh_mounts, 0, 0);
+}
+
+static void mounts_wanted(struct monitor *m)
+{
+	supervisor_read_mounts(m->owner);
 }
 
 static void mounts_changed(uv_poll_t *poll, int status, int events)
@@ -176,8 +182,8 @@ static void mounts_changed(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	s->mounts_changed = true;
-	mounts_wanted(&s->monitor);
+	s->mounts_changed = s->monitor.mounts_stale = true;
+	supervisor_read_mounts(s);
 }
 
 static void use_mounts(struct supervisor *s, int fd)
@@ -208,6 +214,7 @@ static void broker_up(struct link *link)
 	if (s->mounts_fd < 0)
 		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
 	supervisor_hints_reset(s);
+	supervisor_discovery_reset(s);
 	monitor_broker(&s->monitor, true);
 }
 
@@ -226,11 +233,15 @@ static void broker_refused(struct supervisor *s, const struct wire_refused *refu
 	memcpy(text, refused->text, sizeof(refused->text));
 	if (refused->request == WIRE_FS_ERRORS || refused->request == WIRE_FS_MARK) {
 		supervisor_fs_refused(s, refused, text);
+	} else if (refused->request == WIRE_LOOK) {
+		supervisor_look_refused(s, refused->watch, text);
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
 	} else {
 		monitor_input(&s->monitor, refused->request == WIRE_KMSG ? "kmsg" : "mounts", "missing", text);
+		if (refused->request == WIRE_MOUNTS)
+			supervisor_discovery_impossible(s, "the mount table is not there");
 	}
 }
 
@@ -246,6 +257,8 @@ static void broker_record(struct link *link, const struct record *record)
 	if (record->header.type == WIRE_FINDING && finding) {
 		monitor_finding(&s->monitor, finding, clock_mono_us(), clock_wall_us());
 		supervisor_hints_wanted(s);
+	} else if (record->header.type == WIRE_LOOKED && finding) {
+		supervisor_looked(s, finding);
 	} else if (record->header.type == WIRE_FS_MARKED && marked) {
 		supervisor_fs_marked(s, marked);
 	} else if (record->header.type == WIRE_DESCRIPTOR && descriptor) {
@@ -269,6 +282,7 @@ static void tick(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
 
+	supervisor_discovery_tick(s);
 	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
 }
 
@@ -278,6 +292,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 
 	supervisor_hints_reset(s);
 	monitor_configure(&s->monitor, config, clock_mono_us());
+	supervisor_discovery_reset(s);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
 
@@ -303,6 +318,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	monitor_input(&s->monitor, "fs-error", "missing", "not handed out yet");
 	monitor_input(&s->monitor, "reporter", "missing", "stoker-reporter is not connected");
 	s->monitor.config = *config;
+	s->monitor.mounts_expected = true;
 	if (supervisor_open_outputs(s, e) < 0)
 		return -e->code;
 	supervisor_configure(s, config);

@@ -24,6 +24,15 @@ struct supervisor {
 	uv_timer_t tick, follow_up, gap, mounts_settle;
 	bool gap_again, mounts_again, mounts_changed;
 	const char *gap_why;
+	struct discovery {
+		struct place_look looks[DISCOVER_KNOWN_MAX];
+		bool outstanding[DISCOVER_KNOWN_MAX];
+		bool look_wanted;   /* at the next tick */
+		bool complete;	    /* every known path was looked at since the configuration came */
+		uint64_t digest;    /* of the mount table at the last looks */
+		uint64_t ticks;
+		struct target_list list;
+	} discovery;
 	struct link broker;
 	uint64_t asked; /* ids of requests to the broker */
 	struct kernel_log kernel_log;
@@ -64,6 +73,21 @@ void supervisor_configure(struct supervisor *supervisor, const struct config *co
 /* A kernel's hint that names no filesystem: everything is probed, at most once a second. */
 void supervisor_probe_all(struct supervisor *supervisor, const char *why);
 void supervisor_follow_up(struct supervisor *supervisor); /* a second look, shortly */
+
+/* --- supervisor_discovery.c --- */
+
+void supervisor_discovery_reset(struct supervisor *supervisor); /* another configuration, another broker */
+void supervisor_discovery_tick(struct supervisor *supervisor);
+void supervisor_looked(struct supervisor *supervisor, const struct finding *finding);
+void supervisor_look_refused(struct supervisor *supervisor, uint32_t place, const char *why);
+void supervisor_discover(struct supervisor *supervisor, const struct mount_table *table);
+void supervisor_discovery_impossible(struct supervisor *supervisor, const char *why);
+
+/* How the broker is told which filesystem is meant. */
+struct wire_probe supervisor_name_probe(const struct supervisor *supervisor, uint32_t index);
+
+/* Soon; at once if it was not done within the last second. */
+void supervisor_read_mounts(struct supervisor *supervisor);
 
 /* --- supervisor_hints.c: what else the kernel says beside its log --- */
 

@@ -67,7 +67,9 @@ static void on_lost(struct fs_error_watch *watch, const struct err *why)
 static bool ask_mark(struct fs_error_watch *watch, uint32_t index, int group_fd)
 {
 	struct supervisor *s = watch->owner;
-	struct wire_probe ask = {.config_hash = s->monitor.config.hash, .watch = index, .must_be_mounted = s->monitor.watch[index].mounted};
+	struct wire_probe ask = supervisor_name_probe(s, index);
+
+	ask.watch = index; /* a list that changes makes the marks be forgotten */
 
 	return link_send_fd(&s->broker, WIRE_FS_MARK, ++s->asked, &ask, sizeof(ask), group_fd);
 }
@@ -82,7 +84,7 @@ static void say(struct supervisor *s)
 	str_append(detail, sizeof(detail), "watching %u of %u filesystems", sum.marked, sum.wanted);
 	if (sum.refused) {
 		const char *name = strerrorname_np(sum.refused_errnum);
-		str_append(detail, sizeof(detail), "; %s: %s", name ? name : "refused", s->monitor.config.watch[sum.refused_index].path);
+		str_append(detail, sizeof(detail), "; %s: %s", name ? name : "refused", s->monitor.watch[sum.refused_index].target.path);
 	}
 	/* EINVAL is what a kernel before 5.16 says; a filesystem that cannot do it is no fault of the input. */
 	bool too_old = sum.marked == 0 && sum.refused > 0 && sum.refused_errnum == EINVAL;
@@ -100,13 +102,13 @@ void supervisor_fs_look(struct supervisor *s)
 			ask_for_group(s);
 		return;
 	}
-	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
+	for (uint32_t i = 0; i < s->monitor.watch_count; i++) {
 		const struct monitor_watch *w = &s->monitor.watch[i];
 		/* The last probe has come as far as the filesystem, and back. */
 		bool reached = w->last.mount_id && w->last.step > PROBE_RESOLVE && w->last.errnum != ETIMEDOUT;
 		wanted[i] = (struct fs_error_place){reached && w->alias_of < 0, w->last.mount_id, w->last.device_major, w->last.device_minor};
 	}
-	fs_error_watch_scan(&s->fs_errors, wanted, s->monitor.config.watch_count);
+	fs_error_watch_scan(&s->fs_errors, wanted, s->monitor.watch_count);
 	say(s);
 }
 

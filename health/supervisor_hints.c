@@ -54,7 +54,7 @@ static void read_ext4_errors(struct supervisor *s)
 	char detail[128];
 	struct err e = {0};
 
-	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
+	for (uint32_t i = 0; i < s->monitor.watch_count; i++) {
 		const struct monitor_watch *w = &s->monitor.watch[i];
 		uint64_t now;
 		if (w->alias_of >= 0 || !w->described || strcmp(w->fs_type, "ext4") != 0 || w->names.count == 0)
@@ -106,7 +106,7 @@ static const struct {
 
 void supervisor_hints_mounts(struct supervisor *s, const struct mount_table *table)
 {
-	for (uint32_t i = 0; i < s->monitor.config.watch_count; i++) {
+	for (uint32_t i = 0; i < s->monitor.watch_count; i++) {
 		const struct monitor_watch *w = &s->monitor.watch[i];
 		const struct mount *mount = mount_table_find(table, w->last.mount_id, w->last.device_major, w->last.device_minor);
 		struct seen_hints *seen = seen_of(s, i);

@@ -31,13 +31,27 @@ enum wire_type {
 	WIRE_FS_MARK,	     /* struct wire_probe, the group beside it: watch the errors of this filesystem */
 	/* broker -> stokerd */
 	WIRE_FS_MARKED, /* struct fs_error_mark */
+	/* stokerd -> broker */
+	WIRE_LOOK = 40, /* struct wire_look */
+	/* broker -> stokerd */
+	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
 	WIRE_TYPE_MAX_
 };
 
 struct wire_probe {
 	uint64_t config_hash;
-	uint32_t watch;		/* index */
+	uint32_t watch;		/* the asker's own number for it, repeated in the answer */
+	uint32_t place;		/* volumes/discover.h: the same number to both that have this configuration */
+	uint64_t path_hash;	/* which mount point of a place that is a pattern; else 0 */
+	uint64_t mount_id;	/* on another mount nothing is probed, ESTALE is found; 0 = any */
 	uint32_t must_be_mounted; /* bool: if the path is no mount root (any more), probe nothing and find ENODEV */
+	uint32_t zero;
+};
+
+struct wire_look {
+	uint64_t config_hash;
+	uint32_t place; /* one of the known paths */
+	uint32_t zero;
 };
 
 struct wire_descriptor {

@@ -154,7 +154,8 @@ static bool is_listed(const struct target_list *list, const char *path)
 	return false;
 }
 
-static void add(struct target_list *list, uint32_t number, const struct place *place, const char *path, const struct mount *mount)
+static void add(struct target_list *list, uint32_t number, const struct place *place, const char *path, const struct mount *mount,
+		bool mount_root)
 {
 	if (is_listed(list, path))
 		return;
@@ -167,6 +168,7 @@ static void add(struct target_list *list, uint32_t number, const struct place *p
 	str_copy(t->path, sizeof(t->path), path);
 	str_copy(t->role, sizeof(t->role), place->role);
 	if (mount) {
+		t->mount_root = mount_root;
 		t->mount_id = mount->id;
 		t->device_major = mount->device_major;
 		t->device_minor = mount->device_minor;
@@ -188,7 +190,7 @@ static void add_pattern(const struct config *config, const struct mount_table *t
 		if (!matches(place->path, m->mount_point) || !is_disk(m) || is_passing(m) || is_ignored(config, m->mount_point) || !is_on_top(table, i))
 			continue;
 		found = true;
-		add(list, number, place, m->mount_point, m);
+		add(list, number, place, m->mount_point, m, true);
 	}
 	/* In an order that does not depend on which was mounted first. */
 	qsort(list->targets + first, list->count - first, sizeof(list->targets[0]), by_path);
@@ -211,7 +213,7 @@ static void add_known(const struct config *config, const struct mount_table *tab
 		return;
 	/* What is in memory fills up by itself and is empty again after a boot: watched only where it is asked for. */
 	if (is_disk(m) && strcmp(m->type, "tmpfs") != 0)
-		add(list, number, place, place->path, m);
+		add(list, number, place, place->path, m, look->mount_id ? look->mount_root : strcmp(m->mount_point, place->path) == 0);
 	else
 		str_append(list->note, sizeof(list->note), "%s lies on %s and is left alone; ", place->path, m->type);
 }
@@ -249,7 +251,7 @@ void discover(const struct config *config, const struct mount_table *table, cons
 			if (!place_get(config, number, &place) || place.origin != order[pass])
 				continue;
 			if (place.origin == TARGET_CONFIGURED)
-				add(ret, number, &place, place.path, NULL);
+				add(ret, number, &place, place.path, NULL, false);
 			else if (place.origin == TARGET_PATTERN)
 				add_pattern(config, table, number, &place, ret);
 			else
@@ -257,6 +259,35 @@ void discover(const struct config *config, const struct mount_table *table, cons
 		}
 	}
 	note(config, ret);
+}
+
+bool target_renew(const struct config *config, struct target *target)
+{
+	struct place place;
+
+	if (target->origin != TARGET_CONFIGURED && is_ignored(config, target->path))
+		return false;
+	for (uint32_t number = 0; number < PLACE_MAX; number++) {
+		if (!place_get(config, number, &place) || place.origin != target->origin)
+			continue;
+		if (place.origin == TARGET_PATTERN ? !matches(place.path, target->path) : strcmp(place.path, target->path) != 0)
+			continue;
+		target->place = number;
+		target->path_hash = place.origin == TARGET_PATTERN ? place_path_hash(target->path) : 0;
+		str_copy(target->role, sizeof(target->role), place.role);
+		return true;
+	}
+	return false;
+}
+
+bool discover_is_needed(const struct config *config)
+{
+	struct place place;
+	bool needed = config->discover != CONFIG_DISCOVER_OFF;
+
+	for (uint32_t number = 0; number < config->watch_count; number++)
+		needed = needed || (place_get(config, number, &place) && place.origin == TARGET_PATTERN);
+	return needed;
 }
 
 /* --- several targets on one filesystem --- */

@@ -34,6 +34,7 @@ uint64_t place_path_hash(const char *path);
 /* Where a known path lies, as a look at it found. */
 struct place_look {
 	bool exists;
+	bool mount_root;   /* a mount of its own, not a directory of another's */
 	uint64_t mount_id; /* 0 = not told: the path decides */
 };
 
@@ -45,6 +46,7 @@ struct target {
 	uint64_t path_hash; /* of a pattern's mount point; else 0 */
 	uint64_t mount_id;  /* of the mount that was found; 0 = any: a path that the configuration names is taken as it is */
 	uint32_t device_major, device_minor; /* of that mount */
+	bool mount_root;		     /* the path is that mount's own root */
 };
 
 struct target_list {
@@ -57,6 +59,13 @@ struct target_list {
 /* `looks` has one entry for each known path, in the order of their numbers. */
 void discover(const struct config *config, const struct mount_table *table, const struct place_look looks[static DISCOVER_KNOWN_MAX],
 	      struct target_list *ret);
+
+/* A target that was found under an earlier configuration, or by an earlier life: fills its place, role and hash in again from
+ * `path` and `origin`. False if this configuration does not watch it. */
+bool target_renew(const struct config *config, struct target *target);
+
+/* Is there more to watch than the paths that the configuration names? */
+bool discover_is_needed(const struct config *config);
 
 /* Of the mounts that discovery may look at: pods that come and go do not change it. */
 uint64_t discover_digest(const struct mount_table *table);

@@ -18,7 +18,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/record.h"
+#include "base/str.h"
 #include "build_config.h"
+#include "volumes/place_search.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -40,14 +42,22 @@ static int probe_fail(struct finding *f, int errnum)
 }
 
 /* Which filesystem the path lies on. Nothing is opened: an open file would make `umount` busy. */
-static int probe_resolve(const struct write_probe *what, struct finding *f)
+static int probe_resolve(const struct write_probe *what, struct finding *f, char path[static NAME_PATH_BYTES])
 {
+	const int how = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (what->path_hash ? AT_SYMLINK_NOFOLLOW : 0);
 	struct statx st;
 
 	probe_enter(what, f, PROBE_RESOLVE);
 	if (what->mount_namespace_fd >= 0 && setns(what->mount_namespace_fd, CLONE_NEWNS) < 0)
 		return probe_fail(f, errno);
-	if (statx(AT_FDCWD, what->path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_MNT_ID, &st) < 0)
+	if (what->path_hash) {
+		int r = place_search(what->path, what->path_hash, path);
+		if (r < 0)
+			return probe_fail(f, -r);
+	} else {
+		str_copy(path, NAME_PATH_BYTES, what->path);
+	}
+	if (statx(AT_FDCWD, path, how, STATX_TYPE | STATX_MNT_ID, &st) < 0)
 		return probe_fail(f, errno);
 	f->device_major = st.stx_dev_major;
 	f->device_minor = st.stx_dev_minor;
@@ -57,17 +67,20 @@ static int probe_resolve(const struct write_probe *what, struct finding *f)
 		return probe_fail(f, ENOTDIR);
 	/* While a disk is unmounted for repair its mount point is a directory of the parent's filesystem: a probe there
 	 * would go well and clear a taint that must stay. */
-	if (what->must_be_mounted && !f->mount_root)
+	if ((what->must_be_mounted || what->path_hash) && !f->mount_root)
 		return probe_fail(f, ENODEV);
+	/* Something else was mounted there since it was found, a network filesystem perhaps: that is for the asker to judge first. */
+	if (what->mount_id && f->mount_id && f->mount_id != what->mount_id)
+		return probe_fail(f, ESTALE);
 	return 0;
 }
 
-static int probe_clone(const struct write_probe *what, struct finding *f)
+static int probe_clone(const struct write_probe *what, struct finding *f, const char *path)
 {
 	probe_enter(what, f, PROBE_CLONE);
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, what->path, OPEN_TREE_CLONE | O_CLOEXEC);
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | (what->path_hash ? AT_SYMLINK_NOFOLLOW : 0));
 	if (fd < 0 && errno == EPERM && what->may_open_plainly)
-		fd = open(what->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? probe_fail(f, errno) : fd;
 }
 
@@ -198,9 +211,16 @@ static void probe_close(struct probe_open *open)
 	fd_drop(&open->top_fd);
 }
 
+int write_probe_clone(const struct write_probe *what, struct finding *ret)
+{
+	char path[NAME_PATH_BYTES];
+
+	return probe_resolve(what, ret, path) < 0 ? -1 : probe_clone(what, ret, path);
+}
+
 static void probe_walk(const struct write_probe *what, struct finding *f, struct probe_open *open)
 {
-	if (probe_resolve(what, f) < 0 || (open->top_fd = probe_clone(what, f)) < 0)
+	if ((open->top_fd = write_probe_clone(what, f)) < 0)
 		return;
 	open->directory_fd = probe_directory(what, f, open->top_fd);
 	if (open->directory_fd >= 0 && probe_drop_rights(what, f) == 0) {
@@ -218,14 +238,16 @@ static void probe_walk(const struct write_probe *what, struct finding *f, struct
 static bool probe_sabotage(const struct write_probe *what, struct finding *f)
 {
 #if STOKER_SABOTAGE_PROBE_HEALTHY
-	probe_resolve(what, f);
+	char path[NAME_PATH_BYTES];
+	probe_resolve(what, f, path);
 	f->step = PROBE_DONE;
 	f->errnum = 0;
 	return true;
 #elif STOKER_SABOTAGE_RO_TRUSTED
+	char path[NAME_PATH_BYTES];
 	struct statvfs st = {0};
-	probe_resolve(what, f);
-	bool read_only = statvfs(what->path, &st) == 0 && (st.f_flag & ST_RDONLY);
+	probe_resolve(what, f, path);
+	bool read_only = statvfs(path, &st) == 0 && (st.f_flag & ST_RDONLY);
 	f->step = read_only ? PROBE_CREATE : PROBE_DONE;
 	f->errnum = read_only ? EROFS : 0;
 	return true;
@@ -246,11 +268,6 @@ static void probe_run(const struct write_probe *what, struct finding *f, struct 
 	f->duration_us = clock_mono_us() - start_us;
 }
 
-int write_probe_clone(const struct write_probe *what, struct finding *ret)
-{
-	return probe_resolve(what, ret) < 0 ? -1 : probe_clone(what, ret);
-}
-
 void write_probe_run(const struct write_probe *what, struct finding *ret)
 {
 	scoped(probe_close) struct probe_open open = {-1, -1, -1};
@@ -266,5 +283,15 @@ int write_probe_child(void *argument, int channel)
 
 	probe_run(what, &found, &open);
 	/* The answer leaves before the clone is closed: closing a mount waits for an RCU grace period in the kernel. */
+	return record_send(channel, what->answer_type, 0, &found, sizeof(found), -1, NULL) < 0;
+}
+
+int write_probe_look_child(void *argument, int channel)
+{
+	const struct write_probe *what = argument;
+	struct finding found = {.watch = what->watch, .started_wall_us = clock_wall_us()};
+	char path[NAME_PATH_BYTES];
+
+	probe_resolve(what, &found, path);
 	return record_send(channel, what->answer_type, 0, &found, sizeof(found), -1, NULL) < 0;
 }

@@ -13,7 +13,9 @@
 
 struct write_probe {
 	uint32_t watch;
-	char path[NAME_PATH_BYTES];
+	char path[NAME_PATH_BYTES];		/* or a pattern: then `path_hash` says which of its mount points */
+	uint64_t path_hash;			/* 0 = a path */
+	uint64_t mount_id;			/* where it was found: on another mount nothing is done (ESTALE); 0 = any */
 	char directory[64];			/* made at the top of the clone, mode 0700, owned by `uid` */
 	uint32_t uid;				/* an ordinary one: what the filesystem reserves for root does not count as free */
 	bool must_be_mounted;			/* see wire.h */
@@ -26,6 +28,9 @@ struct write_probe {
 
 /* For child_fork: `argument` is a struct write_probe; sends one record with a struct finding over the channel and returns 0. */
 int write_probe_child(void *argument, int channel);
+
+/* The same, but nothing is written: only where the path lies. A finding of the step "resolve", 0 when it is there. */
+int write_probe_look_child(void *argument, int channel);
 
 /* Only its first steps: the watched path, and a descriptor of the detached clone of its mount; -1 with `ret` saying why. */
 int write_probe_clone(const struct write_probe *what, struct finding *ret);

@@ -112,7 +112,7 @@ def a_mark_needs_a_group_and_a_watch(t):
     answer = broker.receive(broker.send(wire.FS_MARK, n.probe_body(0), fd=group))
     assert isinstance(answer, wire.Marked) and answer.errnum == 0 and f"{answer.major}:{answer.minor}" == device(disk.mount_point), answer
     for what, body, fd, want in (("no group", n.probe_body(0), None, errno.EINVAL), ("no such watch", n.probe_body(7), group, errno.EINVAL),
-                                 ("another configuration", wire.struct.pack("=QII", 1, 0, 0), group, errno.ESTALE)):
+                                 ("another configuration", wire.probe_body(1, 0), group, errno.ESTALE)):
         answer = broker.receive(broker.send(wire.FS_MARK, body, fd=fd))
         assert isinstance(answer, wire.Refused) and answer.errnum == want, (what, answer)
     for fd in (null, pair[0].fileno()):

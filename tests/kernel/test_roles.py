@@ -155,8 +155,8 @@ def what_is_not_in_the_brokers_table_is_refused_and_counted(t):
             ("an answer's type", wire.FINDING, b"\0" * 72, errno.EPERM),
             ("wrong length", wire.PROBE, b"\0" * 5, errno.EINVAL),
             ("payload where none belongs", wire.KMSG, b"/etc/shadow\0", errno.EINVAL),
-            ("another configuration", wire.PROBE, wire.struct.pack("=QII", h ^ 1, 0, 0), errno.ESTALE),
-            ("a watch that is not there", wire.PROBE, wire.struct.pack("=QII", h, 7, 0), errno.EINVAL)):
+            ("another configuration", wire.PROBE, wire.probe_body(h ^ 1, 0), errno.ESTALE),
+            ("a watch that is not there", wire.PROBE, wire.probe_body(h, 7), errno.EINVAL)):
         answer = broker.receive(broker.send(number, body))
         assert isinstance(answer, wire.Refused) and answer.errnum == want, (what, answer)
     refused = [int(line["refused_total"]) for line in n.log("request refused")]

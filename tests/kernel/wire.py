@@ -7,8 +7,13 @@ HEADER = struct.Struct("=HHIQ")  # version, type, length, id
 PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
 FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
+LOOK, LOOKED = 40, 41
 FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
+
+
+def probe_body(config_hash, place, must_be_mounted=False, path_hash=0, mount_id=0, watch=None):
+    return struct.pack("=QIIQQII", config_hash, place if watch is None else watch, place, path_hash, mount_id, must_be_mounted, 0)
 
 
 class Finding:
@@ -67,7 +72,7 @@ class Broker:
             body = data[HEADER.size:]
             if number != wanted:
                 continue
-            if kind == FINDING:
+            if kind in (FINDING, LOOKED):
                 return Finding(body)
             if kind == REFUSED:
                 return Refused(body)
@@ -79,7 +84,7 @@ class Broker:
         raise TimeoutError("no answer of the broker")
 
     def probe(self, config_hash, watch=0, must_be_mounted=False):
-        return self.receive(self.send(PROBE, struct.pack("=QII", config_hash, watch, must_be_mounted)))
+        return self.receive(self.send(PROBE, probe_body(config_hash, watch, must_be_mounted)))
 
     def close(self):
         self.sock.close()

@@ -62,6 +62,9 @@ class Node:
     def watch(self, path, role="scratch"):
         self.watched.append((path, role))
 
+    def ignore(self, path):
+        self.watched.append((path, None))
+
     def path(self, name=None):
         self.count += 1
         return os.path.join(self.t.dir, name or f"{self.directory}disk{self.count}")
@@ -101,7 +104,7 @@ class Node:
     def config_text(self):
         # JSON strings are YAML strings: any name of a mount point goes
         return self.settings + self.report + self.extra + "watch:\n" + "".join(
-            f"- path: {json.dumps(path)}\n  role: {role}\n" for path, role in self.watched)
+            f"- path: {json.dumps(path)}\n" + (f"  role: {role}\n" if role else "  ignore: true\n") for path, role in self.watched)
 
     def write_config_now(self):
         with open(self.config_path, "w") as f:
@@ -126,7 +129,7 @@ class Node:
             return fnv1a(f.read())
 
     def probe_body(self, watch, must_be_mounted=False):
-        return struct.pack("=QII", self.config_hash(), watch, must_be_mounted)
+        return struct.pack("=QIIQQII", self.config_hash(), watch, watch, 0, 0, must_be_mounted, 0)  # struct wire_probe
 
     # --- processes ---
 

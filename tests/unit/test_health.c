@@ -208,6 +208,8 @@ static void fill_ugly(struct health *h)
 	f = add(h, "/a b\n\tc\\n\xff\xc3\xa9\x1b[31m", VERDICT_UNKNOWN, "WatchPathMissing", "the path does not exist (yet)");
 	f->last_probe_wall_us = f->last_probe_duration_us = 0;
 	f->mounted = 0;
+	f->origin = TARGET_PATTERN;
+	f->ignored = 1;
 	f->since_wall_us += 123456;
 	h->inputs[h->input_count++] = input;
 	h->status = health_judge(h);
@@ -236,10 +238,10 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
-		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"path\":\"/data\",\"mounted\":true},"
+		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
 		"{\"mountPoint\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"source\":\"/dev/loop1\",\"fsType\":\"ext4\",\"device\":\"7:1\","
 		"\"roles\":[\"scratch\"],\"state\":\"unknown\",\"reason\":\"WatchPathMissing\",\"message\":\"the path does not exist (yet)\","
-		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false}],"
+		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
 		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\"}}}");
 }
 

@@ -53,6 +53,7 @@ static int stage_open(void **state)
 
 	config_defaults(&s->config);
 	strcpy(s->config.node, "n1");
+	s->config.discover = CONFIG_DISCOVER_OFF;
 	s->config.watch_count = 2;
 	strcpy(s->config.watch[0].path, "/data");
 	strcpy(s->config.watch[0].role, "scratch");

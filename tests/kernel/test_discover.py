@@ -1,0 +1,279 @@
+"""What is watched without being named: disks by pattern, known paths, binds; what comes and what goes."""
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+sys.path.insert(0, os.path.dirname(__file__))
+from cases import case, main  # noqa: E402
+import disks  # noqa: E402
+from node import Node  # noqa: E402
+import wire  # noqa: E402
+
+LONG = "10m"
+KNOWN = 64  # the number of the first known path: CONFIG_WATCH_MAX
+
+
+class Disks:
+    """A directory of mount points, watched by a pattern."""
+
+    def __init__(self, t, n, role="scratch"):
+        self.t, self.directory = t, os.path.join(t.dir, "disks")
+        os.mkdir(self.directory)
+        n.watch(self.directory + "/*", role)
+
+    def disk(self, name, kind="ext4"):
+        return disks.Disk(self.t, kind, os.path.join(self.directory, name))
+
+
+def paths(n):
+    return sorted(os.path.basename(f["path"]) for f in n.health()["filesystems"])
+
+
+def only(n, root):
+    """Discovery sees one known path: nothing of the machine that this runs on is written to."""
+    n.settings += f"kubeletRoot: {root}\n"
+    own = os.stat(root).st_dev
+    known = ["/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/cri-dockerd", "/var/lib/rancher/k3s/agent/containerd",
+             "/var/lib/rancher/rke2/agent/containerd", "/var/snap/microk8s/common/var/lib/containerd", "/var/lib/k0s/containerd", "/var/log/pods"]
+    for path in known:
+        assert not os.path.exists(path) or os.stat(path).st_dev != own
+        n.ignore(path)
+
+
+@case
+def disks_by_pattern_come_and_go(t):
+    n = Node(t, period=LONG)
+    named = n.disk("ext4")
+    many = Disks(t, n)
+    n.start()
+    n.wait("Healthy")
+    assert paths(n) == [os.path.basename(named.mount_point)]
+    assert "matches no mounted disk" in n.input("discovery")["detail"] and n.input("discovery")["state"] == "ok"
+    os.mkdir(os.path.join(many.directory, "empty"))  # a directory is no disk
+    a, b = many.disk("a"), many.disk("b", "xfs")
+    for disk in (a, b):
+        fs = n.wait_fs(disk, "healthy")
+        assert fs["origin"] == "pattern" and fs["fsType"] == disk.kind and fs["mounted"], fs
+    assert n.fs(named)["origin"] == "configured"
+    assert "matches no" not in n.input("discovery")["detail"], n.input("discovery")
+    assert not os.path.exists(os.path.join(many.directory, "empty", ".stoker"))
+    # healthy and gone: forgotten, and said
+    a.umount()
+    n.wait_for(lambda: n.fs(a) is None, "the disk to be forgotten")
+    n.wait_for(lambda: [x for x in n.log("not watched any more") if x["path"] == a.mount_point], "the line that says so")
+    assert n.health()["status"] == "Healthy"
+    a.mount()
+    n.wait_fs(a, "healthy")
+
+
+@case
+def a_disk_by_pattern_that_is_away_for_its_repair_stays_bad(t):
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    many = Disks(t, n)
+    a = many.disk("a")
+    n.start()
+    n.wait("Healthy")
+    n.wait_fs(a, "healthy")
+    a.trigger_ext4_error()
+    assert n.wait_fs(a, "bad")["reason"] == "ReadOnlyFilesystem"
+    taint = n.health()["taint"]
+    assert taint["value"] == "ReadOnlyFilesystem", taint
+    a.umount()  # at the first try
+    n.wait_for(lambda: n.log("gone while it is bad: it stays bad"), "the line that says so")
+    for _ in range(2):
+        before = n.fs(a)["lastProbe"]
+        n.wait_for(lambda: n.fs(a)["lastProbe"] != before, "another probe")
+    assert n.fs(a)["state"] == "bad" and n.health()["status"] == "Unhealthy", n.fs(a)
+    for role in ("stokerd", "stoker-broker"):
+        pid = n.pid(role)
+        os.kill(pid, signal.SIGKILL)
+        n.wait_for(lambda: n.pid(role) not in (None, pid), f"{role} to be started again")
+        n.wait_for(lambda: n.input("discovery")["state"] == "ok" and n.input("broker")["state"] == "ok" and n.all_probed(), "it to have looked again")
+        assert n.fs(a)["state"] == "bad", n.fs(a)
+    a.fsck()
+    a.mount()
+    n.wait_fs(a, "healthy")
+    assert not [v for v in n.log("verdict") if v["from"] == "bad" and v["to"] == "healthy"], n.log("verdict")
+
+
+@case
+def a_bad_disk_that_is_gone_for_good_is_ignored_on_request(t):
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    many = Disks(t, n)
+    a = many.disk("a")
+    n.start()
+    n.wait("Healthy")
+    a.trigger_ext4_error()
+    n.wait_fs(a, "bad")
+    a.umount()
+    n.wait_for(lambda: n.log("gone while it is bad: it stays bad"), "the line that says so")
+    n.ignore(a.mount_point)
+    n.write_config(n.config_text())
+    n.wait_for(lambda: n.fs(a) is None, "the disk to be forgotten")
+    n.wait("Healthy")
+
+
+@case
+def a_known_path_is_found_and_breaks(t):
+    n = Node(t, period="1s", discover="auto")
+    disk = n.disk("ext4", watch=False)
+    root = os.path.join(disk.mount_point, "kubelet")
+    os.mkdir(root)
+    only(n, root)
+    n.start()
+    n.wait("Healthy")
+    fs = n.fs(root)
+    assert fs["origin"] == "found" and fs["roles"] == ["kubelet"] and fs["mountPoint"] == disk.mount_point, fs
+    assert len(n.health()["filesystems"]) == 1, n.health()["filesystems"]
+    disk.trigger_ext4_error()
+    assert n.wait_fs(root, "bad")["reason"] == "ReadOnlyFilesystem"
+    assert n.health()["taint"]["effect"] == "NoSchedule"
+    disk.umount()
+    pid = n.pid("stokerd")
+    os.kill(pid, signal.SIGKILL)
+    n.wait_for(lambda: n.pid("stokerd") not in (None, pid) and n.input("discovery")["state"] == "ok", "stokerd to have looked again")
+    assert n.fs(root)["state"] == "bad", n.fs(root)
+    disk.fsck()
+    disk.mount()
+    n.wait_fs(root, "healthy")
+
+
+@case
+def a_known_path_gets_a_disk_of_its_own(t):
+    """On the filesystem of another one it is not written to; on a disk of its own it is."""
+    n = Node(t, period="1s", discover="auto")
+    outer = n.disk("ext4")
+    root = os.path.join(outer.mount_point, "kubelet")
+    os.mkdir(root)
+    only(n, root)
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: sorted(n.fs(outer)["roles"]) == ["kubelet", "scratch"], "one filesystem with two roles")
+    assert len(n.health()["filesystems"]) == 1
+    assert not os.path.exists(os.path.join(root, ".stoker"))
+    disks.run("mount", "-t", "tmpfs", "tmpfs", root)  # memory is left alone, and said
+    t.cleanup(lambda: subprocess.run(["umount", root], check=False, capture_output=True))
+    n.wait_for(lambda: "lies on tmpfs" in n.input("discovery")["detail"], "the tmpfs to be named")
+    assert not os.path.exists(os.path.join(root, ".stoker"))
+    disks.run("umount", root)
+    inner = disks.Disk(t, "xfs", os.path.join(t.dir, "inner"))
+    disks.run("mount", "--bind", inner.mount_point, root)
+    t.cleanup(lambda: subprocess.run(["umount", root], check=False, capture_output=True))
+    fs = n.wait_fs(root, "healthy")
+    assert fs["fsType"] == "xfs" and fs["mounted"], fs
+    disks.run("umount", root)
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "the path to be the outer one's again")
+    assert n.health()["status"] == "Healthy"
+
+
+@case
+def a_read_only_bind_is_not_a_sick_disk(t):
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    alone, both = n.disk("ext4", watch=False), n.disk("ext4", watch=False)
+    binds = {}
+    for name, disk in (("alone", alone), ("both", both)):
+        binds[name] = n.watch_path("bind-" + name)
+        os.mkdir(binds[name])
+        disks.run("mount", "--bind", disk.mount_point, binds[name])
+        t.cleanup(lambda p=binds[name]: disks.run("umount", p))
+        disks.run("mount", "-o", "remount,bind,ro", binds[name])
+    n.watch(both.mount_point, "writable")
+    n.start()
+    n.wait("Healthy")
+    fs = n.fs(binds["alone"])
+    assert fs["ignored"] and fs["reason"] == "ReadOnlyBind" and fs["state"] == "unknown", fs
+    assert n.fs(binds["both"]) is None and sorted(n.fs(both)["roles"]) == ["scratch", "writable"], n.health()["filesystems"]
+    assert n.cli("health").returncode == 0
+    both.trigger_ext4_error()
+    n.wait_fs(both, "bad")
+    assert not [v for v in n.log("verdict") if v["path"] in binds.values() and v["to"] == "bad"], n.log("verdict")
+    # writable after all: judged
+    disks.run("mount", "-o", "remount,bind,rw", binds["alone"])
+    n.wait_fs(binds["alone"], "healthy")
+    # and the other way round, while it is watched
+    disks.run("mount", "-o", "remount,bind,ro", binds["alone"])
+    n.wait_for(lambda: n.fs(binds["alone"])["ignored"], "it not to be judged any more")
+    assert not [v for v in n.log("verdict") if v["path"] == binds["alone"] and v["to"] == "bad"], n.log("verdict")
+
+
+@case
+def subvolumes_are_one_filesystem(t):
+    """btrfs gives each subvolume a device number of its own."""
+    disks.MKFS["btrfs"], disks.SIZE_MB["btrfs"] = ["mkfs.btrfs", "-q", "-f"], 128
+    n = Node(t, period="1s")
+    with open("/proc/filesystems") as f:
+        if "btrfs" not in f.read() and subprocess.run(["modprobe", "btrfs"], capture_output=True).returncode != 0:
+            return  # this kernel has it not
+    disk = n.disk("btrfs")
+    disks.run("btrfs", "subvolume", "create", disk.mount_point + "/sub")
+    n.watch(disk.mount_point + "/sub", "logs")
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "two subvolumes to be one filesystem")
+    assert n.fs(disk)["fsType"] == "btrfs" and sorted(n.fs(disk)["roles"]) == ["logs", "scratch"], n.fs(disk)
+
+
+@case
+def requests_name_places_and_nothing_else(t):
+    n = Node(t, period=LONG, discover="auto")
+    disk = n.disk("ext4", watch=False)
+    root = os.path.join(disk.mount_point, "kubelet")
+    os.mkdir(root)
+    only(n, root)
+    many = Disks(t, n)
+    a = many.disk("a")
+    os.symlink(disk.mount_point, os.path.join(many.directory, "link"))
+    n.start()
+    n.wait("Healthy")
+    pattern = next(i for i, (path, _) in enumerate(n.watched) if path.endswith("/*"))
+    ignored = next(i for i, (_, role) in enumerate(n.watched) if role is None)
+    h, named = n.config_hash(), wire.fnv1a(a.mount_point.encode())
+    broker = wire.Broker(n.broker_socket)
+    t.cleanup(broker.close)
+
+    def probe(place, **more):
+        return broker.receive(broker.send(wire.PROBE, wire.probe_body(h, place, **more)))
+    for what, answer in (("a pattern without a name", probe(pattern)), ("a name for a path", probe(KNOWN, path_hash=named)),
+                         ("what is ignored", probe(ignored)), ("no known path", probe(KNOWN + 15)), ("no number", probe(2**32 - 1)),
+                         ("another kubelet's root", probe(KNOWN + 1)),
+                         ("a look at what is configured", broker.receive(broker.send(wire.LOOK, wire.struct.pack("=QII", h, pattern, 0))))):
+        assert isinstance(answer, wire.Refused) and answer.errnum == errno.EINVAL, (what, answer)
+    answer = broker.receive(broker.send(wire.LOOK, wire.struct.pack("=QII", h ^ 1, KNOWN, 0)))
+    assert answer.errnum == errno.ESTALE, answer
+    looked = broker.receive(broker.send(wire.LOOK, wire.struct.pack("=QII", h, KNOWN, 0)))
+    assert looked.errnum == 0 and wire.STEPS[looked.step] == "resolve" and looked.watch == KNOWN, looked
+    good = probe(pattern, path_hash=named, watch=77)
+    assert good.good and good.watch == 77, good
+    for what, answer, want in (("a name that nothing has", probe(pattern, path_hash=named ^ 1), errno.ENOENT),
+                               ("a link to a disk", probe(pattern, path_hash=wire.fnv1a((many.directory + "/link").encode())), errno.ENOTDIR),
+                               ("what does not match", probe(pattern, path_hash=wire.fnv1a(disk.mount_point.encode())), errno.ENOENT),
+                               ("another mount", probe(pattern, path_hash=named, mount_id=good.mount_id + 1), errno.ESTALE)):
+        assert isinstance(answer, wire.Finding) and answer.errnum == want and wire.STEPS[answer.step] == "resolve", (what, answer)
+    assert not os.path.exists(os.path.join(disk.mount_point, ".stoker"))
+
+
+@case
+def a_new_disk_that_hangs_delays_nobody(t):
+    n = Node(t, period="1s", deadline="2s")
+    well = n.disk("ext4")
+    many = Disks(t, n)
+    n.start()
+    n.wait("Healthy")
+    a = many.disk("a")
+    n.wait_fs(a, "healthy")
+    a.freeze()
+    assert n.wait_fs(a, "bad")["reason"] == "FilesystemHung"
+    well.trigger_ext4_error()
+    n.wait_fs(well, "bad")
+    a.thaw()
+    n.wait_fs(a, "healthy")
+
+
+if __name__ == "__main__":
+    main()
