@@ -15,6 +15,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/wire.h"
+#include "volumes/discover.h"
 #include "volumes/mount_table.h"
 #include "volumes/write_probe.h"
 
@@ -38,6 +39,7 @@ struct direct {
 	uint64_t deadline_us, started_wall_us;
 	volatile uint32_t *progress; /* one step per probe, shared with the children */
 	struct direct_probe probes[CONFIG_WATCH_MAX];
+	struct target_list list;
 };
 
 static void probe_ended(struct direct_probe *p)
@@ -95,7 +97,7 @@ static int start_probe(struct direct *d, const struct config *config, uint32_t i
 				       .mount_namespace_fd = -1,
 				       .answer_type = WIRE_FINDING,
 				       .progress = &d->progress[index]};
-	str_copy(p->what.path, sizeof(p->what.path), config->watch[index].path);
+	str_copy(p->what.path, sizeof(p->what.path), d->list.targets[index].path);
 	str_copy(p->what.directory, sizeof(p->what.directory), config->probe.directory);
 	if (child_fork(&p->child, &d->loop, &ops, p, d->deadline_us, write_probe_child, &p->what, NULL, &p->channel, e) < 0)
 		return err_wrap(e, "cannot probe '%s'", p->what.path);
@@ -114,7 +116,7 @@ static int run_probes(struct direct *d, const struct config *config, struct err 
 		return err_rule(e, EIO, "cannot make a loop");
 	d->deadline_us = config->probe.deadline_us;
 	d->started_wall_us = clock_wall_us();
-	for (uint32_t i = 0; i < config->watch_count; i++, d->count++)
+	for (uint32_t i = 0; i < d->list.count; i++, d->count++)
 		if (start_probe(d, config, i, e) < 0)
 			return -e->code;
 	if (d->running > 0)
@@ -172,7 +174,8 @@ static void describe(const struct direct_probe *p, const struct config *config, 
 	str_copy(f->fs_type, sizeof(f->fs_type), m ? m->type : "");
 	if (p->found.mount_id)
 		str_append(f->device, sizeof(f->device), "%u:%u", p->found.device_major, p->found.device_minor);
-	str_copy(f->roles[f->role_count++], sizeof(f->roles[0]), config->watch[p->what.watch].role);
+	str_copy(f->roles[f->role_count++], sizeof(f->roles[0]), p->direct->list.targets[p->what.watch].role);
+	f->origin = p->direct->list.targets[p->what.watch].origin;
 	f->state = v.state;
 	str_copy(f->reason, sizeof(f->reason), v.reason);
 	str_copy(f->message, sizeof(f->message), v.message);
@@ -188,6 +191,26 @@ static void describe(const struct direct_probe *p, const struct config *config, 
 	f->inodes = p->found.space.total_inodes;
 	f->available_inodes = p->found.space.available_inodes;
 	f->mounted = p->found.mount_root;
+	if (m && mount_is_read_only_bind(m) && p->found.errnum == EROFS)
+		health_ignore_bind(f);
+}
+
+/* Paths and patterns of the configuration; the known paths are for the daemon, which may look at them. A pattern that matches
+ * nothing is tried as the name of a path, which it may be. */
+static void list_targets(const struct config *config, const struct mount_table *mounts, struct target_list *ret)
+{
+	static const struct place_look nothing[DISCOVER_KNOWN_MAX];
+
+	discover(config, mounts, nothing, ret);
+	for (uint32_t i = 0; i < config->watch_count && ret->count < TARGET_MAX; i++) {
+		struct target *t = &ret->targets[ret->count];
+		if (!(ret->idle_patterns & 1ULL << i))
+			continue;
+		*t = (struct target){.origin = TARGET_PATTERN};
+		str_copy(t->path, sizeof(t->path), config->watch[i].path);
+		str_copy(t->role, sizeof(t->role), config->watch[i].role);
+		ret->count++;
+	}
 }
 
 static void mounts_drop(struct mount_table *table)
@@ -202,9 +225,10 @@ int probe_directly(const struct config *config, struct health *ret, struct err *
 
 	if (!d)
 		return err_set(e, ENOMEM, "cannot probe");
+	read_mounts(&mounts);
+	list_targets(config, &mounts, &d->list);
 	if (run_probes(d, config, e) < 0)
 		return -e->code;
-	read_mounts(&mounts);
 	memset(ret, 0, sizeof(*ret));
 	str_copy(ret->node, sizeof(ret->node), config->node);
 	ret->time_wall_us = clock_wall_us();

@@ -75,6 +75,14 @@ enum health_status health_judge(const struct health *health)
 	return HEALTH_UNKNOWN;
 }
 
+void health_ignore_bind(struct health_filesystem *f)
+{
+	f->ignored = 1;
+	f->state = VERDICT_UNKNOWN;
+	str_copy(f->reason, sizeof(f->reason), "ReadOnlyBind");
+	str_copy(f->message, sizeof(f->message), "not judged: this mount is read-only by its own flag, the filesystem is not; watch another path on it");
+}
+
 /* --- the node's message --- */
 
 /* Escaped, and marked where it was cut. */

@@ -62,6 +62,9 @@ struct health {
 const char *health_status_name(enum health_status status); /* "Healthy", "Warning", "Unhealthy", "Unknown" */
 int health_exit_code(enum health_status status);	   /* 0 healthy or warning, 1 unhealthy, 2 unknown */
 
+/* Seen through a mount that is read-only by its own flag: no part of the verdict. */
+void health_ignore_bind(struct health_filesystem *filesystem);
+
 /* Pure: the node's status from its filesystems' states. */
 enum health_status health_judge(const struct health *health);
 

@@ -325,7 +325,8 @@ static void print_inputs(FILE *out, const struct health *h)
 	for (uint32_t i = 0; i < h->input_count; i++) {
 		const struct health_input *input = &h->inputs[i];
 		char line[CELL_BYTES] = "";
-		if (strcmp(input->state, "ok") == 0)
+		/* What was found, and which pattern matches nothing, is of interest when all is well, too. */
+		if (strcmp(input->state, "ok") == 0 && strcmp(input->name, "discovery") != 0)
 			continue;
 		append_escaped(line, sizeof(line), input->name);
 		str_append(line, sizeof(line), ": ");

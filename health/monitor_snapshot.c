@@ -54,12 +54,8 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 		str_copy(f->message, sizeof(f->message), "not probed yet");
 	}
 	f->origin = w->target.origin;
-	f->ignored = w->read_only_bind;
-	if (w->read_only_bind) {
-		f->state = VERDICT_UNKNOWN;
-		str_copy(f->reason, sizeof(f->reason), "ReadOnlyBind");
-		str_copy(f->message, sizeof(f->message), "not judged: this mount is read-only by its own flag, the filesystem is not; watch another path on it");
-	}
+	if (w->read_only_bind)
+		health_ignore_bind(f);
 	f->since_wall_us = w->since_wall_us;
 	f->last_probe_wall_us = w->last.started_wall_us;
 	f->last_probe_duration_us = w->last.duration_us;

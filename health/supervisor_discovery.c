@@ -126,7 +126,7 @@ void supervisor_discover(struct supervisor *s, const struct mount_table *table)
 
 	if (!discover_is_needed(&s->monitor.config))
 		return;
-	uint64_t digest = discover_digest(table);
+	uint64_t digest = discover_digest(&s->monitor.config, table);
 	bool changed = digest != d->digest;
 	d->digest = digest;
 	if (!d->complete)

@@ -89,7 +89,7 @@ static bool is_disk(const struct mount *m)
 }
 
 /* Mounts that live and die with a pod, a container or a package: never a disk of the node. */
-static bool is_passing(const struct mount *m)
+static bool is_passing(const struct config *config, const struct mount *m)
 {
 	static const char *const marks[] = {"/kubelet/pods/",	"/kubelet/plugins/", "/io.containerd.",	   "/overlay2/",   "/storage/overlay/", "/overlay-containers/",
 					    "/run/containerd/", "/run/docker/",	     "/run/k3s/",	   "/run/crio/",   "/run/containers/",	"/netns/",
@@ -98,7 +98,9 @@ static bool is_passing(const struct mount *m)
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (strstr(m->mount_point, marks[i]))
 			return true;
-	return false;
+	size_t length = strlen(config->kubelet_root);
+	return length > 0 && strncmp(m->mount_point, config->kubelet_root, length) == 0 &&
+	       (str_starts(m->mount_point + length, "/pods/") || str_starts(m->mount_point + length, "/plugins/"));
 }
 
 bool mount_is_read_only_bind(const struct mount *mount)
@@ -106,14 +108,14 @@ bool mount_is_read_only_bind(const struct mount *mount)
 	return mount->read_only && !mount->super_read_only;
 }
 
-uint64_t discover_digest(const struct mount_table *table)
+uint64_t discover_digest(const struct config *config, const struct mount_table *table)
 {
 	uint64_t hash = FNV_START;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
 		const uint64_t numbers[] = {m->id, m->device_major, m->device_minor, m->read_only, m->super_read_only};
-		if (!is_disk(m) || is_passing(m))
+		if (!is_disk(m) || is_passing(config, m))
 			continue;
 		hash = mix(hash, numbers, sizeof(numbers));
 		hash = mix(hash, m->mount_point, strlen(m->mount_point) + 1);
@@ -187,7 +189,7 @@ static void add_pattern(const struct config *config, const struct mount_table *t
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
-		if (!matches(place->path, m->mount_point) || !is_disk(m) || is_passing(m) || is_ignored(config, m->mount_point) || !is_on_top(table, i))
+		if (!matches(place->path, m->mount_point) || !is_disk(m) || is_passing(config, m) || is_ignored(config, m->mount_point) || !is_on_top(table, i))
 			continue;
 		found = true;
 		add(list, number, place, m->mount_point, m, true);

@@ -68,7 +68,7 @@ bool target_renew(const struct config *config, struct target *target);
 bool discover_is_needed(const struct config *config);
 
 /* Of the mounts that discovery may look at: pods that come and go do not change it. */
-uint64_t discover_digest(const struct mount_table *table);
+uint64_t discover_digest(const struct config *config, const struct mount_table *table);
 
 /* A mount that is read-only by its own flag, of a filesystem that is not: its refusal to write says nothing about the disk. */
 bool mount_is_read_only_bind(const struct mount *mount);

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/fd.h"
 #include "base/scoped.h"
 #include "base/str.h"
 #include "volumes/discover.h"
+#include "volumes/place_search.h"
 
 #define TEXT_BYTES 65536
 
@@ -250,15 +253,56 @@ static void test_pods_that_come_and_go_change_nothing(void **unused)
 
 	(void)unused;
 	discover_in(n, "", ROOT);
-	uint64_t before = discover_digest(&n->table);
+	uint64_t before = discover_digest(&n->config, &n->table);
 	discover_in(n, "", ROOT "40 27 0:60 / /var/lib/kubelet/pods/1/volumes/x rw - tmpfs tmpfs rw\n41 27 0:61 / /run/netns/a rw - nsfs nsfs rw\n");
-	assert_int_equal(discover_digest(&n->table), before);
+	assert_int_equal(discover_digest(&n->config, &n->table), before);
+	discover_in(n, "kubeletRoot: /data/k\n", ROOT "40 27 0:60 / /data/k/pods/1/volumes/x rw - tmpfs tmpfs rw\n");
+	assert_int_equal(discover_digest(&n->config, &n->table), before);
 	discover_in(n, "", ROOT "40 27 8:16 / /mnt/a rw - ext4 /dev/sdb rw\n");
-	uint64_t with_disk = discover_digest(&n->table);
+	uint64_t with_disk = discover_digest(&n->config, &n->table);
 	assert_int_not_equal(with_disk, before);
 	discover_in(n, "", ROOT "40 27 8:16 / /mnt/a ro - ext4 /dev/sdb rw\n");
-	assert_int_not_equal(discover_digest(&n->table), with_disk);
+	assert_int_not_equal(discover_digest(&n->config, &n->table), with_disk);
 	mount_table_free(&n->table);
+}
+
+static void make(const char *top, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", top, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* The child that probes knows no name, only a number: what it finds lies beneath the pattern. */
+static void test_a_mount_point_is_searched_by_its_hash(void **unused)
+{
+	static const char *const names[] = {"d", "d/a", "d/b", "d/.hidden", "d/b/x", "e", "e/a"};
+	char top[] = "/tmp/stoker-search.XXXXXX", pattern[256], path[256], found[NAME_PATH_BYTES];
+
+	(void)unused;
+	assert_non_null(mkdtemp(top));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		make(top, names[i]);
+	static const struct {
+		const char *pattern, *name;
+		int want;
+	} row[] = {
+		{"d/*", "d/b", 0},	     {"d/*", "d/c", -ENOENT},  {"d/*", "d/b/x", -ENOENT}, {"d/*", "d/.hidden", -ENOENT}, {"*/a", "e/a", 0},
+		{"[d-e]/?", "d/a", 0},	     {"*/a", "d/b", -ENOENT},  {"d/*/x", "d/b/x", 0},	  {"none/*", "none/a", -ENOENT}, {"d/*", "e/a", -ENOENT},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		snprintf(pattern, sizeof(pattern), "%s/%s", top, row[i].pattern);
+		snprintf(path, sizeof(path), "%s/%s", top, row[i].name);
+		assert_int_equal(place_search(pattern, place_path_hash(path), found), row[i].want);
+		if (row[i].want == 0)
+			assert_string_equal(found, path);
+	}
+	for (size_t i = ARRAY_SIZE(names); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s/%s", top, names[i]);
+		rmdir(path);
+	}
+	assert_int_equal(rmdir(top), 0);
 }
 
 int main(void)
@@ -269,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_a_pattern_matches_mount_points_only),
 		cmocka_unit_test(test_no_more_than_fit_and_what_is_left_off_is_said),
 		cmocka_unit_test(test_places_have_the_same_number_for_everyone),
+		cmocka_unit_test(test_a_mount_point_is_searched_by_its_hash),
 		cmocka_unit_test(test_pods_that_come_and_go_change_nothing),
 	};
 
