@@ -203,23 +203,6 @@ def a_read_only_bind_is_not_a_sick_disk(t):
 
 
 @case
-def subvolumes_are_one_filesystem(t):
-    """btrfs gives each subvolume a device number of its own."""
-    disks.MKFS["btrfs"], disks.SIZE_MB["btrfs"] = ["mkfs.btrfs", "-q", "-f"], 128
-    n = Node(t, period="1s")
-    with open("/proc/filesystems") as f:
-        if "btrfs" not in f.read() and subprocess.run(["modprobe", "btrfs"], capture_output=True).returncode != 0:
-            return  # this kernel has it not
-    disk = n.disk("btrfs")
-    disks.run("btrfs", "subvolume", "create", disk.mount_point + "/sub")
-    n.watch(disk.mount_point + "/sub", "logs")
-    n.start()
-    n.wait("Healthy")
-    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "two subvolumes to be one filesystem")
-    assert n.fs(disk)["fsType"] == "btrfs" and sorted(n.fs(disk)["roles"]) == ["logs", "scratch"], n.fs(disk)
-
-
-@case
 def requests_name_places_and_nothing_else(t):
     n = Node(t, period=LONG, discover="auto")
     disk = n.disk("ext4", watch=False)
@@ -256,6 +239,85 @@ def requests_name_places_and_nothing_else(t):
                                ("another mount", probe(pattern, path_hash=named, mount_id=good.mount_id + 1), errno.ESTALE)):
         assert isinstance(answer, wire.Finding) and answer.errnum == want and wire.STEPS[answer.step] == "resolve", (what, answer)
     assert not os.path.exists(os.path.join(disk.mount_point, ".stoker"))
+
+
+@case
+def in_the_hosts_mount_namespace(t):
+    """The broker in a namespace of its own, as in a pod, finds the host's disks and none of its own."""
+    n = Node(t, period="1s", discover="auto")
+    disk = n.disk("ext4", watch=False)
+    root = os.path.join(disk.mount_point, "kubelet")
+    os.mkdir(root)
+    only(n, root)
+    many = Disks(t, n)
+    a = many.disk("a")
+    own = f"/proc/{os.getpid()}/ns/mnt"
+    n.write_config_now()
+    n.start(roles=("stokerd", "stoker-reporter"))
+    n.extra_processes.append(n.spawn("stoker-broker", "--config", n.config_path, "--mount-namespace", own,
+                                     preexec_fn=lambda: disks.unshare_mounts([a.mount_point, disk.mount_point])))
+    n.wait("Healthy")
+    assert n.fs(a)["origin"] == "pattern" and n.fs(root)["origin"] == "found", n.health()["filesystems"]
+    b = many.disk("b")
+    n.wait_fs(b, "healthy")
+    a.trigger_ext4_error()
+    n.wait_fs(a, "bad")
+
+
+@case
+def every_system_call_of_a_search_and_a_look_failing_in_turn(t):
+    """An answer comes, with the errno, and nothing is left."""
+    n = Node(t, period=LONG, discover="auto")
+    disk = n.disk("ext4", watch=False)
+    root = os.path.join(disk.mount_point, "kubelet")
+    os.mkdir(root)
+    only(n, root)
+    many = Disks(t, n)
+    a = many.disk("a")
+    n.start()
+    n.wait("Healthy")
+    broker = wire.Broker(n.broker_socket, deadline=30)
+    t.cleanup(broker.close)
+    h, pid = n.config_hash(), n.pid("stoker-broker")
+    pattern = next(i for i, (path, _) in enumerate(n.watched) if path.endswith("/*"))
+    body = wire.probe_body(h, pattern, path_hash=wire.fnv1a(a.mount_point.encode()))
+    n.wait_for(lambda: not n.children("stoker-broker"), "the children to end")
+    held = len(n.descriptors(pid))
+    tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
+    for kind, what in ((wire.PROBE, body), (wire.LOOK, wire.struct.pack("=QII", h, KNOWN, 0))):
+        for errnum in (errno.EIO, errno.ENOMEM):
+            for number in range(1, 200):
+                tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
+                assert tracer.stdout.readline() == "ready\n"
+                answer = broker.receive(broker.send(kind, what))
+                outcome = tracer.stdout.read().strip()
+                tracer.wait(30)
+                # a directory that cannot be read holds nothing
+                if isinstance(answer, wire.Finding):
+                    assert answer.errnum in (0, errnum, errno.ENOENT) or outcome == "ended before", (number, outcome, answer)
+                n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
+                if outcome.startswith("ended before"):
+                    assert number > 3, (kind, number)
+                    break
+            else:
+                raise AssertionError("the child never ran through")
+    assert len(n.descriptors(pid)) == held, (held, n.descriptors(pid))
+    assert broker.receive(broker.send(wire.PROBE, body)).good
+    assert not os.listdir(os.path.join(a.mount_point, ".stoker"))
+
+
+@case
+def the_cli_without_a_daemon_knows_patterns(t):
+    n = Node(t)
+    many = Disks(t, n)
+    a = many.disk("a")
+    n.write_config_now()
+    result = n.cli("health", "--direct")
+    assert result.returncode == 0 and a.mount_point in result.stdout, result
+    a.trigger_ext4_error()
+    assert n.cli("health", "--direct").returncode == 1
+    a.umount()
+    assert n.cli("health", "--direct").returncode == 2
 
 
 @case
