@@ -21,7 +21,7 @@ rules:
   resources: [{group: "", resources: [nodes, nodes/status]}]
   verbs: [patch, update]
 - level: Metadata
-  resources: [{group: "", resources: [nodes]}]
+  resources: [{group: "", resources: [nodes, pods/binding]}]
 - level: None
 """
 
