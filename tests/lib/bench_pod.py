@@ -1,6 +1,7 @@
 """The main job measured as it is installed: the DaemonSet's pod on a real kubelet, beside node-problem-detector as a pod; what the
 scheduler still binds after a fault; how long a node is unwatched when a container ends."""
 import argparse
+import calendar
 import json
 import os
 import platform
@@ -164,10 +165,11 @@ class Bench:
 
     def inodes(self):
         """A process makes files until it gets ENOSPC: how long until the node says so?"""
+        begin = time.time()
         self.few.fill_inodes()
         full = time.time()
-        wait_for(lambda: self.patches(full - 30, "stoker.dev/StorageReady"), "the condition", 60)
-        took = self.node.received_at(self.patches(full - 30, "stoker.dev/StorageReady")[-1]) - full
+        wait_for(lambda: self.patches(begin, "stoker.dev/StorageReady"), "the condition", 60)
+        took = self.node.received_at(self.patches(begin, "stoker.dev/StorageReady")[0]) - full
         self.few.empty()
         self.wait_status("True")
         return took
@@ -182,7 +184,7 @@ class Bench:
         def watched():
             h = self.health()
             return h and all(h["inputs"].get(i, {}).get("state") == "ok" for i in ("broker", "reporter", "kmsg")) and all(
-                f.get("lastProbe") and to_seconds(f["lastProbe"]) > killed for f in h["filesystems"])
+                f.get("lastProbe") and to_seconds(f["lastProbe"]["time"]) > killed for f in h["filesystems"])
         wait_for(watched, "the node to be watched again", 60)
         took = time.time() - killed
         wait_for(lambda: self.stoker.container(name) not in (None, container), "the new container in the pod's status", 60, 0.1)
@@ -211,7 +213,6 @@ class Bench:
 
 def to_seconds(text):
     whole, _, fraction = text.rstrip("Z").partition(".")
-    import calendar
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "999"))
 
 
