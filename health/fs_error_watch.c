@@ -127,13 +127,17 @@ void fs_error_watch_marked(struct fs_error_watch *w, const struct fs_error_mark 
 	if (mark->watch >= CONFIG_WATCH_MAX || mark->watch != w->asked)
 		return;
 	struct fs_error_entry *entry = &w->entry[mark->watch];
+	const struct fs_error_place found = {.mount_id = mark->mount_id, .major = mark->device_major, .minor = mark->device_minor};
+	/* Elsewhere than it was asked for (or the answer to a question of before): its errors must not be taken for this one's. */
+	int32_t errnum = !mark->errnum && !same_place(&found, &w->wanted[mark->watch]) ? ESTALE : mark->errnum;
+
 	*entry = (struct fs_error_entry){
-		.state = mark->errnum ? FS_ERROR_REFUSED : FS_ERROR_MARKED,
-		.errnum = mark->errnum,
+		.state = errnum ? FS_ERROR_REFUSED : FS_ERROR_MARKED,
+		.errnum = errnum,
 		.fsid = mark->fsid,
-		.place = {.mount_id = mark->mount_id, .major = mark->device_major, .minor = mark->device_minor},
+		.place = found,
 	};
-	if (!mark->errnum)
+	if (!errnum)
 		entry->device = find_device(w, mark);
 	w->asked = FS_ERROR_NO_WATCH;
 	go_on(w);

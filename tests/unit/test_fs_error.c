@@ -226,6 +226,11 @@ static void test_one_after_the_other_and_again_where_it_moved(void **state)
 	fs_error_watch_scan(&s->watch, wanted, 3);
 	assert_int_equal(s->asked[0], 3);
 	assert_int_equal(s->asked[1], 0);
+	answer(s, 0, 99, 0, 5); /* marked, but elsewhere */
+	assert_int_equal(fs_error_watch_summary(&s->watch).marked, 0);
+	answer(s, 2, 22, 0, 6);
+	fs_error_watch_scan(&s->watch, wanted, 3);
+	assert_int_equal(s->asked[0], 4);
 }
 
 static void test_whose_error_it_is(void **state)
