@@ -199,7 +199,7 @@ void monitor_mounts(struct monitor *m, const struct mount_table *table, uint64_t
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].last.mount_id)
 			describe(m, &m->watch[i], table);
-	m->mounts_stale = false;
+	m->mounts_stale = m->mounts_urgent = false;
 	monitor_find_aliases(m);
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].held)
@@ -285,14 +285,15 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", w->target.path,
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
 		 input.reason, (char *)0);
+	w->held = must_wait_for_mounts(m, w, f);
 	if (f->step == PROBE_RESOLVE && f->errnum == ESTALE) /* not where it was found: discovery is to look again */
 		m->look_again = true;
-	else if (must_wait_for_mounts(m, w, f))
-		w->held = true;
-	else if (w->alias_of < 0 && !w->read_only_bind)
+	else if (!w->held && w->alias_of < 0 && !w->read_only_bind)
 		step(m, index, &input, now_us, now_wall_us);
-	if (w->held)
+	if (w->held) {
+		m->mounts_urgent = true;
 		m->ops->describe(m);
+	}
 	if (w->again) {
 		w->again = false;
 		monitor_ask(m, index);

@@ -71,6 +71,7 @@ struct monitor {
 	bool look_again;      /* something was not where discovery has found it */
 	bool mounts_expected; /* the mount table comes, or has come */
 	bool mounts_stale;    /* it has changed since it was read */
+	bool mounts_urgent;   /* a verdict waits for it */
 	uint64_t hung_us;    /* monotonic, of the kernel's last line about a task that hangs; 0 = none */
 	char hung_line[160]; /* it explains a probe that hangs too */
 	struct health_input inputs[HEALTH_INPUTS_MAX];

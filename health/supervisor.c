@@ -167,7 +167,7 @@ static void refresh_mounts(uv_timer_t *timer)
 void supervisor_read_mounts(struct supervisor *s)
 {
 	s->mounts_again = true;
-	if (!uv_is_active((uv_handle_t *)&s->mounts_settle))
+	if (!uv_is_active((uv_handle_t *)&s->mounts_settle) || (s->monitor.mounts_urgent && s->mounts_fd >= 0))
 		uv_timer_start(&s->mounts_settle, refresh_mounts, 0, 0);
 }
 

@@ -86,7 +86,7 @@ void supervisor_discovery_impossible(struct supervisor *supervisor, const char *
 /* How the broker is told which filesystem is meant. */
 struct wire_probe supervisor_name_probe(const struct supervisor *supervisor, uint32_t index);
 
-/* Soon; at once if it was not done within the last second. */
+/* Soon; at once if it was not done within the last second, or if a verdict waits for it. */
 void supervisor_read_mounts(struct supervisor *supervisor);
 
 /* --- supervisor_hints.c: what else the kernel says beside its log --- */

@@ -203,6 +203,19 @@ def a_read_only_bind_is_not_a_sick_disk(t):
 
 
 @case
+def subvolumes_are_one_filesystem(t):
+    """btrfs gives each subvolume a device number of its own."""
+    n = Node(t, period="1s")
+    disk = n.disk("btrfs")
+    disks.run("btrfs", "subvolume", "create", disk.mount_point + "/sub")
+    n.watch(disk.mount_point + "/sub", "logs")
+    n.start()
+    n.wait("Healthy")
+    n.wait_for(lambda: len(n.health()["filesystems"]) == 1, "two subvolumes to be one filesystem")
+    assert n.fs(disk)["fsType"] == "btrfs" and sorted(n.fs(disk)["roles"]) == ["logs", "scratch"], n.fs(disk)
+
+
+@case
 def requests_name_places_and_nothing_else(t):
     n = Node(t, period=LONG, discover="auto")
     disk = n.disk("ext4", watch=False)
