@@ -101,12 +101,13 @@ static int start(const char *config_path, const char *namespace_path, uv_loop_t 
 
 static void usage(FILE *out)
 {
-	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE]\n"
+	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE] [--without-rights]\n"
 	      "\n"
 	      "The only role of Stoker with rights; answers stokerd at RUNTIMEDIR/broker/broker.sock.\n"
 	      "\n"
 	      "  --config FILE           default " STOKER_CONFIG_PATH "\n"
 	      "  --mount-namespace FILE  probe there, e.g. /proc/1/ns/mnt (in a pod with hostPID)\n"
+	      "  --without-rights        probe as what it is, without clones, another uid and the kernel log (overlay observe-only)\n"
 	      "  --version, --help\n",
 	      out);
 }
@@ -114,7 +115,7 @@ static void usage(FILE *out)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"mount-namespace", required_argument, NULL, 'm'},
+		{"config", required_argument, NULL, 'c'}, {"mount-namespace", required_argument, NULL, 'm'}, {"without-rights", no_argument, NULL, 'w'},
 		{"version", no_argument, NULL, 'v'},	  {"help", no_argument, NULL, 'h'}, {0}};
 	const char *config_path = STOKER_CONFIG_PATH, *namespace_path = NULL;
 	struct err e = {0};
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
 		switch (o) {
 		case 'c': config_path = optarg; break;
 		case 'm': namespace_path = optarg; break;
+		case 'w': broker.without_rights = true; break;
 		case 'v': puts("stoker-broker " STOKER_VERSION); return 0;
 		case 'h': usage(stdout); return 0;
 		default: usage(stderr); return 64;

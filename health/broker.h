@@ -86,6 +86,7 @@ struct broker {
 	size_t request_count;
 	int listen_fd;
 	uv_poll_t listen_poll;
+	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
 	struct sandbox_filter probe_filter, relay_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];

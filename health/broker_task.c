@@ -29,13 +29,17 @@ static int place_task(struct broker *b, struct broker_job *job, uint64_t config_
 		return err_rule(e, EINVAL, "probe: place %u is not watched", number);
 	*probe = (struct write_probe){
 		.uid = b->config->probe.uid,
+		.without_rights = b->without_rights,
 		.mount_namespace_fd = b->mount_namespace_fd,
 		.filter = &b->probe_filter,
 		.answer_type = WIRE_FINDING,
 		.progress = &b->progress[job - b->jobs],
 	};
 	str_copy(probe->path, sizeof(probe->path), ret->path);
-	str_copy(probe->directory, sizeof(probe->directory), b->config->probe.directory);
+	/* Without rights the directory of an earlier life with rights, which is probe.uid's, cannot be entered. */
+	if (!str_copy(probe->directory, sizeof(probe->directory), b->config->probe.directory) ||
+	    (b->without_rights && !str_append(probe->directory, sizeof(probe->directory), "-root")))
+		return err_rule(e, ENAMETOOLONG, "probe.directory is too long");
 	job->deadline_us = b->config->probe.deadline_us;
 	return 0;
 }

@@ -20,6 +20,7 @@ struct write_probe {
 	uint32_t uid;				/* an ordinary one: what the filesystem reserves for root does not count as free */
 	bool must_be_mounted;			/* see wire.h */
 	bool may_open_plainly;			/* without the right to clone, open the path itself (CLI without root) */
+	bool without_rights;			/* nobody here can clone, chown or change uid (overlay observe-only): do what is left */
 	int mount_namespace_fd;			/* the host's; -1 = this process's own */
 	const struct sandbox_filter *filter;	/* applied once nothing is left to do but write; may be NULL */
 	uint16_t answer_type;			/* record type of the answer on the child's channel */

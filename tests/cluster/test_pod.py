@@ -35,10 +35,18 @@ class World:
         self.context = Context("cluster")
         atexit.register(self.context.close)
         self.node = KubeNode(self.context)
-        self.disk = disks.Disk(self.context, "ext4", f"{self.context.dir}/data")
-        self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {self.disk.mount_point}\n")
+        self.share(f"{self.context.dir}/disks")
+        self.disk = disks.Disk(self.context, "ext4", f"{self.context.dir}/disks/data")
+        self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {self.disk.mount_point}\n", data=f"{self.context.dir}/disks")
         self.stoker.apply()
         self.count = 0
+
+    def share(self, path):
+        """Mounts beneath it reach a container that mounts it HostToContainer: on these machines the root mount is private."""
+        os.makedirs(path)
+        disks.run("mount", "--bind", path, path)
+        self.context.cleanup(lambda: disks.run("umount", "-l", path))
+        disks.run("mount", "--make-rshared", path)
 
     def health(self):
         c = UnixConnection(f"{self.stoker.runtime}/stoker.sock")
@@ -289,6 +297,22 @@ def no_taint_writes_the_condition_and_cannot_taint(t):
     assert not w.taint()
     w.repair()
     wait_for(lambda: w.condition()["status"] == "True", "the condition to be good again", 60)
+
+
+@case
+def observe_only_sees_it_within_a_period(t):
+    w = with_overlay(t, "overlays/observe-only")
+    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    for name in CONTAINERS:
+        st = proc_status(w.stoker.pid(name))
+        assert int(st["CapPrm"], 16) == int(st["CapBnd"], 16) == 0 and st["NoNewPrivs"] == "1", (name, st["CapPrm"], st["CapBnd"])
+    assert w.health()["inputs"]["kmsg"]["state"] == w.health()["inputs"]["fs-error"]["state"] == "missing", w.health()["inputs"]
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    wait_for(lambda: subprocess.run(["umount", w.disk.mount_point], capture_output=True).returncode == 0, "umount between two probes", 10)
+    w.disk.fsck()
+    w.disk.mount()
+    w.wait_taint(False, 60)
 
 
 @case

@@ -10,8 +10,9 @@ NAMESPACE = "stoker-system"
 
 
 class DaemonSet:
-    def __init__(self, node, directory, overlay="base", settings="", image=None):
-        """`node` is a KubeNode; `settings` is the ConfigMap's YAML."""
+    def __init__(self, node, directory, overlay="base", settings="", image=None, data=None):
+        """`node` is a KubeNode; `settings` is the ConfigMap's YAML; `data` is the directory above the disks (overlay observe-only)."""
+        self.data = data
         self.node, self.dir, self.overlay = node, directory, overlay
         self.runtime = os.path.join(directory, "stoker-run")
         os.makedirs(self.dir, exist_ok=True)
@@ -33,8 +34,13 @@ class DaemonSet:
                                          {"name": "KUBERNETES_SERVICE_PORT", "value": str(self.node.port)}]},
             # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
             {"name": "broker", "command": ["/stoker/stoker-broker", "--mount-namespace", f"/proc/{os.getpid()}/ns/mnt"]}]
+        if self.overlay.endswith("observe-only"):
+            containers[1] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
+                                                                {"$patch": "delete", "mountPath": "/mnt"}, {"$patch": "delete", "mountPath": "/var/lib/kubelet"}]}
         volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
                    {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}}]
+        if self.overlay.endswith("observe-only"):
+            volumes.append({"name": "mnt", "hostPath": {"path": self.data}})
         ours = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
                 "resources": [os.path.relpath(f"{TOP}/deploy/kustomize/{self.overlay}", self.dir)],
                 "configMapGenerator": [{"name": "stoker", "namespace": NAMESPACE, "behavior": "merge", "files": ["stoker.yaml"],
