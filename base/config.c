@@ -39,6 +39,10 @@ static const cyaml_schema_field_t limits_fields[] = {
 	STRING("bad", struct config_raw_limits, bad),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t forecast_fields[] = {
+	STRING("horizon", struct config_raw_forecast, horizon),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t web_fields[] = {
 	STRING("listen", struct config_raw_web, listen),
 	CYAML_FIELD_END,
@@ -64,6 +68,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING_PTR("probe", EMPTY_IS_UNSET, struct config_raw, probe, probe_fields),
 	CYAML_FIELD_MAPPING_PTR("space", EMPTY_IS_UNSET, struct config_raw, space, limits_fields),
 	CYAML_FIELD_MAPPING_PTR("inodes", EMPTY_IS_UNSET, struct config_raw, inodes, limits_fields),
+	CYAML_FIELD_MAPPING_PTR("forecast", EMPTY_IS_UNSET, struct config_raw, forecast, forecast_fields),
 	CYAML_FIELD_MAPPING_PTR("web", EMPTY_IS_UNSET, struct config_raw, web, web_fields),
 	CYAML_FIELD_MAPPING_PTR("report", EMPTY_IS_UNSET, struct config_raw, report, report_fields),
 	CYAML_FIELD_MAPPING_PTR("log", EMPTY_IS_UNSET, struct config_raw, log, log_fields),

@@ -52,6 +52,9 @@ struct config {
 	struct config_limits space;  /* space.warn, space.bad: of the bytes, default "5%, at most 20Gi" and "1%, at most 2Gi" */
 	struct config_limits inodes; /* inodes.warn, inodes.bad: default "5%, at most 100000" and "1%, at most 10000" */
 	struct {
+		uint64_t horizon_us; /* forecast.horizon: 15m to 24h, or off (0); default 30m */
+	} forecast;
+	struct {
 		char listen[64]; /* web.listen: "ADDRESS:PORT" or "off", default "127.0.0.1:9469" */
 	} web;
 	struct {

@@ -10,7 +10,7 @@
 
 #define SHOWN_VALUE_BYTES 80 /* of a refused value, in its error */
 
-enum kind { DURATION, COUNT, WORD, TEXT, AMOUNT_BYTES, AMOUNT_COUNT };
+enum kind { DURATION, COUNT, WORD, TEXT, AMOUNT_BYTES, AMOUNT_COUNT, DURATION_OR_OFF };
 
 struct rule {
 	const char *key;
@@ -49,6 +49,7 @@ static const struct rule rules[] = {
 	{"space.bad", "1%, at most 2Gi", LIMIT(space, bad), INTO(space.bad), AMOUNT_BYTES},
 	{"inodes.warn", "5%, at most 100000", LIMIT(inodes, warn), INTO(inodes.warn), AMOUNT_COUNT},
 	{"inodes.bad", "1%, at most 10000", LIMIT(inodes, bad), INTO(inodes.bad), AMOUNT_COUNT},
+	{"forecast.horizon", "30m", GROUP(forecast, horizon), INTO(forecast.horizon_us), DURATION_OR_OFF, "must be off, or from 15m to 24h", 900 * S, 86400 * S},
 	{"web.listen", "127.0.0.1:9469", GROUP(web, listen), INTO(web.listen), TEXT, .check = config_unit_listen},
 	{"report.kubernetes", "auto", GROUP(report, kubernetes), INTO(report.kubernetes), WORD, "must be auto or off", 0, CONFIG_KUBERNETES_OFF,
 	 .words = {"auto", "off"}},
@@ -138,7 +139,11 @@ static const char *store(const struct rule *rule, const char *text, void *field)
 			str_copy(field, rule->size, text);
 		return broken;
 	}
-	broken = (rule->kind == DURATION ? config_unit_duration : config_unit_count)(text, &number);
+	if (rule->kind == DURATION_OR_OFF && strcmp(text, "off") == 0) {
+		memcpy(field, &number, sizeof(number));
+		return NULL;
+	}
+	broken = (rule->kind != COUNT ? config_unit_duration : config_unit_count)(text, &number);
 	return broken ? broken : store_number(rule, number, field);
 }
 
@@ -257,7 +262,7 @@ static bool holds(const struct rule *rule, const void *typed)
 		memcpy(&narrow, field, sizeof(narrow));
 		number = narrow;
 	}
-	return number >= rule->min && number <= rule->max;
+	return (number >= rule->min && number <= rule->max) || (rule->kind == DURATION_OR_OFF && number == 0);
 }
 
 int config_rules_check(const struct config *config, struct err *e)

@@ -18,6 +18,9 @@ struct config_raw_probe {
 struct config_raw_limits {
 	char *warn, *bad;
 };
+struct config_raw_forecast {
+	char *horizon;
+};
 struct config_raw_web {
 	char *listen;
 };
@@ -33,6 +36,7 @@ struct config_raw {
 	uint32_t watch_count;
 	struct config_raw_probe *probe;
 	struct config_raw_limits *space, *inodes;
+	struct config_raw_forecast *forecast;
 	struct config_raw_web *web;
 	struct config_raw_report *report;
 	struct config_raw_log *log;

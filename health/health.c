@@ -64,6 +64,20 @@ static const struct health_filesystem *first_of(const struct health *health, enu
 	return first;
 }
 
+/* Of warnings what is comes before what may come: it has a taint. */
+const struct health_filesystem *health_worst(const struct health *health, unsigned *ret_count)
+{
+	enum health_status status = health_judge(health);
+	const struct health_filesystem *first = first_of(health, status, ret_count);
+
+	for (uint32_t i = 0; status == HEALTH_WARNING && i < health->filesystem_count; i++) {
+		const struct health_filesystem *f = &health->filesystems[i];
+		if (!f->ignored && f->state == VERDICT_WARNING && !verdict_is_forecast(f->reason))
+			return f;
+	}
+	return first;
+}
+
 enum health_status health_judge(const struct health *health)
 {
 	static const enum health_status worst_first[] = {HEALTH_UNHEALTHY, HEALTH_UNKNOWN, HEALTH_WARNING, HEALTH_HEALTHY};
@@ -127,7 +141,9 @@ static bool is_about_space(const char *reason)
  * each difference would be a write to the API server. */
 static void append_fault(char *text, size_t size, const struct health_filesystem *f)
 {
-	if (f->state == VERDICT_WARNING && !is_about_space(f->reason))
+	if (f->state == VERDICT_WARNING && verdict_is_forecast(f->reason))
+		str_append(text, size, ": %s and will be full soon if it goes on", strcmp(f->reason, "SpaceFillingUp") == 0 ? "it is filling up" : "its inodes are being used up");
+	else if (f->state == VERDICT_WARNING && !is_about_space(f->reason))
 		str_append(text, size, ": the kernel reports errors (%s), writing still works", f->reason);
 	else if (*f->message)
 		str_append(text, size, ": %s", f->message); /* the same while recovering: each change of the text is a write */
@@ -170,7 +186,8 @@ static void describe_healthy(const struct health *health, char message[REPORT_ME
 
 static void report_taint(const struct config *config, enum health_status status, const char *reason, struct report_taint *ret)
 {
-	bool problem = status == HEALTH_UNHEALTHY || status == HEALTH_WARNING;
+	/* A forecast is said and never taints: what may come keeps no executor away. */
+	bool problem = status == HEALTH_UNHEALTHY || (status == HEALTH_WARNING && !verdict_is_forecast(reason));
 	bool softly = status == HEALTH_WARNING || config->report.taint == CONFIG_TAINT_PREFER_NO_SCHEDULE;
 
 	/* Zeroed first: reports are compared as bytes. The key stands even without a taint, it names what is to go. */
@@ -194,7 +211,7 @@ void health_report(const struct health *health, const struct config *config, str
 	enum health_status status = health_judge(health);
 	struct report_condition *c = &ret->condition;
 	unsigned count = 0;
-	const struct health_filesystem *worst = first_of(health, status, &count);
+	const struct health_filesystem *worst = health_worst(health, &count);
 	const uint64_t transition_wall_us = c->transition_wall_us;
 
 	memset(c, 0, sizeof(*c));

@@ -35,6 +35,8 @@ struct health_filesystem {
 	int32_t last_probe_errnum;
 	uint64_t size_bytes, available_bytes; /* of it, for ordinary users; both 0 = not known, or without a limit */
 	uint64_t inodes, available_inodes;    /* both 0 = not known, or not counted */
+	uint64_t space_full_low_s, space_full_high_s; /* full in so many seconds; both 0 = not filling up, as far as can be told */
+	uint64_t inodes_full_low_s, inodes_full_high_s;
 	enum target_origin origin;  /* how it came to be watched */
 	uint32_t ignored;	    /* bool: seen, and no part of the verdict */
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
@@ -67,6 +69,9 @@ void health_ignore_bind(struct health_filesystem *filesystem);
 
 /* Pure: the node's status from its filesystems' states. */
 enum health_status health_judge(const struct health *health);
+
+/* The filesystem that the condition is about, NULL if none is watched; and how many are like it. */
+const struct health_filesystem *health_worst(const struct health *health, unsigned *ret_count);
 
 /* Pure: condition and taint from the filesystems, as design §3 names them. Sets everything of `report` but sequence and
  * transition times, which monitor.c keeps. */

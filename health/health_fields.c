@@ -31,6 +31,18 @@ static const struct field probe_fields[] = {
 	{0},
 };
 
+static const struct field space_full_fields[] = {
+	{"low", FIELD_U64, AT(health_filesystem, space_full_low_s)},
+	{"high", FIELD_U64, AT(health_filesystem, space_full_high_s)},
+	{0},
+};
+
+static const struct field inodes_full_fields[] = {
+	{"low", FIELD_U64, AT(health_filesystem, inodes_full_low_s)},
+	{"high", FIELD_U64, AT(health_filesystem, inodes_full_high_s)},
+	{0},
+};
+
 const struct field health_filesystem_fields[] = {
 	{"mountPoint", FIELD_NAME, AT(health_filesystem, mount_point)},
 	{"source", FIELD_NAME, AT(health_filesystem, source)},
@@ -46,6 +58,8 @@ const struct field health_filesystem_fields[] = {
 	{"availableBytes", FIELD_U64, AT(health_filesystem, available_bytes)},
 	{"inodes", FIELD_U64, AT(health_filesystem, inodes)},
 	{"availableInodes", FIELD_U64, AT(health_filesystem, available_inodes)},
+	{"spaceFullInSeconds", FIELD_OBJECT, AT(health_filesystem, space_full_high_s), space_full_fields},
+	{"inodesFullInSeconds", FIELD_OBJECT, AT(health_filesystem, inodes_full_high_s), inodes_full_fields},
 	{"path", FIELD_NAME, AT(health_filesystem, path)},
 	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
 	{"origin", FIELD_WORD, AT(health_filesystem, origin), NULL, origin_word, TARGET_ORIGIN_MAX_},

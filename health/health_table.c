@@ -67,17 +67,12 @@ static void append_age(char *text, size_t size, uint64_t wall_us, uint64_t now_u
 	str_append(text, size, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].unit);
 }
 
-/* The filesystem that the condition is about: health_report() takes the first of the worst. */
+/* The filesystem that the condition is about, if something is wrong with it. */
 static const struct health_filesystem *find_worst(const struct health *h)
 {
-	for (uint32_t i = 0; i < h->filesystem_count; i++) {
-		const struct health_filesystem *f = &h->filesystems[i];
-		bool bad = f->state == VERDICT_BAD || f->state == VERDICT_RECOVERING;
-		if ((h->status == HEALTH_UNHEALTHY && bad) || (h->status == HEALTH_UNKNOWN && f->state == VERDICT_UNKNOWN) ||
-		    (h->status == HEALTH_WARNING && f->state == VERDICT_WARNING))
-			return f;
-	}
-	return NULL;
+	unsigned count;
+
+	return h->status == HEALTH_HEALTHY ? NULL : health_worst(h, &count);
 }
 
 void health_headline(const struct health *h, char line[static HEALTH_LINE_BYTES])
@@ -187,6 +182,16 @@ static void cell_inodes(const struct health *h, const struct health_filesystem *
 	append_share(text, size, f->available_inodes, f->inodes);
 }
 
+static void cell_full_in(const struct health *h, const struct health_filesystem *f, char *text, size_t size)
+{
+	bool space = f->space_full_high_s && (!f->inodes_full_high_s || f->space_full_high_s <= f->inodes_full_high_s);
+	uint64_t low_s = space ? f->space_full_low_s : f->inodes_full_low_s, high_s = space ? f->space_full_high_s : f->inodes_full_high_s;
+
+	(void)h;
+	if (high_s)
+		str_append(text, size, "%" PRIu64 "-%" PRIu64 " min", low_s / 60, (high_s + 59) / 60);
+}
+
 static void cell_device(const struct health *h, const struct health_filesystem *f, char *text, size_t size)
 {
 	(void)h;
@@ -236,6 +241,7 @@ static const struct table_column {
 	{"PROBE (ms)", 0.05, SCOLS_FL_RIGHT, false, false, cell_probe},
 	{"AVAIL", 0.05, SCOLS_FL_RIGHT, true, false, cell_available},
 	{"INODES", 0.05, SCOLS_FL_RIGHT, true, false, cell_inodes},
+	{"FULL IN", 0.05, SCOLS_FL_RIGHT, true, false, cell_full_in},
 	{"DEVICE", 0.05, 0, true, false, cell_device},
 	{"ROLES", 0.05, 0, true, false, cell_roles},
 	{"ERRNO", 0.05, 0, true, false, cell_errno},

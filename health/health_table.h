@@ -10,7 +10,7 @@
 #include "health/health.h"
 
 struct health_table_options {
-	bool wide; /* AVAIL, INODES, DEVICE, ROLES, ERRNO and MESSAGE too */
+	bool wide; /* AVAIL, INODES, FULL IN, DEVICE, ROLES, ERRNO and MESSAGE too */
 	bool color;
 };
 

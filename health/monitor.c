@@ -281,7 +281,7 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	else
 		w->last.started_wall_us = f->started_wall_us, w->last.errnum = f->errnum, w->last.duration_us = f->duration_us,
 		w->last.step = f->step;
-	monitor_judge_space(m, w, f, &input);
+	monitor_judge_space(m, w, f, &input, now_us);
 	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", w->target.path,
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
 		 input.reason, (char *)0);

@@ -1,7 +1,7 @@
 /* monitor.h - the set of watched filesystems: what to probe when, what the findings make of each, what the node says.
  *
  * No clock, file or socket in here: time is passed in, and what is wanted leaves through two callbacks. One struct,
- * about 300 KiB, allocated once. Several watched paths on one filesystem are one: the first is its filesystem, the others
+ * about 400 KiB, allocated once. Several watched paths on one filesystem are one: the first is its filesystem, the others
  * are aliases that lend it their roles and are only looked at now and then, to see whether they still lie there. */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "health/block_names.h"
+#include "health/forecast.h"
 #include "health/health.h"
 #include "health/kmsg.h"
 #include "health/verdict.h"
@@ -46,6 +47,7 @@ struct monitor_watch {
 	uint64_t hints_paid_us; /* monotonic: until when the probes that hints may cost are spent */
 	struct space space;	/* as last measured; zero = not yet */
 	struct space_levels levels;
+	struct forecast forecast;
 	bool mounted;		/* the path was seen as the root of a mount */
 	bool placed, moved;	/* where it lies is known; it is another filesystem than before */
 	uint32_t device_major, device_minor; /* of the filesystem, which need not be last's: see mount_table_find */
@@ -110,7 +112,8 @@ void monitor_input(struct monitor *monitor, const char *name, const char *state,
 /* --- monitor_space.c --- */
 
 /* What is left, of a finding that was judged: a good one may turn out to be one of a filesystem without room. */
-void monitor_judge_space(const struct monitor *monitor, struct monitor_watch *watch, const struct finding *finding, struct verdict_input *input);
+void monitor_judge_space(const struct monitor *monitor, struct monitor_watch *watch, const struct finding *finding, struct verdict_input *input,
+			 uint64_t now_us);
 void monitor_restore_space(struct monitor_watch *watch, const char *reason); /* of an earlier stokerd's verdict */
 void monitor_forget_space(struct monitor_watch *watch);			     /* another filesystem lies there now */
 
@@ -131,7 +134,7 @@ void monitor_find_aliases(struct monitor *monitor);
 
 /* --- monitor_snapshot.c --- */
 
-/* `ret` is about 300 KiB: allocate it once. */
+/* `ret` is about 200 KiB: allocate it once. */
 void monitor_snapshot(const struct monitor *monitor, uint64_t now_wall_us, struct health *ret);
 
 /* After a change: takes a snapshot into `ret`, works out what the node object shall say, and keeps it in monitor->report.

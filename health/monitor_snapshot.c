@@ -49,6 +49,10 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->mounted = w->mounted;
 	str_copy(f->reason, sizeof(f->reason), w->verdict.reason);
 	str_copy(f->message, sizeof(f->message), w->verdict.message);
+	/* A forecast's numbers are of now: those of its beginning would soon be wrong. */
+	struct verdict_input foreseen = verdict_judge_forecast(&w->forecast);
+	if (strcmp(foreseen.reason, f->reason) == 0 && *f->reason)
+		str_copy(f->message, sizeof(f->message), foreseen.message);
 	if (!w->verdict.answered && f->state == VERDICT_UNKNOWN) {
 		str_copy(f->reason, sizeof(f->reason), "NotProbed");
 		str_copy(f->message, sizeof(f->message), "not probed yet");
@@ -64,6 +68,10 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->available_bytes = w->space.available_bytes;
 	f->inodes = w->space.total_inodes;
 	f->available_inodes = w->space.available_inodes;
+	f->space_full_low_s = w->forecast.outlook[SPACE_BYTES].low_s;
+	f->space_full_high_s = w->forecast.outlook[SPACE_BYTES].high_s;
+	f->inodes_full_low_s = w->forecast.outlook[SPACE_INODES].low_s;
+	f->inodes_full_high_s = w->forecast.outlook[SPACE_INODES].high_s;
 	add_role(f, m->watch[index].target.role);
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].alias_of == (int)index)

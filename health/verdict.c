@@ -1,6 +1,7 @@
 #include "health/verdict.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,6 +128,35 @@ struct verdict_input verdict_judge_space(const struct space *space, struct space
 		break;
 	}
 	return input;
+}
+
+static const struct {
+	const char *reason, *words;
+} foreseen[SPACE_RESOURCE_MAX_] = {
+	[SPACE_BYTES] = {"SpaceFillingUp", "space is filling up"},
+	[SPACE_INODES] = {"InodesFillingUp", "inodes are filling up"},
+};
+
+struct verdict_input verdict_judge_forecast(const struct forecast *forecast)
+{
+	struct verdict_input input = {.event = VERDICT_GOOD};
+
+	for (int r = 0; r < SPACE_RESOURCE_MAX_; r++) {
+		const struct forecast_outlook *o = &forecast->outlook[r];
+		if (!o->alarm)
+			continue;
+		input.event = VERDICT_LOW;
+		str_copy(input.reason, sizeof(input.reason), foreseen[r].reason);
+		snprintf(input.message, sizeof(input.message), "%s: full in %" PRIu64 " to %" PRIu64 " min, if it goes on", foreseen[r].words, o->low_s / 60,
+			 (o->high_s + 59) / 60);
+		break;
+	}
+	return input;
+}
+
+bool verdict_is_forecast(const char *reason)
+{
+	return strcmp(reason, foreseen[SPACE_BYTES].reason) == 0 || strcmp(reason, foreseen[SPACE_INODES].reason) == 0;
 }
 
 /* --- the state table --- */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/names.h"
+#include "health/forecast.h"
 #include "volumes/finding.h"
 
 enum verdict_state { VERDICT_UNKNOWN, VERDICT_HEALTHY, VERDICT_WARNING, VERDICT_BAD, VERDICT_RECOVERING, VERDICT_STATE_MAX_ };
@@ -55,6 +56,12 @@ struct verdict_input verdict_judge(const struct finding *finding);
 
 /* What is left makes of a probe that went through. */
 struct verdict_input verdict_judge_space(const struct space *space, struct space_levels levels);
+
+/* The same of one that is not low: is it filling up? */
+struct verdict_input verdict_judge_forecast(const struct forecast *forecast);
+
+/* The reason is of a forecast: something that may come, not something that is. */
+bool verdict_is_forecast(const char *reason);
 
 const char *verdict_state_name(enum verdict_state state); /* "healthy" … */
 bool verdict_is_bad(const struct verdict *verdict);	  /* bad or recovering: the node must not get executors */

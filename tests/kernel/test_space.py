@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from cases import case, main, wait_for  # noqa: E402
+from cases import case, main, only_long, wait_for  # noqa: E402
 from node import Node  # noqa: E402
 
 LIMITS = "space:\n  warn: 20%\n  bad: 10%\n"
@@ -180,6 +180,35 @@ def tmpfs_by_size_and_by_inodes(t):
         os.unlink(os.path.join(inodes.mount_point, f"f{i}"))
     space.empty()
     n.wait("Healthy")
+
+
+@case
+@only_long
+def filling_up_is_said_a_quarter_of_an_hour_before(t):
+    """An ordinary user's file grows, full in half an hour: a warning, no taint, and minutes that hold the truth."""
+    n = Node(t)
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    home = os.path.join(disk.mount_point, "home")
+    os.makedirs(home)
+    os.chown(home, 1000, 1000)
+    left, total = available(disk)
+    begin, seconds, size = time.monotonic(), 30 * 60, left - total // 100
+
+    def grow():
+        now = int(size * (time.monotonic() - begin) / seconds) // 4096 * 4096
+        subprocess.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "fallocate", "-l", str(max(4096, now)), f"{home}/ballast"], check=True)
+        return n.fs(disk)["state"] == "warning"
+    wait_for(grow, "the warning", 20 * 60, 1)
+    truth = seconds - (time.monotonic() - begin)
+    fs = n.fs(disk)
+    assert fs["reason"] == "SpaceFillingUp", fs
+    assert truth >= 15 * 60, truth
+    full = fs["spaceFullInSeconds"]
+    assert full["low"] - 60 <= truth <= full["high"] + 60, (truth, full)
+    assert n.health()["taint"] is None and n.cli("health").returncode == 0
+    assert "min, if it goes on" in n.cli("health", "-o", "wide").stdout
 
 
 @case

@@ -110,6 +110,9 @@ static const struct {
 	{"inodes:\n\n  bad: 6%\n", "line 3: inodes.bad: must not be more than inodes.warn (default 5%, at most 100000), not '6%'"},
 	{"inodes:\n  warn: 5%, at most 7\n  bad: 1%, at most 8\n", "line 2: inodes.warn: must not be less than inodes.bad (1%, at most 8), not '5%, at most 7'"},
 	{"space: 5%\n", "line 1: space: must be keys with values, not a single value"},
+	{"forecast:\n  horizon: 14m\n", "line 2: forecast.horizon: must be off, or from 15m to 24h, not '14m'"},
+	{"forecast:\n  horizon: 0s\n", "line 2: forecast.horizon: must be off, or from 15m to 24h, not '0s'"},
+	{"forecast:\n  horizon: 30\n", "line 2: forecast.horizon: must have a unit (ms, s, m or h), not '30'"},
 	{"web:\n  listen: localhost:80\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, "
 					   "not 'localhost:80'"},
 	{"web:\n  listen: ':80'\n", "line 2: web.listen: must be 'off' or ADDRESS:PORT with a numeric address, like 127.0.0.1:9469 or [::1]:9469, not ':80'"},

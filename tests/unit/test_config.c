@@ -67,6 +67,7 @@ static void expect_defaults(const struct config *c)
 	expect_amount(&c->space.bad, 100, 2ULL << 30);
 	expect_amount(&c->inodes.warn, 500, 100000);
 	expect_amount(&c->inodes.bad, 100, 10000);
+	assert_int_equal(c->forecast.horizon_us, 1800 * S);
 	assert_string_equal(c->web.listen, "127.0.0.1:9469");
 	assert_int_equal(c->report.kubernetes, CONFIG_KUBERNETES_AUTO);
 	assert_string_equal(c->report.kubeconfig, "");
@@ -137,6 +138,7 @@ static void test_every_key_is_read(void **unused)
 				   "  uid: 4294967294\n"
 				   "space:\n  warn: 10.25%\n  bad: 5Gi\n"
 				   "inodes:\n  warn: off\n  bad: 0.5%, at most 7\n"
+				   "forecast: {horizon: 1h}\n"
 				   "web:\n  listen: '[::1]:80'\n"
 				   "report:\n"
 				   "  kubernetes: off\n"
@@ -174,6 +176,7 @@ static void test_every_key_is_read(void **unused)
 	expect_amount(&c.space.bad, 0, 5ULL << 30);
 	expect_amount(&c.inodes.warn, 0, 0);
 	expect_amount(&c.inodes.bad, 50, 7);
+	assert_int_equal(c.forecast.horizon_us, 3600 * S);
 	assert_string_equal(c.web.listen, "[::1]:80");
 	assert_int_equal(c.report.kubernetes, CONFIG_KUBERNETES_OFF);
 	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
@@ -197,6 +200,9 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"space: {warn: off}\ninodes: {bad: off}\n",
 		"space: {bad: off}\ninodes: {warn: 1, bad: 1}\n",
 		"inodes:\n  warn: 20%\n  bad: 3%, at most 5000\n",
+		"forecast: {horizon: off}\n",
+		"forecast: {horizon: 15m}\n",
+		"forecast: {horizon: 24h}\n",
 		"web: {listen: off}\n",
 		"web: {listen: \"off\"}\n",
 		"web: {listen: 0.0.0.0:1}\n",
@@ -427,6 +433,7 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(c.probe.period_us = 1);
 	LIE(c.probe.recover_after = 0);
 	LIE(c.probe.uid = 0);
+	LIE(c.forecast.horizon_us = 1);
 	LIE(c.space.warn.share = 9901);
 	LIE(c.inodes.bad.most = UINT64_MAX);
 	LIE(strcpy(c.probe.directory, "../x"));

@@ -119,6 +119,46 @@ static void test_the_worst_filesystem_speaks_for_the_node(void **unused)
 	}
 }
 
+static void test_a_forecast_is_said_and_never_taints(void **unused)
+{
+	scoped(scoped_free) struct health *h = new_health();
+	scoped(scoped_free) struct config *c = new_config(CONFIG_TAINT_NO_SCHEDULE);
+	struct report r = {0};
+	char line[HEALTH_LINE_BYTES];
+
+	(void)unused;
+	struct health_filesystem *f = add(h, "/data", VERDICT_WARNING, "InodesFillingUp", "inodes are filling up: full in 18 to 25 min, if it goes on");
+	add(h, "/other", VERDICT_HEALTHY, "", "");
+	h->status = health_judge(h);
+	assert_int_equal(h->status, HEALTH_WARNING);
+	health_report(h, c, &r);
+	assert_int_equal(r.condition.status, CONDITION_TRUE);
+	assert_string_equal(r.condition.reason, "InodesFillingUp");
+	assert_non_null(strstr(r.condition.message, "/data (ext4 /dev/loop0): its inodes are being used up and will be full soon if it goes on since "));
+	assert_false(r.taint.wanted);
+	/* other minutes are no other message: nothing is written again */
+	struct report_condition before = r.condition;
+	strcpy(f->message, "inodes are filling up: full in 17 to 24 min, if it goes on");
+	health_report(h, c, &r);
+	assert_memory_equal(&before, &r.condition, sizeof(before));
+	/* what is comes before what may come, wherever it stands */
+	strcpy(h->filesystems[1].reason, "SpaceLow");
+	strcpy(h->filesystems[1].message, "space is low: 1 of 2");
+	h->filesystems[1].state = VERDICT_WARNING;
+	h->filesystems[1].ignored = 1; /* but what is ignored is no part of it */
+	health_report(h, c, &r);
+	assert_string_equal(r.condition.reason, "InodesFillingUp");
+	h->filesystems[1].ignored = 0;
+	health_report(h, c, &r);
+	assert_string_equal(r.condition.reason, "SpaceLow");
+	assert_non_null(strstr(r.condition.message, "/other (ext4 /dev/loop1): space is low: 1 of 2 since "));
+	assert_string_equal(r.taint.value, "SpaceLow");
+	assert_string_equal(r.taint.effect, "PreferNoSchedule");
+	memcpy(&h->report, &r, sizeof(r));
+	health_headline(h, line);
+	assert_non_null(strstr(line, "Warning: SpaceLow on /other since"));
+}
+
 static void test_the_message_names_mount_reason_time_and_command(void **unused)
 {
 	scoped(scoped_free) struct health *h = new_health();
@@ -205,6 +245,8 @@ static void fill_ugly(struct health *h)
 	f->available_bytes = 16000000;
 	f->inodes = 2000;
 	f->available_inodes = 3;
+	f->space_full_low_s = 600;
+	f->space_full_high_s = 930;
 	f = add(h, "/a b\n\tc\\n\xff\xc3\xa9\x1b[31m", VERDICT_UNKNOWN, "WatchPathMissing", "the path does not exist (yet)");
 	f->last_probe_wall_us = f->last_probe_duration_us = 0;
 	f->mounted = 0;
@@ -238,10 +280,10 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
-		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
+		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
 		"{\"mountPoint\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"source\":\"/dev/loop1\",\"fsType\":\"ext4\",\"device\":\"7:1\","
 		"\"roles\":[\"scratch\"],\"state\":\"unknown\",\"reason\":\"WatchPathMissing\",\"message\":\"the path does not exist (yet)\","
-		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
+		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"spaceFullInSeconds\":null,\"inodesFullInSeconds\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
 		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\"}}}");
 }
 
@@ -387,8 +429,8 @@ static void test_the_table(void **unused)
 	print_table(h, true, false, text, sizeof(text));
 	assert_string_equal(text, "node-1: Unhealthy: ReadOnlyFilesystem on / since 08:15:00 (2 min)\n"
 				  "\n"
-				  "MOUNT           TYPE SOURCE     STATE REASON             SINCE    PROBE (ms)          AVAIL INODES DEVICE ROLES           ERRNO MESSAGE\n"
-				  "/ (watch /data) ext4 /dev/loop0 bad   ReadOnlyFilesystem 08:15:00        1.3 15.3 MiB (25%) 3 (0%) 7:0    scratch,kubelet EROFS "
+				  "MOUNT           TYPE SOURCE     STATE REASON             SINCE    PROBE (ms)          AVAIL INODES   FULL IN DEVICE ROLES           ERRNO MESSAGE\n"
+				  "/ (watch /data) ext4 /dev/loop0 bad   ReadOnlyFilesystem 08:15:00        1.3 15.3 MiB (25%) 3 (0%) 10-16 min 7:0    scratch,kubelet EROFS "
 				  "read-only: making a file failed with EROFS\n"
 				  "\n"
 				  "taint: stoker.dev/unhealthy=ReadOnlyFilesystem:NoSchedule is on the node\n");
@@ -495,6 +537,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_worst_filesystem_speaks_for_the_node),
+		cmocka_unit_test(test_a_forecast_is_said_and_never_taints),
 		cmocka_unit_test(test_the_message_names_mount_reason_time_and_command),
 		cmocka_unit_test(test_the_message_stands_still_while_nothing_changes),
 		cmocka_unit_test(test_the_message_is_bounded_and_escaped),
