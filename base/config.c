@@ -53,6 +53,8 @@ static const cyaml_schema_field_t report_fields[] = {
 	STRING("taint", struct config_raw_report, taint),
 	STRING("taintKey", struct config_raw_report, taint_key),
 	STRING("group", struct config_raw_report, group),
+	STRING("maxTainted", struct config_raw_report, max_tainted),
+	STRING("taintSingleNode", struct config_raw_report, taint_single_node),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t log_fields[] = {
@@ -64,6 +66,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	STRING("runtimeDir", struct config_raw, runtime_dir),
 	STRING("discover", struct config_raw, discover),
 	STRING("kubeletRoot", struct config_raw, kubelet_root),
+	STRING("retire", struct config_raw, retire),
 	CYAML_FIELD_SEQUENCE("watch", EMPTY_IS_UNSET, struct config_raw, watch, &watch_schema, 0, CONFIG_WATCH_MAX),
 	CYAML_FIELD_MAPPING_PTR("probe", EMPTY_IS_UNSET, struct config_raw, probe, probe_fields),
 	CYAML_FIELD_MAPPING_PTR("space", EMPTY_IS_UNSET, struct config_raw, space, limits_fields),

@@ -58,6 +58,10 @@ static const struct rule rules[] = {
 	 .words = {"NoSchedule", "PreferNoSchedule", "off"}},
 	{"report.taintKey", STOKER_TAINT_KEY, GROUP(report, taint_key), INTO(report.taint_key), TEXT, .check = config_unit_qualified_name},
 	{"report.group", "0", GROUP(report, group), INTO(report.group), COUNT, "must be from 0 to 4294967294", 0, 4294967294},
+	{"report.maxTainted", "10%", GROUP(report, max_tainted), INTO(report.max_tainted), TEXT, .check = config_unit_share},
+	{"report.taintSingleNode", "false", GROUP(report, taint_single_node), INTO(report.taint_single_node), WORD, "must be true or false", 0, 1,
+	 .words = {"false", "true"}},
+	{"retire", "false", TOP(retire), INTO(retire), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 	{"log.level", "info", GROUP(log, level), INTO(log_level), WORD, "must be debug, info, warn or error", 0, LOG_ERROR,
 	 .words = {"debug", "info", "warn", "error"}},
 };

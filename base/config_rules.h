@@ -25,13 +25,13 @@ struct config_raw_web {
 	char *listen;
 };
 struct config_raw_report {
-	char *kubernetes, *kubeconfig, *taint, *taint_key, *group;
+	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node;
 };
 struct config_raw_log {
 	char *level;
 };
 struct config_raw {
-	char *node, *runtime_dir, *discover, *kubelet_root;
+	char *node, *runtime_dir, *discover, *kubelet_root, *retire;
 	struct config_raw_watch *watch;
 	uint32_t watch_count;
 	struct config_raw_probe *probe;

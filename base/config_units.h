@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CONFIG_SHARE_MAX 512 /* nodes that may be tainted at a time, whatever the percentage: one Lease each */
+
 /* "100ms", "5s", "10m", "1h": whole numbers, the unit is never guessed. */
 const char *config_unit_duration(const char *text, uint64_t *ret_us);
 
@@ -20,5 +22,6 @@ bool config_unit_is_pattern(const char *path);		 /* holds *, ? or [: names mount
 const char *config_unit_file_name(const char *text);	 /* one name beneath a directory */
 const char *config_unit_node(const char *text);		 /* RFC 1123 subdomain, as Kubernetes reads it */
 const char *config_unit_qualified_name(const char *text); /* of a Kubernetes taint: [prefix/]name */
+const char *config_unit_share(const char *text);	  /* of the nodes: "3" or "10%" */
 const char *config_unit_role(const char *text);
 const char *config_unit_listen(const char *text); /* "off", "127.0.0.1:9469", "[::1]:9469" */

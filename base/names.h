@@ -6,6 +6,10 @@
 #define STOKER_TAINT_KEY     STOKER_PREFIX "unhealthy"
 #define STOKER_STORAGE_READY STOKER_PREFIX "StorageReady"
 
+#define STOKER_HOLD_UNTIL    STOKER_PREFIX "hold-until" /* annotation of a node: RFC 3339 */
+#define STOKER_NAMESPACE     "stoker-system"
+#define STOKER_BRAKE_LEASE   "stoker-brake-" /* and a number */
+
 #define STOKER_CONFIG_PATH "/etc/stoker/stoker.yaml"
 #define STOKER_RUNTIME_DIR "/run/stoker"
 

@@ -21,6 +21,7 @@ static const struct {
 	[KUBE_UNAUTHORIZED] = {1 * US_PER_S, 30 * US_PER_S, false, "the API server does not know this token (expired, or of another cluster?); it is read anew with every try"},
 	[KUBE_FORBIDDEN] = {5 * US_PER_S, 60 * US_PER_S, false, "a right is missing: see the ClusterRole of stoker-reporter in docs/contract.md"},
 	[KUBE_NO_NODE] = {2 * US_PER_S, 30 * US_PER_S, false, "there is no such node object: is `node` (or NODE_NAME) the name that kubectl get nodes shows?"},
+	[KUBE_NO_NAMESPACE] = {5 * US_PER_S, 60 * US_PER_S, false, "there is no namespace " STOKER_NAMESPACE ": make it, the Leases of the brake live there"},
 	[KUBE_REFUSED] = {10 * US_PER_S, 60 * US_PER_S, false, "the API server refuses the request (an admission policy?)"},
 	[KUBE_BUSY] = {1 * US_PER_S, 60 * US_PER_S, false, "the API server asks to wait"},
 	[KUBE_BROKEN] = {200 * US_PER_MS, 60 * US_PER_S, true, "the API server has trouble of its own"},
@@ -35,13 +36,27 @@ static const struct {
 	{409, KUBE_CONFLICT},  {429, KUBE_BUSY},
 };
 
+/* What a status means on one lane only. */
+static const struct {
+	enum kube_lane lane;
+	long status;
+	enum kube_meaning meaning;
+} special[] = {
+	{KUBE_TAINT, 422, KUBE_CONFLICT}, /* how a failed `test` of a JSON Patch is said; the condition's patch has none */
+	{KUBE_LEASES, 404, KUBE_REFUSED},
+	{KUBE_LEASE_MAKE, 404, KUBE_NO_NAMESPACE},
+	{KUBE_LEASE, 404, KUBE_CONFLICT}, /* deleted meanwhile */
+	{KUBE_NODES, 404, KUBE_REFUSED},
+	{KUBE_NODES, 410, KUBE_CONFLICT}, /* the continue token is too old: from the beginning */
+};
+
 enum kube_meaning kube_answer_judge(enum kube_lane lane, long http_status, uint64_t retry_after_s)
 {
 	if (http_status >= 200 && http_status < 300)
 		return KUBE_DONE;
-	/* 422 is how a failed `test` of a JSON Patch is said; the condition's patch has none. */
-	if (http_status == 422 && lane == KUBE_TAINT)
-		return KUBE_CONFLICT;
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (special[i].lane == lane && special[i].status == http_status)
+			return special[i].meaning;
 	if (http_status >= 500)
 		return retry_after_s ? KUBE_BUSY : KUBE_BROKEN;
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
@@ -52,7 +67,8 @@ enum kube_meaning kube_answer_judge(enum kube_lane lane, long http_status, uint6
 
 void kube_answer_words(enum kube_lane lane, enum kube_meaning meaning, long http_status, const char *detail, char *text, unsigned size)
 {
-	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes", "patch nodes/status", "patch nodes"};
+	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes",     "patch nodes/status", "patch nodes", "list leases",
+							    "create leases", "update leases",	"list nodes",  "get another node"};
 
 	if (size > 0)
 		*text = '\0';

@@ -5,7 +5,17 @@
 
 #include "health/report.h"
 
-enum kube_lane { KUBE_READ, KUBE_CONDITION, KUBE_TAINT, KUBE_LANE_MAX_ }; /* GET node, PATCH nodes/status, PATCH nodes */
+enum kube_lane {
+	KUBE_READ,	 /* GET the node */
+	KUBE_CONDITION,	 /* PATCH nodes/status */
+	KUBE_TAINT,	 /* PATCH nodes */
+	KUBE_LEASES,	 /* GET all Leases of our namespace */
+	KUBE_LEASE_MAKE, /* POST one */
+	KUBE_LEASE,	 /* PUT one */
+	KUBE_NODES,	 /* GET a page of nodes */
+	KUBE_HOLDER,	 /* GET another node */
+	KUBE_LANE_MAX_
+};
 
 enum kube_meaning {
 	KUBE_DONE,
@@ -13,6 +23,7 @@ enum kube_meaning {
 	KUBE_UNAUTHORIZED, /* the token: it is read anew with every request */
 	KUBE_FORBIDDEN,	  /* a right is missing: only what needs it waits */
 	KUBE_NO_NODE,	  /* no such node object (yet) */
+	KUBE_NO_NAMESPACE,
 	KUBE_REFUSED,	  /* the request itself is not accepted: trying again soon does not help */
 	KUBE_BUSY,	  /* 429, or 503 with Retry-After */
 	KUBE_BROKEN,	  /* 5xx */

@@ -2,9 +2,12 @@
 
 #include <cJSON.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/scoped.h"
 #include "base/str.h"
@@ -204,6 +207,17 @@ static int set_login(struct kube_client *client, struct kube_request *r, struct 
 	return 0;
 }
 
+/* Else the kernel would send what a dead network has swallowed for a quarter of an hour more. */
+static int prepare_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+	const unsigned int ms = KUBE_UNHEARD_MS;
+
+	(void)user;
+	(void)purpose;
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
 static void set_common(struct kube_client *client, struct kube_request *r, const char *url)
 {
 	curl_easy_setopt(r->easy, CURLOPT_URL, url);
@@ -214,6 +228,7 @@ static void set_common(struct kube_client *client, struct kube_request *r, const
 	curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, KUBE_CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, KUBE_REQUEST_TIMEOUT_MS);
 	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_SOCKOPTFUNCTION, prepare_socket);
 	curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 16384L);
 	curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "stoker-reporter");
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -222,17 +237,25 @@ static void set_common(struct kube_client *client, struct kube_request *r, const
 	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
 }
 
-int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *node, char *body, struct err *e)
+#define NODES  "/api/v1/nodes"
+#define LEASES "/apis/coordination.k8s.io/v1/namespaces/" STOKER_NAMESPACE "/leases"
+
+int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *target, char *body, struct err *e)
 {
 	static const struct {
-		const char *suffix, *method, *type;
+		const char *path, *suffix, *method, *type;
 	} lanes[KUBE_LANE_MAX_] = {
-		[KUBE_READ] = {"", "GET", NULL},
-		[KUBE_CONDITION] = {"/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
-		[KUBE_TAINT] = {"", "PATCH", "Content-Type: application/json-patch+json"},
+		[KUBE_READ] = {NODES "/", "", "GET", NULL},
+		[KUBE_CONDITION] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
+		[KUBE_TAINT] = {NODES "/", "", "PATCH", "Content-Type: application/json-patch+json"},
+		[KUBE_LEASES] = {LEASES, "", "GET", NULL},
+		[KUBE_LEASE_MAKE] = {LEASES, "", "POST", "Content-Type: application/json"},
+		[KUBE_LEASE] = {LEASES "/", "", "PUT", "Content-Type: application/json"},
+		[KUBE_NODES] = {NODES, "", "GET", NULL},
+		[KUBE_HOLDER] = {NODES "/", "", "GET", NULL},
 	};
 	struct kube_request *r = &client->requests[lane];
-	char url[1024];
+	char url[KUBE_URL_BYTES];
 
 	*r = (struct kube_request){.client = client, .body = body, .easy = curl_easy_init()};
 	if (!r->easy) {
@@ -246,7 +269,7 @@ int kube_client_send(struct kube_client *client, enum kube_lane lane, const char
 		request_clear(r);
 		return -e->code;
 	}
-	snprintf(url, sizeof(url), "%s/api/v1/nodes/%s%s", client->config.server, node, lanes[lane].suffix);
+	snprintf(url, sizeof(url), "%s%s%s%s", client->config.server, lanes[lane].path, target, lanes[lane].suffix);
 	set_common(client, r, url);
 	curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, lanes[lane].method);
 	if (body)

@@ -10,8 +10,10 @@
 #include "health/kube_answer.h"
 #include "health/kube_config.h"
 
+#define KUBE_URL_BYTES		4096
 #define KUBE_CONNECT_TIMEOUT_MS 3000L
 #define KUBE_REQUEST_TIMEOUT_MS 10000L
+#define KUBE_UNHEARD_MS		20000 /* bytes that the peer does not acknowledge: then the connection ends (brake.h counts on it) */
 
 struct kube_client;
 
@@ -48,6 +50,7 @@ struct kube_client {
 int kube_client_start(struct kube_client *client, uv_loop_t *loop, struct kube_config *config, struct err *e);
 void kube_client_use(struct kube_client *client, struct kube_config *config); /* another one from now on */
 
-/* Takes `body` over (malloc'ed; NULL for GET). The answer comes by on_answer, never from within this call. */
-int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *node, char *body, struct err *e);
+/* `target` ends the lane's path: a node's or a Lease's name, or a query; it must be fit for a URL. Takes `body` over (malloc'ed;
+ * NULL for GET). The answer comes by on_answer, never from within this call. */
+int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *target, char *body, struct err *e);
 bool kube_client_is_busy(const struct kube_client *client, enum kube_lane lane);

@@ -73,6 +73,9 @@ static void expect_defaults(const struct config *c)
 	assert_string_equal(c->report.kubeconfig, "");
 	assert_int_equal(c->report.taint, CONFIG_TAINT_NO_SCHEDULE);
 	assert_string_equal(c->report.taint_key, "stoker.dev/unhealthy");
+	assert_string_equal(c->report.max_tainted, "10%");
+	assert_int_equal(c->report.taint_single_node, 0);
+	assert_int_equal(c->retire, 0);
 	assert_int_equal(c->log_level, LOG_INFO);
 }
 
@@ -145,6 +148,9 @@ static void test_every_key_is_read(void **unused)
 				   "  kubeconfig: /etc/kube/config\n"
 				   "  taint: PreferNoSchedule\n"
 				   "  taintKey: Unhealthy_1\n"
+				   "  maxTainted: 100%\n"
+				   "  taintSingleNode: true\n"
+				   "retire: true\n"
 				   "log: {level: debug}\n";
 	static struct config c;
 	(void)unused;
@@ -182,6 +188,9 @@ static void test_every_key_is_read(void **unused)
 	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
 	assert_int_equal(c.report.taint, CONFIG_TAINT_PREFER_NO_SCHEDULE);
 	assert_string_equal(c.report.taint_key, "Unhealthy_1");
+	assert_string_equal(c.report.max_tainted, "100%");
+	assert_int_equal(c.report.taint_single_node, 1);
+	assert_int_equal(c.retire, 1);
 	assert_int_equal(c.log_level, LOG_DEBUG);
 }
 
@@ -210,6 +219,10 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"report: {taint: off, kubernetes: auto, kubeconfig: ''}\n",
 		"report:\n  kubeconfig:\n",
 		"log: {level: error}\n",
+		"report: {maxTainted: 1, taintSingleNode: false}\n",
+		"report: {maxTainted: 512}\n",
+		"report: {maxTainted: 1%}\n",
+		"report: {maxTainted: \"20%\"}\n",
 		"log: {level: warn}\n",
 		"report: {taintKey: status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy}\n",
 		"discover: auto\nkubeletRoot:\n",
@@ -439,6 +452,9 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(strcpy(c.probe.directory, "../x"));
 	LIE(c.report.taint = (enum config_taint)7);
 	LIE(c.log_level = (enum log_level)9);
+	LIE(strcpy(c.report.max_tainted, "0%"));
+	LIE(c.report.taint_single_node = 2);
+	LIE(c.retire = 7);
 	LIE(strcpy(c.runtime_dir, ""));
 #undef LIE
 	assert_int_equal(config_rules_check(&good, &e), 0);
