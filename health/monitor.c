@@ -272,6 +272,8 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 
 	if (f->errnum == ETIMEDOUT && m->hung_us && now_us - m->hung_us < MONITOR_WARNING_DWELL_US)
 		str_append(input.message, sizeof(input.message), "; kernel: %s", m->hung_line);
+	if (f->errnum == ENODEV && f->step == PROBE_RESOLVE)
+		w->verdict.last_hint_us = 0; /* complaints end with the mount */
 	w->outstanding = false;
 	w->waiting_us = 0;
 	w->heard_us = now_us;
@@ -337,6 +339,9 @@ bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_
 		if (strstr(hint->message, "re-mounted"))
 			w->verdict.state = VERDICT_HEALTHY;
 #endif
+		/* What was complained of is not mounted any more: what is mounted there next starts without a blemish. */
+		if (*hint->device && (strcmp(hint->reason, "Unmounted") == 0 || strcmp(hint->reason, "Mounted") == 0))
+			w->verdict.last_hint_us = 0;
 		struct kmsg_hint one = *hint;
 		one.is_error = hint->is_error && *hint->device; /* of a device that is not named nobody is accused */
 		follow_up = monitor_hint_at(m, i, "kmsg", &one, now_us, now_wall_us) || follow_up;

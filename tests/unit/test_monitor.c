@@ -211,6 +211,33 @@ static void test_an_error_of_what_is_bad_is_no_news(void **state)
 	assert_int_equal(s->asked[0], before + 1);
 }
 
+/* Repaired before a probe has seen it: nothing is left to warn of. */
+static void test_complaints_end_with_the_mount(void **state)
+{
+	struct stage *s = *state;
+	struct kmsg_hint error = {.device = "loop1", .reason = "FilesystemError", .is_error = true, .message = "x"}, gone = {.device = "loop1", .reason = "Unmounted"};
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	strcpy(s->monitor.watch[0].names.name[0], "loop1");
+	s->monitor.watch[0].names.count = 1;
+	monitor_hint(&s->monitor, &error, s->now_us, 1);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_WARNING);
+	monitor_hint(&s->monitor, &gone, s->now_us, 1);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+	monitor_hint(&s->monitor, &error, s->now_us, 1);
+	find(s, 0, 1, true, PROBE_RESOLVE, ENODEV);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+	strcpy(gone.device, "loop9");
+	monitor_hint(&s->monitor, &error, s->now_us, 1);
+	monitor_hint(&s->monitor, &gone, s->now_us, 1);
+	good(s, 0, 1);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_WARNING); /* another's */
+}
+
 static void test_a_task_that_hangs_explains_a_probe_that_hangs(void **state)
 {
 	struct stage *s = *state;
@@ -297,6 +324,7 @@ int main(void)
 		stage_test(test_a_filesystem_that_complains_all_the_time),
 		stage_test(test_an_error_of_what_is_bad_is_no_news),
 		stage_test(test_a_task_that_hangs_explains_a_probe_that_hangs),
+		stage_test(test_complaints_end_with_the_mount),
 		stage_test(test_remounted_is_not_recovery),
 		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
 		stage_test(test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays),
