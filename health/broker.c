@@ -26,19 +26,34 @@ static void refuse(struct broker *b, struct link *peer, const struct record *rec
 	link_send(peer, WIRE_REFUSED, record->header.id, &refused, sizeof(refused));
 }
 
+/* Who asks calls things by numbers of its own: two that wait for one probe get each its own back. */
 static void answer_all(struct broker_waiters *waiters, uint16_t type, const void *payload, size_t length, int fd)
 {
-	for (unsigned i = 0; i < waiters->count; i++)
-		if (waiters->who[i].peer)
-			link_send_fd(waiters->who[i].peer, type, waiters->who[i].id, payload, length, fd);
+	for (unsigned i = 0; i < waiters->count; i++) {
+		const struct broker_waiter *w = &waiters->who[i];
+		struct finding finding;
+		struct wire_refused refused;
+		const void *answer = payload;
+		if ((type == WIRE_FINDING || type == WIRE_LOOKED) && length == sizeof(finding)) {
+			memcpy(&finding, payload, sizeof(finding));
+			finding.watch = w->watch;
+			answer = &finding;
+		} else if (type == WIRE_REFUSED && length == sizeof(refused)) {
+			memcpy(&refused, payload, sizeof(refused));
+			refused.watch = w->watch;
+			answer = &refused;
+		}
+		if (w->peer)
+			link_send_fd(w->peer, type, w->id, answer, length, fd);
+	}
 	waiters->count = 0;
 }
 
-static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64_t id)
+static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64_t id, uint32_t watch)
 {
 	if (waiters->count == ARRAY_SIZE(waiters->who))
 		return false;
-	waiters->who[waiters->count++] = (struct broker_waiter){peer, id};
+	waiters->who[waiters->count++] = (struct broker_waiter){watch, peer, id};
 	return true;
 }
 
@@ -52,8 +67,6 @@ static void job_refuse(struct broker_job *job, int errnum, const char *text)
 {
 	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX, .request = job->request->type};
 
-	if (is_probe(job->request))
-		refused.watch = job->task.probe.watch;
 	str_copy(refused.text, sizeof(refused.text), text);
 	answer_all(&job->waiters, WIRE_REFUSED, &refused, sizeof(refused), -1);
 	job->answered = true;
@@ -205,7 +218,7 @@ static int join_running(struct broker *b, const struct broker_request *request, 
 			continue;
 		job->task.probe.watch = wanted->task.probe.watch; /* its number may be another after a new configuration */
 		bool hung = job->child.overdue && !job->ended;
-		if (!add_waiter(job->answered && !hung ? &job->next : &job->waiters, peer, id))
+		if (!add_waiter(job->answered && !hung ? &job->next : &job->waiters, peer, id, wanted->task.probe.watch))
 			return err_rule(e, EBUSY, "probe: %zu wait for this one already", ARRAY_SIZE(job->waiters.who));
 		if (hung)
 			answer_hung(job, &job->waiters);
@@ -264,7 +277,7 @@ static void peer_record(struct link *link, const struct record *record)
 	if (joined != 0)
 		return;
 	job->request = request;
-	add_waiter(&job->waiters, link, record->header.id);
+	add_waiter(&job->waiters, link, record->header.id, is_probe(request) ? job->task.probe.watch : UINT32_MAX);
 	if (request->type == WIRE_FS_MARK)
 		job->task.group_fd = link_take_fd(link);
 	bool started = job_start(job, &e);

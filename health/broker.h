@@ -49,6 +49,7 @@ struct broker_task {
 };
 
 struct broker_waiter {
+	uint32_t watch; /* its own number for what it asked for */
 	struct link *peer; /* NULL when it went away */
 	uint64_t id;
 };

@@ -13,6 +13,8 @@
 
 #define GAP_PAUSE_MS	  1000 /* lost kernel records make us look at everything at most so often */
 #define MOUNTS_FIRST_MS	  20
+#define AGAIN_MS	  200
+#define AGAIN_MAX	  3
 #define MOUNTS_PAUSE_MS	  1000 /* a node that starts pods changes its mount table many times a second */
 
 /* --- the monitor's wishes --- */
@@ -226,6 +228,20 @@ static void broker_down(struct link *link, const struct err *why)
 	monitor_broker(&s->monitor, false);
 }
 
+static void again(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	supervisor_discovery_again(s);
+	monitor_probe_all(&s->monitor, "the broker had another configuration");
+}
+
+void supervisor_ask_again(struct supervisor *s)
+{
+	if (s->again_count < AGAIN_MAX && !uv_is_active((uv_handle_t *)&s->again))
+		uv_timer_start(&s->again, again, AGAIN_MS << s->again_count++, 0);
+}
+
 static void broker_refused(struct supervisor *s, const struct wire_refused *refused)
 {
 	char text[sizeof(refused->text) + 1] = "";
@@ -238,6 +254,8 @@ static void broker_refused(struct supervisor *s, const struct wire_refused *refu
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
+		if (refused->errnum == ESTALE)
+			supervisor_ask_again(s);
 	} else {
 		monitor_input(&s->monitor, refused->request == WIRE_KMSG ? "kmsg" : "mounts", "missing", text);
 		if (refused->request == WIRE_MOUNTS)
@@ -290,6 +308,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 {
 	uint64_t period_ms = config->probe.period_us / US_PER_MS;
 
+	s->again_count = 0;
 	supervisor_hints_reset(s);
 	monitor_configure(&s->monitor, config, clock_mono_us());
 	supervisor_discovery_reset(s);
@@ -301,7 +320,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 {
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
-	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->web_restart, &s->hints};
+	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->web_restart, &s->hints};
 
 	s->loop = loop;
 	s->log = log;

@@ -22,6 +22,8 @@ struct supervisor {
 	struct health health; /* scratch for snapshots */
 	bool restored;
 	uv_timer_t tick, follow_up, gap, mounts_settle;
+	uv_timer_t again; /* after a change the broker has the old configuration a little longer, and refuses */
+	unsigned again_count;
 	bool gap_again, mounts_again, mounts_changed;
 	const char *gap_why;
 	struct discovery {
@@ -77,6 +79,7 @@ void supervisor_follow_up(struct supervisor *supervisor); /* a second look, shor
 /* --- supervisor_discovery.c --- */
 
 void supervisor_discovery_reset(struct supervisor *supervisor); /* another configuration, another broker */
+void supervisor_discovery_again(struct supervisor *supervisor); /* looks that were refused */
 void supervisor_discovery_tick(struct supervisor *supervisor);
 void supervisor_looked(struct supervisor *supervisor, const struct finding *finding);
 void supervisor_look_refused(struct supervisor *supervisor, uint32_t place, const char *why);
@@ -85,6 +88,9 @@ void supervisor_discovery_impossible(struct supervisor *supervisor, const char *
 
 /* How the broker is told which filesystem is meant. */
 struct wire_probe supervisor_name_probe(const struct supervisor *supervisor, uint32_t index);
+
+/* The broker has another configuration: asks again soon, three times; after that every tick does. */
+void supervisor_ask_again(struct supervisor *supervisor);
 
 /* Soon; at once if it was not done within the last second, or if a verdict waits for it. */
 void supervisor_read_mounts(struct supervisor *supervisor);

@@ -87,6 +87,7 @@ void supervisor_look_refused(struct supervisor *s, uint32_t place, const char *w
 		return;
 	log_warn(s->log, "look refused", "place", log_number(place), "why", why);
 	s->discovery.outstanding[index] = false;
+	supervisor_ask_again(s);
 	s->discovery.look_wanted = true; /* the broker has another configuration for a moment, or no process to spare */
 }
 
@@ -105,6 +106,12 @@ void supervisor_discovery_reset(struct supervisor *s)
 		look(s);
 	else
 		monitor_input(&s->monitor, INPUT, "missing", "stoker-broker is not there yet");
+}
+
+void supervisor_discovery_again(struct supervisor *s)
+{
+	if (s->discovery.look_wanted && link_is_up(&s->broker))
+		look(s);
 }
 
 void supervisor_discovery_tick(struct supervisor *s)
