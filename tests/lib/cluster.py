@@ -151,9 +151,13 @@ class Cluster:
         os.chmod(path, 0o600)
         return path
 
-    def service_account_token(self, seconds=3600):
+    def service_account_token(self, seconds=3600, bound_to=None):
+        """A token of the agent; bound to a Node or Pod (its object), as the kubelet's tokens are, it names the node."""
+        spec = {"expirationSeconds": seconds}
+        if bound_to:
+            spec["boundObjectRef"] = {"apiVersion": "v1", "kind": bound_to["kind"], "name": bound_to["metadata"]["name"], "uid": bound_to["metadata"]["uid"]}
         answer = self.api("POST", "/api/v1/namespaces/stoker-system/serviceaccounts/stoker/token",
-                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds}})
+                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         return answer["status"]["token"]
 
     # --- the API ---
@@ -170,6 +174,17 @@ class Cluster:
         status, text = self.request(method, path, body, content_type)
         assert status < 300, (method, path, status, text)
         return json.loads(text) if text.startswith("{") else text
+
+    @staticmethod
+    def path_of(thing):
+        group, kind, name = thing["apiVersion"], thing["kind"].lower(), thing["metadata"]["name"]
+        namespace = thing["metadata"].get("namespace")
+        plural = kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+        return ("/api/" if group == "v1" else "/apis/") + group + (f"/namespaces/{namespace}" if namespace else "") + f"/{plural}/{name}"
+
+    def apply(self, thing):
+        """As kubectl apply --server-side does: made, or brought in line."""
+        return self.api("PATCH", self.path_of(thing) + "?fieldManager=tests&force=true", thing, "application/apply-patch+yaml")
 
     def try_api(self, method, path):
         try:
