@@ -94,7 +94,11 @@ class Disk(Filling):
         with open(self.image, "wb") as f:
             f.truncate(self.size_mb << 20)
         self.device = run("losetup", "-f", "--show", self.image).strip()
-        run(*MKFS[self.kind], *self.mkfs, self.device)
+        make = [*MKFS[self.kind], *self.mkfs, self.device]
+        if self.kind == "btrfs":  # looks at other loop devices too, which may be going away: seen once with EIO
+            wait_for(lambda: subprocess.run(make, capture_output=True).returncode == 0, " ".join(make), 20)
+        else:
+            run(*make)
         self.mount()
 
     def mount(self):
