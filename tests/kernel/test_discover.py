@@ -261,6 +261,24 @@ def requests_name_places_and_nothing_else(t):
 
 
 @case
+def who_waits_for_one_probe_gets_its_own_number_back(t):
+    n = Node(t, period=LONG, deadline="1s")
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    h = n.config_hash()
+    peers = [wire.Broker(n.broker_socket) for _ in range(2)]
+    for peer in peers:
+        t.cleanup(peer.close)
+    disk.freeze()
+    asked = [peer.send(wire.PROBE, wire.probe_body(h, 0, watch=100 + i)) for i, peer in enumerate(peers)]
+    answers = [peer.receive(number) for peer, number in zip(peers, asked)]
+    assert [a.watch for a in answers] == [100, 101] and all(a.errnum == errno.ETIMEDOUT for a in answers), answers
+    assert len([p for p in n.children("stoker-broker") if n.process_state(p) == "D"]) <= 1
+    disk.thaw()
+
+
+@case
 def in_the_hosts_mount_namespace(t):
     """The broker in a namespace of its own, as in a pod, finds the host's disks and none of its own."""
     n = Node(t, period="1s", discover="auto")
