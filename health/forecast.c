@@ -127,6 +127,9 @@ static struct trend find_trend(const struct forecast *f, enum space_resource r, 
 
 	for (int k = 0; k < GRID; k++)
 		t.grid[k] = left_at(f, r, now_s - step_s * (GRID - 1 - k));
+	t.slowest = t.fastest = 0;
+	if (t.grid[0] <= t.grid[GRID - 1])
+		return t; /* the usual case, and the cheap one */
 	for (int i = 0; i < GRID; i++)
 		for (int j = i + PAIR_DISTANCE; j < GRID; j++)
 			slopes[n++] = (t.grid[i] - t.grid[j]) / (step_s * (j - i));
