@@ -323,17 +323,23 @@ def a_fault_is_reported_while_the_image_s_own_disk_is_dead(t):
     w.context.close()
     context = Context("dead-image")
     t.cleanup(context.close)
-    root = disks.Disk(context, "ext4", f"{context.dir}/images", size_mb=400)
+    outer = disks.Disk(context, "ext4", f"{context.dir}/outer", size_mb=600)
+    root = disks.Disk(context, "ext4", f"{context.dir}/images", beneath=outer.mount_point, size_mb=400)
     node = KubeNode(context, containerd_root=f"{root.mount_point}/containerd")
     data = disks.Disk(context, "ext4", f"{context.dir}/data")
     stoker = DaemonSet(node, f"{context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {data.mount_point}\n", image=image)
     t.note(lambda: stoker.logs())
     stoker.apply()
     wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
-    # a new connection, not the warm one, must work too: everything that it needs is in memory
-    root.shutdown()
+    pids = [stoker.pid(name) for name in CONTAINERS]
+    node.stop("kube-apiserver")  # the next PATCH needs a new connection, and code that is not in use now
+    os.sync()
+    outer.shutdown()  # its file is the device of the images' filesystem: every read of it is EIO now, for page faults too
     with open("/proc/sys/vm/drop_caches", "w") as f:
         f.write("3")
+    for pid in pids:
+        disks.page_out(pid)
+    node.start_apiserver()
     data.trigger_ext4_error()
     wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
     wait_for(lambda: node.condition_or_none("stoker.dev/StorageReady")["status"] == "False", "the condition", 10)
