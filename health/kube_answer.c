@@ -19,7 +19,7 @@ static const struct {
 	[KUBE_DONE] = {0, 0, false, "done"},
 	[KUBE_CONFLICT] = {20 * US_PER_MS, 5 * US_PER_S, true, "another writer was faster; trying again"},
 	[KUBE_UNAUTHORIZED] = {1 * US_PER_S, 30 * US_PER_S, false, "the API server does not know this token (expired, or of another cluster?); it is read anew with every try"},
-	[KUBE_FORBIDDEN] = {5 * US_PER_S, 60 * US_PER_S, false, "a right is missing: see the ClusterRole of stoker-reporter in docs/contract.md"},
+	[KUBE_FORBIDDEN] = {5 * US_PER_S, 60 * US_PER_S, false, "a right is missing or a policy refuses, see docs/rights.md"},
 	[KUBE_NO_NODE] = {2 * US_PER_S, 30 * US_PER_S, false, "there is no such node object: is `node` (or NODE_NAME) the name that kubectl get nodes shows?"},
 	[KUBE_NO_NAMESPACE] = {5 * US_PER_S, 60 * US_PER_S, false, "there is no namespace " STOKER_NAMESPACE ": make it, the Leases of the brake live there"},
 	[KUBE_REFUSED] = {10 * US_PER_S, 60 * US_PER_S, false, "the API server refuses the request (an admission policy?)"},

@@ -413,6 +413,18 @@ def a_token_of_a_pod_names_the_node_of_the_pod(t):
 
 
 @case
+def two_slots_won_by_a_burst_cannot_be_kept(t):
+    """Requests at the same moment may pass the policy of one slot together; afterwards neither can be renewed before the other is given back."""
+    s = Stage(t)
+    for slot in (5, 6):
+        s.cluster.api("POST", LEASES, lease(slot, OWN))
+    for slot in (5, 6):
+        wait_for(lambda: "it holds" in s.write(put(slot, OWN), dry=True)[1], f"slot {slot} not to be renewed")
+    assert s.write(put(5, ""))[0] == 200
+    wait_for(lambda: s.write(put(6, OWN))[0] == 200, "the other to be renewed")
+
+
+@case
 def others_are_not_bothered(t):
     """The policies look at the agent's user name only: an administrator changes everything."""
     s = Stage(t)
