@@ -8,6 +8,7 @@
 #include "base/scoped.h"
 #include "build_config.h"
 #include "daemon/stoker_health.h"
+#include "daemon/stoker_why_enospc.h"
 
 #define EXIT_USAGE 64
 
@@ -16,6 +17,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"health", "can this node run Spark executors? (exit code 0 yes, 1 no, 2 unknown)", stoker_health_help, stoker_health},
+	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
 };
 
 static const struct command *find_command(const char *name)
@@ -31,8 +33,8 @@ static int print_usage(FILE *out, int code)
 {
 	fputs("Usage: stoker COMMAND [OPTION...]\n\nCommands:\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fputs("  help     what a command takes: stoker help COMMAND\n"
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  help       what a command takes: stoker help COMMAND\n"
 	      "\n"
 	      "Examples:\n"
 	      "  stoker health                     what the agent on this node knows\n"

@@ -121,6 +121,31 @@ static enum enospc_confidence reached(const struct enospc_facts *f, enum enospc_
 	return l == 0 || u >= l ? CONFIDENCE_SEEN : CONFIDENCE_RULED_OUT;
 }
 
+/* What is left when a filesystem is full all the same: a file of one block needs others for its map or its name. XFS makes inodes in
+ * chunks and keeps some room for its trees. */
+static uint64_t slack_of(const struct enospc_facts *f)
+{
+	uint64_t block = known(f, NUMBER_BLOCK_BYTES) ? f->number[NUMBER_BLOCK_BYTES] : 4096;
+
+	return block * (strcmp(f->fs_type, "xfs") == 0 ? 128 : 4);
+}
+
+/* ext4 keeps 2 % (at most 4096 blocks) as free for its own delayed work: not for root either, whatever tune2fs -m says. statfs(2) leaves
+ * the metadata out of the total, so a little more than 2 % of it. */
+static uint64_t own_reserve(uint64_t total_bytes, uint64_t block_bytes)
+{
+	return total_bytes / 40 < 4096 * block_bytes ? total_bytes / 40 : 4096 * block_bytes;
+}
+
+static uint64_t free_for_root(const struct enospc_facts *f)
+{
+	uint64_t free_bytes = f->number[NUMBER_BYTES_FREE];
+	uint64_t block = known(f, NUMBER_BLOCK_BYTES) ? f->number[NUMBER_BLOCK_BYTES] : 4096;
+	uint64_t own = strcmp(f->fs_type, "ext4") == 0 && known(f, NUMBER_BYTES_TOTAL) ? own_reserve(f->number[NUMBER_BYTES_TOTAL], block) : 0;
+
+	return free_bytes > own ? free_bytes - own : 0;
+}
+
 static enum enospc_confidence judge_space(const struct enospc_case *what, const struct enospc_facts *f, struct enospc_answer *a)
 {
 	(void)what;
@@ -134,9 +159,7 @@ static enum enospc_confidence judge_space(const struct enospc_case *what, const 
 		return CONFIDENCE_RULED_OUT;
 	}
 	say(a, "%" PRIu64 " of %" PRIu64 " KiB are free", free_bytes >> 10, total >> 10);
-	/* One block may be left that is of no use: a file of a block needs another for its map or its directory. */
-	uint64_t block = known(f, NUMBER_BLOCK_BYTES) ? f->number[NUMBER_BLOCK_BYTES] : 4096;
-	return free_bytes < 4 * block ? CONFIDENCE_SEEN : CONFIDENCE_RULED_OUT;
+	return free_for_root(f) < slack_of(f) ? CONFIDENCE_SEEN : CONFIDENCE_RULED_OUT;
 }
 
 static enum enospc_confidence judge_reserved(const struct enospc_case *what, const struct enospc_facts *f, struct enospc_answer *a)
@@ -147,9 +170,8 @@ static enum enospc_confidence judge_reserved(const struct enospc_case *what, con
 		return CONFIDENCE_UNKNOWN;
 	}
 	uint64_t free_bytes = f->number[NUMBER_BYTES_FREE], available = f->number[NUMBER_BYTES_AVAILABLE];
-	uint64_t block = known(f, NUMBER_BLOCK_BYTES) ? f->number[NUMBER_BLOCK_BYTES] : 4096;
 	say(a, "%" PRIu64 " KiB are free, of them %" PRIu64 " KiB for ordinary users", free_bytes >> 10, available >> 10);
-	return available < 4 * block && free_bytes >= 4 * block ? CONFIDENCE_SEEN : CONFIDENCE_RULED_OUT;
+	return available < slack_of(f) && free_for_root(f) >= slack_of(f) ? CONFIDENCE_SEEN : CONFIDENCE_RULED_OUT;
 }
 
 static enum enospc_confidence judge_inodes(const struct enospc_case *what, const struct enospc_facts *f, struct enospc_answer *a)
@@ -475,7 +497,7 @@ size_t enospc_classify(const struct enospc_case *what, const struct enospc_facts
 	return count;
 }
 
-enum enospc_cause enospc_of_probe(int errnum, uint64_t free_bytes, uint64_t available_bytes, uint64_t total_inodes, uint64_t free_inodes)
+enum enospc_cause enospc_of_probe(int errnum, uint64_t total_bytes, uint64_t free_bytes, uint64_t available_bytes, uint64_t total_inodes, uint64_t free_inodes)
 {
 	if (errnum == EDQUOT)
 		return ENOSPC_QUOTA;
@@ -483,5 +505,5 @@ enum enospc_cause enospc_of_probe(int errnum, uint64_t free_bytes, uint64_t avai
 		return ENOSPC_CAUSE_UNKNOWN;
 	if (total_inodes > 0 && free_inodes == 0)
 		return ENOSPC_INODES;
-	return available_bytes == 0 && free_bytes > 0 ? ENOSPC_RESERVED : ENOSPC_SPACE;
+	return available_bytes == 0 && free_bytes > own_reserve(total_bytes, 4096) ? ENOSPC_RESERVED : ENOSPC_SPACE;
 }

@@ -159,7 +159,8 @@ void enospc_facts_clear(struct enospc_facts *facts);
 
 /* For a write probe that failed with ENOSPC or EDQUOT, from what statfs(2) says: SpaceExhausted, ReservedBlocks (there is room, for root),
  * InodesExhausted or QuotaExhausted. */
-enum enospc_cause enospc_of_probe(int errnum, uint64_t free_bytes, uint64_t available_bytes, uint64_t total_inodes, uint64_t free_inodes);
+enum enospc_cause enospc_of_probe(int errnum, uint64_t total_bytes, uint64_t free_bytes, uint64_t available_bytes, uint64_t total_inodes,
+				  uint64_t free_inodes);
 
 const char *enospc_cause_name(enum enospc_cause cause); /* CamelCase, as reasons are: docs/contract.md */
 const char *enospc_call_name(enum enospc_call call);	/* as people write it: "mkdir", "cgroup.procs" */

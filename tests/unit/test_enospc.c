@@ -136,12 +136,12 @@ static void test_ruled_out_comes_with_numbers(void **unused)
 static void test_a_probes_numbers(void **unused)
 {
 	(void)unused;
-	assert_int_equal(enospc_of_probe(ENOSPC, 100, 0, 10, 5), ENOSPC_RESERVED);
-	assert_int_equal(enospc_of_probe(ENOSPC, 0, 0, 10, 5), ENOSPC_SPACE);
-	assert_int_equal(enospc_of_probe(ENOSPC, 100, 100, 10, 0), ENOSPC_INODES);
-	assert_int_equal(enospc_of_probe(ENOSPC, 0, 0, 0, 0), ENOSPC_SPACE);
-	assert_int_equal(enospc_of_probe(EDQUOT, 100, 100, 10, 5), ENOSPC_QUOTA);
-	assert_int_equal(enospc_of_probe(EIO, 0, 0, 10, 0), ENOSPC_CAUSE_UNKNOWN);
+	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 100, 0, 10, 5), ENOSPC_RESERVED);
+	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 24, 0, 10, 5), ENOSPC_SPACE);
+	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 100, 100, 10, 0), ENOSPC_INODES);
+	assert_int_equal(enospc_of_probe(ENOSPC, 0, 0, 0, 0, 0), ENOSPC_SPACE);
+	assert_int_equal(enospc_of_probe(EDQUOT, 1000, 100, 100, 10, 5), ENOSPC_QUOTA);
+	assert_int_equal(enospc_of_probe(EIO, 1000, 0, 0, 10, 0), ENOSPC_CAUSE_UNKNOWN);
 }
 
 static void test_names(void **unused)
