@@ -99,7 +99,8 @@ class Stage:
                                            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "o", "uid": "u"}]},
                               "spec": {"unschedulable": True, "podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}, STRATEGIC)
         c.api("PATCH", STATUS, {"status": FULL_STATUS}, MERGE)
-        for thing in (lease(0, OTHER), lease(1, "node-3"), lease(2, None, None, None), lease(3, "a person", None, None), lease("foreign", None, None, None)):
+        for thing in (lease(0, OTHER), lease(1, "node-3"), lease(2, None, None, None), lease(3, "a person", None, None), lease("foreign", None, None, None),
+                      lease(6, None, None, None, annotations={"note": "x"})):
             c.api("POST", LEASES, thing)
         for thing in (event("kubelet", controller="kubelet"), event("other", OTHER, about=OTHER)):
             c.api("POST", EVENTS, thing)
@@ -148,10 +149,6 @@ def put(slot, holder, renew=TWO_MINUTES_LATER, duration=60, extra=None, **metada
 
 def post(body, path=None):
     return "POST", path or (LEASES if body["kind"] == "Lease" else EVENTS), JSON, body
-
-
-def delete(slot):
-    return "DELETE", f"{LEASES}/stoker-brake-{slot}", JSON, None
 
 
 # what, which policy refuses it, words of its answer, request, token
@@ -223,8 +220,7 @@ SLOT_ROWS = [
     ("another's slot renewed in its name", "make \"node-2\" the holder", put(0, OTHER)),
     ("another's slot given to a third", "make \"node-3\" the holder", put(0, "node-3")),
     ("a slot that a person keeps", "\"a person\" holds it", put(3, OWN)),
-    ("another's slot deleted", "delete slot stoker-brake-0", delete(0)),
-    ("a foreign Lease deleted", "touch Lease \"foreign\"", ("DELETE", f"{LEASES}/foreign", JSON, None)),
+    ("a slot with many labels", "more than 8 labels", put(2, OWN, labels={f"l{n}": "x" for n in range(9)})),
     ("a term too long", "15 to 600", post(lease(7, OWN, duration=601))),
     ("a term too short", "15 to 600", put(2, OWN, duration=14)),
     ("no term", "15 to 600", post(lease(7, OWN, duration=None))),
@@ -269,7 +265,10 @@ NOT_GRANTED = [
     ("a slot patched", ("PATCH", f"{LEASES}/stoker-brake-0", MERGE, {"spec": {"holderIdentity": OWN}}), True),
     ("a slot elsewhere", post({**lease(0, OWN), "metadata": {"name": "stoker-brake-0", "namespace": "default"}}, LEASES.replace("stoker-system", "default")), True),
     ("a node's heartbeat", post({**lease(OWN, OWN), "metadata": {"name": OWN, "namespace": "kube-system"}}, LEASES.replace("stoker-system", "kube-system")), True),
-    ("slots listed", ("GET", LEASES, JSON, None), False),
+    ("another's slot deleted", ("DELETE", f"{LEASES}/stoker-brake-0", JSON, None), True),
+    ("a foreign Lease deleted", ("DELETE", f"{LEASES}/foreign", JSON, None), True),
+    ("all slots deleted", ("DELETE", LEASES, JSON, None), True),
+    ("Leases elsewhere", ("GET", LEASES.replace("stoker-system", "kube-node-lease"), JSON, None), False),
     ("a core Event in the name of another", post(core_event("e", OTHER), "/api/v1/namespaces/default/events"), True),
     ("a core Event about another node", post(core_event("e", about=OTHER), "/api/v1/namespaces/default/events"), True),
     ("an Event deleted", ("DELETE", f"{EVENTS}/other", JSON, None), True),
@@ -359,8 +358,9 @@ def what_the_agent_does_is_allowed(t):
         ("an empty slot taken", put(2, OWN)),
         ("its slot given back by null", put(2, None)),
         ("a lapsed slot taken", put(1, OWN, "2026-11-26T12:01:00.000001Z", extra={"acquireTime": NOON, "leaseTransitions": 3})),
-        ("its slot deleted", delete(1)),
-        ("an empty slot deleted", delete(2)),
+        ("its slot given back as well", put(1, None, NOON)),
+        ("a slot that a person has annotated", put(6, OWN, annotations={}, labels={"app.kubernetes.io/name": "stoker"})),
+        ("slots listed", ("GET", LEASES, JSON, None)),
         ("an Event", post(event("mine"))),
         ("a series of it", ("PATCH", f"{EVENTS}/mine", MERGE, {"series": {"count": 2, "lastObservedTime": TWO_MINUTES_LATER}})),
         ("an Event of a long name", post(event("long", long_instance, about=LONG)), "long"),
@@ -416,12 +416,12 @@ def a_token_of_a_pod_names_the_node_of_the_pod(t):
 def two_slots_won_by_a_burst_cannot_be_kept(t):
     """Requests at the same moment may pass the policy of one slot together; afterwards neither can be renewed before the other is given back."""
     s = Stage(t)
-    for slot in (5, 6):
+    for slot in (5, 7):
         s.cluster.api("POST", LEASES, lease(slot, OWN))
-    for slot in (5, 6):
+    for slot in (5, 7):
         wait_for(lambda: "it holds" in s.write(put(slot, OWN), dry=True)[1], f"slot {slot} not to be renewed")
     assert s.write(put(5, ""))[0] == 200
-    wait_for(lambda: s.write(put(6, OWN))[0] == 200, "the other to be renewed")
+    wait_for(lambda: s.write(put(7, OWN))[0] == 200, "the other to be renewed")
 
 
 @case
