@@ -28,7 +28,7 @@ static int start(uv_loop_t *loop, struct err *e)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
-	static const char usage[] = "Usage: stoker-web\n\nStarted by stokerd: serves /v1alpha1/health and /healthz at RUNTIMEDIR/stoker.sock and web.listen.\n";
+	static const char usage[] = "Usage: stoker-web\n\nStarted by stokerd: serves /v1alpha1/health, /metrics, /healthz and /readyz at RUNTIMEDIR/stoker.sock and web.listen.\n";
 	struct err e = {0};
 	uv_loop_t loop;
 

@@ -16,8 +16,21 @@
 #define HEALTH_ROLES_MAX  8
 #define HEALTH_INPUTS_MAX 16
 #define HEALTH_JSON_MAX_BYTES (1024 * 1024)
+#define HEALTH_VERSION_BYTES  32
+
+/* How long probes take: counts of those that took at most so long, and of those that took longer. */
+#define HEALTH_BUCKETS	   7
+#define HEALTH_BUCKETS_US  1000, 5000, 20000, 100000, 500000, 2000000, 10000000
 
 enum health_status { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_WARNING, HEALTH_UNHEALTHY, HEALTH_STATUS_MAX_ };
+
+/* Of one filesystem since this stokerd began to watch it; they only rise. */
+struct health_probes {
+	uint64_t count;			       /* = good + failed + unclear */
+	uint64_t good, failed, unclear;	       /* writing worked; failed; could not tell */
+	uint64_t total_us;		       /* of all */
+	uint64_t within[HEALTH_BUCKETS + 1]; /* by duration, each probe in one; the last: longer than all bounds */
+};
 
 struct health_filesystem {
 	char mount_point[NAME_PATH_BYTES]; /* as mounted; the watched path while nothing is known */
@@ -39,12 +52,24 @@ struct health_filesystem {
 	uint64_t inodes_full_low_s, inodes_full_high_s;
 	enum target_origin origin;  /* how it came to be watched */
 	uint32_t ignored;	    /* bool: seen, and no part of the verdict */
+	struct health_probes probes;
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
 };
 
 /* kmsg, broker, reporter, config …: "ok", "missing", "degraded", "off" and words. */
 struct health_input {
 	char name[24], state[16], detail[256];
+	uint64_t since_wall_us; /* when `state` began; 0 = not known */
+};
+
+/* The stokerd that says this. Counters begin at its start and only rise. */
+struct health_agent {
+	uint64_t started_wall_us; /* 0 = no daemon says this */
+	char version[HEALTH_VERSION_BYTES];
+	uint64_t kmsg_gaps, kmsg_lost; /* times that the kernel's ring overran us; records lost by it */
+	uint64_t report_writes;	       /* requests that changed the node object, of every reporter since the start */
+	uint64_t last_write_wall_us;   /* the heartbeat counts; 0 = none yet */
+	uint64_t abandoned_probes;     /* children that hang in the kernel now */
 };
 
 struct health {
@@ -55,6 +80,7 @@ struct health {
 	uint32_t report_ready;	/* bool: every watched filesystem has been probed, the report may go out */
 	uint32_t taint_held;	/* bool: the taint is wanted but not put on the node (off, no cluster, not reachable …) */
 	char taint_why[256];	/* why it is held, or "" */
+	struct health_agent agent;
 	uint32_t filesystem_count;
 	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
 	uint32_t input_count;

@@ -43,6 +43,16 @@ static const struct field inodes_full_fields[] = {
 	{0},
 };
 
+static const struct field probes_fields[] = {
+	{"count", FIELD_U64, AT(health_filesystem, probes.count)},
+	{"good", FIELD_U64, AT(health_filesystem, probes.good)},
+	{"failed", FIELD_U64, AT(health_filesystem, probes.failed)},
+	{"unclear", FIELD_U64, AT(health_filesystem, probes.unclear)},
+	{"totalMicros", FIELD_U64, AT(health_filesystem, probes.total_us)},
+	{"durations", FIELD_COUNTS, AT(health_filesystem, probes.within)},
+	{0},
+};
+
 const struct field health_filesystem_fields[] = {
 	{"mountPoint", FIELD_NAME, AT(health_filesystem, mount_point)},
 	{"source", FIELD_NAME, AT(health_filesystem, source)},
@@ -60,6 +70,7 @@ const struct field health_filesystem_fields[] = {
 	{"availableInodes", FIELD_U64, AT(health_filesystem, available_inodes)},
 	{"spaceFullInSeconds", FIELD_OBJECT, AT(health_filesystem, space_full_high_s), space_full_fields},
 	{"inodesFullInSeconds", FIELD_OBJECT, AT(health_filesystem, inodes_full_high_s), inodes_full_fields},
+	{"probes", FIELD_OBJECT, AT(health_filesystem, probes.count), probes_fields},
 	{"path", FIELD_NAME, AT(health_filesystem, path)},
 	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
 	{"origin", FIELD_WORD, AT(health_filesystem, origin), NULL, origin_word, TARGET_ORIGIN_MAX_},
@@ -88,6 +99,7 @@ static const struct field taint_fields[] = {
 const struct field health_input_fields[] = {
 	{"state", FIELD_TEXT, AT(health_input, state)},
 	{"detail", FIELD_TEXT, AT(health_input, detail)},
+	{"since", FIELD_TIME, AT(health_input, since_wall_us)},
 	{0},
 };
 
@@ -99,3 +111,16 @@ const struct field health_head_fields[] = {
 };
 
 const struct field health_taint_field = {"taint", FIELD_OBJECT, AT(health, report.taint.wanted), taint_fields};
+
+static const struct field agent_fields[] = {
+	{"startTime", FIELD_TIME, AT(health, agent.started_wall_us)},
+	{"version", FIELD_TEXT, AT(health, agent.version)},
+	{"kernelLogGaps", FIELD_U64, AT(health, agent.kmsg_gaps)},
+	{"kernelLogRecordsLost", FIELD_U64, AT(health, agent.kmsg_lost)},
+	{"reportWrites", FIELD_U64, AT(health, agent.report_writes)},
+	{"lastReportTime", FIELD_TIME, AT(health, agent.last_write_wall_us)},
+	{"abandonedProbes", FIELD_U64, AT(health, agent.abandoned_probes)},
+	{0},
+};
+
+const struct field health_agent_field = {"agent", FIELD_OBJECT, AT(health, agent.started_wall_us), agent_fields};

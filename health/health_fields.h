@@ -21,6 +21,7 @@ enum field_kind {
 	FIELD_I32,
 	FIELD_BOOL,   /* uint32_t */
 	FIELD_WORD,   /* an enum's name */
+	FIELD_COUNTS, /* uint64_t[]: an array of numbers */
 	FIELD_ROLES,
 	FIELD_OBJECT, /* `sub` over the same struct; null if the uint32_t or uint64_t at `offset` is zero */
 };
@@ -37,5 +38,6 @@ struct field {
 extern const struct field health_head_fields[];	      /* of struct health: node, time, status */
 extern const struct field health_condition_fields[];  /* of struct report_condition */
 extern const struct field health_taint_field;	      /* of struct health */
+extern const struct field health_agent_field;	      /* of struct health */
 extern const struct field health_filesystem_fields[]; /* of struct health_filesystem */
 extern const struct field health_input_fields[];      /* of struct health_input */

@@ -59,6 +59,20 @@ static bool add_roles(cJSON *object, const char *key, const struct health_filesy
 	return good;
 }
 
+static bool add_counts(cJSON *object, const struct field *field, const void *at)
+{
+	cJSON *array = cJSON_AddArrayToObject(object, field->key);
+	bool good = array != NULL;
+
+	for (size_t i = 0; good && i < field->size / sizeof(uint64_t); i++) {
+		uint64_t count;
+		memcpy(&count, (const char *)at + i * sizeof(count), sizeof(count));
+		cJSON *item = cJSON_CreateNumber((double)count);
+		good = item && cJSON_AddItemToArray(array, item);
+	}
+	return good;
+}
+
 static uint32_t word_at(const void *p)
 {
 	uint32_t value;
@@ -99,6 +113,7 @@ static bool add_field(cJSON *object, const struct field *f, const void *base)
 	case FIELD_I32: return cJSON_AddNumberToObject(object, f->key, (int32_t)word_at(at)) != NULL;
 	case FIELD_BOOL: return cJSON_AddBoolToObject(object, f->key, word_at(at) != 0) != NULL;
 	case FIELD_WORD: return cJSON_AddStringToObject(object, f->key, f->word(word_at(at))) != NULL;
+	case FIELD_COUNTS: return add_counts(object, f, at);
 	case FIELD_ROLES: return add_roles(object, f->key, base);
 	case FIELD_OBJECT: return add_object(object, f, base);
 	}
@@ -125,7 +140,8 @@ static bool add_item(cJSON *array, const struct field *fields, const void *base)
 static bool add_body(cJSON *root, const struct health *h)
 {
 	cJSON *conditions = cJSON_AddArrayToObject(root, "conditions");
-	if (!conditions || !add_item(conditions, health_condition_fields, &h->report.condition) || !add_object(root, &health_taint_field, h))
+	if (!conditions || !add_item(conditions, health_condition_fields, &h->report.condition) || !add_object(root, &health_taint_field, h) ||
+	    !add_object(root, &health_agent_field, h))
 		return false;
 
 	cJSON *filesystems = cJSON_AddArrayToObject(root, "filesystems");

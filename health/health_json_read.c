@@ -119,6 +119,25 @@ static int read_roles(const cJSON *item, const char *where, const char *key, str
 	return 0;
 }
 
+static int read_counts(const cJSON *array, const char *where, const struct field *f, void *at, struct err *e)
+{
+	const cJSON *item;
+	size_t n = 0;
+
+	if (!cJSON_IsArray(array))
+		return refuse(e, where, f->key, "must be an array of numbers");
+	cJSON_ArrayForEach(item, array)
+	{
+		uint64_t count;
+		if (n == f->size / sizeof(count))
+			return refuse(e, where, f->key, "too many");
+		if (read_number(item, where, f->key, JSON_NUMBER_MAX, &count, e) < 0)
+			return -e->code;
+		memcpy((char *)at + n++ * sizeof(count), &count, sizeof(count));
+	}
+	return 0;
+}
+
 static int read_object(const cJSON *item, const char *where, const struct field *f, void *base, struct err *e)
 {
 	char below[JSON_WHERE_BYTES];
@@ -144,6 +163,7 @@ static int read_field(const cJSON *item, const char *where, const struct field *
 	switch (f->kind) {
 	case FIELD_NAME:
 	case FIELD_TEXT: return read_string(item, where, f->key, f->kind == FIELD_NAME, at, f->size, e);
+	case FIELD_COUNTS: return read_counts(item, where, f, at, e);
 	case FIELD_ROLES: return read_roles(item, where, f->key, base, e);
 	case FIELD_OBJECT: return read_object(item, where, f, base, e);
 	case FIELD_TIME:
@@ -259,17 +279,19 @@ static int must_be(const cJSON *root, const char *key, const char *value, struct
 
 static int read_root(const cJSON *root, struct health *ret, struct err *e)
 {
-	const cJSON *conditions, *taint, *filesystems, *inputs;
+	const cJSON *conditions, *taint, *agent, *filesystems, *inputs;
 
 	if (!cJSON_IsObject(root))
 		return err_rule(e, EBADMSG, "must be a JSON object");
 	if (must_be(root, "apiVersion", STOKER_API_VERSION, e) < 0 || must_be(root, "kind", HEALTH_KIND, e) < 0 ||
 	    read_fields(root, "", health_head_fields, ret, e) < 0 || member(root, "conditions", cJSON_IsArray, "must be an array", &conditions, e) < 0 ||
 	    member(root, "taint", cJSON_IsObject, "must be an object or null", &taint, e) < 0 ||
+	    member(root, "agent", cJSON_IsObject, "must be an object or null", &agent, e) < 0 ||
 	    member(root, "filesystems", cJSON_IsArray, "must be an array", &filesystems, e) < 0 ||
 	    member(root, "inputs", cJSON_IsObject, "must be an object", &inputs, e) < 0)
 		return -e->code;
 	if (read_conditions(conditions, &ret->report.condition, e) < 0 || (taint && read_object(taint, "", &health_taint_field, ret, e) < 0) ||
+	    (agent && read_object(agent, "", &health_agent_field, ret, e) < 0) ||
 	    read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)
 		return -e->code;
 	return 0;

@@ -68,10 +68,20 @@ void monitor_unanswered(struct monitor *m, uint32_t serial)
 		w->outstanding = w->again = false;
 }
 
+void monitor_child_ended(struct monitor *m, uint32_t serial)
+{
+	struct monitor_watch *w = find_serial(m, serial);
+
+	monitor_unanswered(m, serial);
+	if (w)
+		w->abandoned = false;
+	monitor_probe_all(m, "an abandoned probe has ended");
+}
+
 void monitor_broker(struct monitor *m, bool up)
 {
 	for (uint32_t i = 0; i < m->watch_count; i++)
-		m->watch[i].outstanding = m->watch[i].again = false;
+		m->watch[i].outstanding = m->watch[i].again = m->watch[i].abandoned = false; /* who counts what was abandoned is gone */
 	if (up)
 		monitor_probe_all(m, "broker is there");
 }
@@ -283,6 +293,7 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 	else
 		w->last.started_wall_us = f->started_wall_us, w->last.errnum = f->errnum, w->last.duration_us = f->duration_us,
 		w->last.step = f->step;
+	monitor_count_probe(m, w, f, input.event);
 	monitor_judge_space(m, w, f, &input, now_us);
 	log_emit(m->log, finding_is_good(f) ? LOG_DEBUG : LOG_INFO, "probe finished", "path", w->target.path,
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
@@ -360,6 +371,8 @@ void monitor_input(struct monitor *m, const char *name, const char *state, const
 	struct health_input *input = &m->inputs[i];
 	if (i == m->input_count)
 		m->input_count++;
+	if (strcmp(input->state, state) != 0 && m->ops->wall_us)
+		input->since_wall_us = m->ops->wall_us(m);
 	if (strcmp(input->state, state) != 0)
 		log_emit(m->log, strcmp(state, "ok") == 0 || strcmp(state, "off") == 0 ? LOG_INFO : LOG_WARN, "input", "name", name, "state", state,
 			 "detail", detail, (char *)0);
@@ -372,6 +385,10 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 {
 	bool first = !m->reporter.connected && !m->reporter.off;
 
+	/* Another reporter counts from nothing; ours goes on. */
+	m->agent.report_writes += state->writes >= m->reporter.writes ? state->writes - m->reporter.writes : state->writes;
+	if (state->last_write_wall_us)
+		m->agent.last_write_wall_us = state->last_write_wall_us;
 	m->reporter = *state;
 	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
 		m->cautious = true;

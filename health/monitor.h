@@ -31,6 +31,8 @@ struct monitor_ops {
 	void (*describe)(struct monitor *monitor);
 	/* Something that people see has changed: take a snapshot, publish, keep. */
 	void (*changed)(struct monitor *monitor);
+	/* The time at which an input changed; NULL: not known. */
+	uint64_t (*wall_us)(struct monitor *monitor);
 };
 
 struct monitor_watch {
@@ -41,6 +43,8 @@ struct monitor_watch {
 	uint64_t waiting_us;	/* monotonic, of the first tick that found a probe outstanding; 0 = none */
 	uint64_t heard_us;	/* monotonic, of the last finding; at first: of the configuring */
 	uint64_t since_wall_us; /* verdict.since_us as wall-clock time */
+	struct health_probes probes;
+	bool abandoned;		/* the probe's child did not end at its deadline, and has not since */
 	bool outstanding;	/* a probe is under way */
 	bool again;		/* and another is wanted when it ends: something happened meanwhile */
 	bool follow_up;		/* a good probe after a kernel line is looked at once more shortly after */
@@ -84,6 +88,7 @@ struct monitor {
 	struct report report;	/* as last computed; sequence 0 = never */
 	bool report_ready;
 	struct report_state reporter;
+	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
 };
 
 void monitor_init(struct monitor *monitor, const struct monitor_ops *ops, const struct log *log, void *owner);
@@ -96,6 +101,7 @@ bool monitor_follow_up(struct monitor *monitor, uint64_t now_us);
 #define MONITOR_HINT_PAUSE_US 500000ULL /* then one such probe in this time */
 void monitor_ask(struct monitor *monitor, uint32_t index); /* for a probe */
 void monitor_finding(struct monitor *monitor, const struct finding *finding, uint64_t now_us, uint64_t now_wall_us);
+void monitor_child_ended(struct monitor *monitor, uint32_t serial);			/* an abandoned child of this watch is gone */
 void monitor_unanswered(struct monitor *monitor, uint32_t serial);			/* a probe that was asked for will not be answered */
 /* True if a follow-up is wanted. */
 bool monitor_hint(struct monitor *monitor, const struct kmsg_hint *hint, uint64_t now_us, uint64_t now_wall_us);
@@ -133,6 +139,9 @@ void monitor_set_targets(struct monitor *monitor, const struct target_list *list
 void monitor_find_aliases(struct monitor *monitor);
 
 /* --- monitor_snapshot.c --- */
+
+/* For the metrics: what came of a probe, before space was judged. */
+void monitor_count_probe(const struct monitor *monitor, struct monitor_watch *watch, const struct finding *finding, enum verdict_event event);
 
 /* `ret` is about 200 KiB: allocate it once. */
 void monitor_snapshot(const struct monitor *monitor, uint64_t now_wall_us, struct health *ret);

@@ -1,7 +1,29 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "health/monitor.h"
+
+void monitor_count_probe(const struct monitor *m, struct monitor_watch *w, const struct finding *f, enum verdict_event event)
+{
+	static const uint64_t bounds_us[HEALTH_BUCKETS] = {HEALTH_BUCKETS_US};
+	struct health_probes *p = &w->probes;
+	size_t i = 0;
+
+	while (i < HEALTH_BUCKETS && f->duration_us > bounds_us[i])
+		i++;
+	p->within[i]++;
+	p->total_us += f->duration_us;
+	p->count++;
+	if (event == VERDICT_GOOD)
+		p->good++;
+	else if (event == VERDICT_FAILED)
+		p->failed++;
+	else
+		p->unclear++;
+	/* A network's own ETIMEDOUT comes earlier. */
+	w->abandoned = f->errnum == ETIMEDOUT && f->duration_us >= m->config.probe.deadline_us;
+}
 
 /* What turns up while the node is watched is not shown before it was probed: it says nothing yet about the node. */
 static bool is_shown(const struct monitor *m, const struct monitor_watch *w)
@@ -64,6 +86,7 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->last_probe_wall_us = w->last.started_wall_us;
 	f->last_probe_duration_us = w->last.duration_us;
 	f->last_probe_errnum = w->last.errnum;
+	f->probes = w->probes;
 	f->size_bytes = w->space.total_bytes;
 	f->available_bytes = w->space.available_bytes;
 	f->inodes = w->space.total_inodes;
@@ -103,6 +126,9 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].alias_of < 0 && is_shown(m, &m->watch[i]))
 			snapshot_filesystem(m, i, &h->filesystems[h->filesystem_count++]);
+	h->agent = m->agent;
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		h->agent.abandoned_probes += m->watch[i].abandoned;
 	h->input_count = m->input_count;
 	memcpy(h->inputs, m->inputs, sizeof(h->inputs));
 	h->status = health_judge(h);

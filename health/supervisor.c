@@ -35,7 +35,13 @@ static void changed(struct monitor *m)
 
 static void mounts_wanted(struct monitor *m);
 
-static const struct monitor_ops monitor_ops = {.probe = ask_probe, .describe = mounts_wanted, .changed = changed};
+static uint64_t wall_us(struct monitor *m)
+{
+	(void)m;
+	return clock_wall_us();
+}
+
+static const struct monitor_ops monitor_ops = {.probe = ask_probe, .describe = mounts_wanted, .changed = changed, .wall_us = wall_us};
 
 /* --- the kernel log --- */
 
@@ -90,6 +96,8 @@ static void on_gap(struct kernel_log *log)
 	struct supervisor *s = log->owner;
 	char detail[160];
 
+	s->monitor.agent.kmsg_gaps = log->gaps.overruns_total;
+	s->monitor.agent.kmsg_lost = log->gaps.lost_total;
 	snprintf(detail, sizeof(detail), "%llu records lost so far in %llu overruns; everything was probed",
 		 (unsigned long long)log->gaps.lost_total, (unsigned long long)log->gaps.overruns_total);
 	monitor_input(&s->monitor, "kmsg", "ok", detail);
@@ -284,8 +292,7 @@ static void broker_record(struct link *link, const struct record *record)
 		if (fd >= 0)
 			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
-		monitor_unanswered(&s->monitor, ended->watch);
-		monitor_probe_all(&s->monitor, "an abandoned probe has ended");
+		monitor_child_ended(&s->monitor, ended->watch);
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, refused);
 	} else {
@@ -331,6 +338,8 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	}
 	str_copy(s->web_path, sizeof(s->web_path), web_path ? web_path : "");
 	monitor_init(&s->monitor, &monitor_ops, log, s);
+	s->monitor.agent.started_wall_us = clock_wall_us();
+	str_copy(s->monitor.agent.version, sizeof(s->monitor.agent.version), STOKER_VERSION);
 	monitor_input(&s->monitor, "broker", "missing", "not connected yet");
 	monitor_input(&s->monitor, "kmsg", "missing", "not handed out yet");
 	monitor_input(&s->monitor, "mounts", "missing", "not handed out yet");

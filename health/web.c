@@ -15,37 +15,17 @@
 #define WEB_IDLE_S	     10
 #define WEB_CONNECTION_BYTES 16384
 #define WEB_QUESTION_MS	     5000
-#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/healthz\n"
+#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/metrics\n/healthz\n/readyz\n"
 
-/* One answer to all who wait for it. */
+/* One answer to all who wait for it; what none of them wants is not made. */
 struct web_answer {
-	unsigned status;
-	struct MHD_Response *response;
+	struct web_response of[WEB_VIEW_MAX_];
 	unsigned users;
 };
 
 static void ask(struct web *web);
 
 /* --- responses --- */
-
-static struct MHD_Response *make_response(const char *text, size_t length, const char *type)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-
-	if (!response)
-		return NULL;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	return response;
-}
-
-static struct MHD_Response *make_error(const char *words)
-{
-	char text[256];
-	int n = snprintf(text, sizeof(text), "{\"error\":\"%s\"}\n", words);
-
-	return make_response(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, "application/json");
-}
 
 /* Takes the response. MHD_NO closes the connection. */
 static enum MHD_Result answer_with(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
@@ -59,7 +39,7 @@ static enum MHD_Result answer_with(struct MHD_Connection *connection, unsigned s
 
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-	return answer_with(connection, status, make_response(text, strlen(text), "text/plain; charset=utf-8"));
+	return answer_with(connection, status, web_response_make(text, strlen(text), WEB_TEXT_TYPE));
 }
 
 /* --- driving libmicrohttpd from the loop --- */
@@ -95,23 +75,23 @@ static void release_answer(struct web_answer *answer)
 {
 	if (!answer || --answer->users > 0)
 		return;
-	if (answer->response)
-		MHD_destroy_response(answer->response);
+	for (unsigned i = 0; i < WEB_VIEW_MAX_; i++)
+		if (answer->of[i].response)
+			MHD_destroy_response(answer->of[i].response);
 	free(answer);
 }
 
 /* Gives the answer to those who waited for this question, and asks again for those who came too late for it. */
-static void finish_question(struct web *web, unsigned status, struct MHD_Response *response)
+static void finish_question(struct web *web, const char *error)
 {
-	struct web_answer *answer = malloc(sizeof(*answer));
+	struct web_answer *answer = calloc(1, sizeof(*answer));
+	struct web_source source = {web->question.text, web->question.length, error, web->health, false};
 	bool again = false;
 
 	web->question.id = 0;
 	uv_timer_stop(&web->question.deadline);
 	if (answer)
-		*answer = (struct web_answer){.status = status, .response = response, .users = 1};
-	else if (response)
-		MHD_destroy_response(response);
+		answer->users = 1;
 	for (size_t i = 0; i < WEB_PENDING_MAX; i++) {
 		struct web_request *request = &web->requests[i];
 		if (!request->waiting)
@@ -123,6 +103,8 @@ static void finish_question(struct web *web, unsigned status, struct MHD_Respons
 		}
 		request->waiting = false;
 		request->answer = answer;
+		if (answer && !answer->of[request->view].made)
+			web_view_make(&source, request->view, &answer->of[request->view]);
 		if (answer)
 			answer->users++;
 		MHD_resume_connection(request->connection);
@@ -139,7 +121,7 @@ static void question_late(uv_timer_t *timer)
 	struct web *web = timer->data;
 
 	log_warn(web->log, "stokerd did not answer in time");
-	finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd did not answer within 5 s"));
+	finish_question(web, "stokerd did not answer within 5 s");
 }
 
 static void ask(struct web *web)
@@ -155,16 +137,16 @@ static void ask(struct web *web)
 	uv_timer_start(&q->deadline, question_late, WEB_QUESTION_MS, 0);
 }
 
-static enum MHD_Result wait_for_health(struct web *web, struct MHD_Connection *connection, void **request_state)
+static enum MHD_Result wait_for_answer(struct web *web, struct MHD_Connection *connection, enum web_view view, void **request_state)
 {
 	struct web_request *request = web->requests;
 
 	while (request < web->requests + WEB_PENDING_MAX && request->connection)
 		request++;
 	if (request == web->requests + WEB_PENDING_MAX)
-		return answer_with(connection, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("too many requests are waiting"));
+		return answer_with(connection, MHD_HTTP_SERVICE_UNAVAILABLE, web_response_error(view, "too many requests are waiting"));
 	/* An answer that has begun to come was made before this request: it does not serve it. */
-	*request = (struct web_request){.connection = connection, .waiting = true, .next = web->question.id != 0 && web->question.begun};
+	*request = (struct web_request){.connection = connection, .view = view, .waiting = true, .next = web->question.id != 0 && web->question.begun};
 	*request_state = request;
 	MHD_suspend_connection(connection);
 	if (web->question.id == 0)
@@ -184,8 +166,9 @@ static void release_request(struct web *web, void **request_state)
 /* After the resumption. The request no longer counts as waiting: a client that reads slowly keeps nobody out. */
 static enum MHD_Result answer_health(struct web *web, struct MHD_Connection *connection, void **request_state)
 {
-	const struct web_answer *answer = ((struct web_request *)*request_state)->answer;
-	enum MHD_Result result = answer && answer->response ? MHD_queue_response(connection, answer->status, answer->response) : MHD_NO;
+	const struct web_request *request = *request_state;
+	const struct web_response *made = request->answer ? &request->answer->of[request->view] : NULL;
+	enum MHD_Result result = made && made->response ? MHD_queue_response(connection, made->status, made->response) : MHD_NO;
 
 	release_request(web, request_state);
 	return result;
@@ -202,36 +185,37 @@ static void take_part(struct web *web, const struct record *record)
 	if (record->header.length < head || part->length > WIRE_PART_BYTES || record->header.length != head + part->length ||
 	    part->length > HEALTH_JSON_MAX_BYTES - q->length) {
 		log_warn(web->log, "answer not understood", "length", log_number(record->header.length));
-		finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd's answer is not understood"));
+		finish_question(web, "stokerd's answer is not understood");
 		return;
 	}
 	q->begun = true;
 	memcpy(q->text + q->length, part->bytes, part->length);
 	q->length += part->length;
 	if (part->errnum != 0)
-		finish_question(web, MHD_HTTP_SERVICE_UNAVAILABLE, make_error("stokerd cannot tell the health"));
+		finish_question(web, "stokerd cannot tell the health");
 	else if (part->last)
-		finish_question(web, MHD_HTTP_OK, make_response(q->text, q->length, "application/json"));
+		finish_question(web, NULL);
 }
 
 /* --- requests --- */
 
-static enum MHD_Result serve_alive(struct web *web, struct MHD_Connection *connection, void **request_state)
-{
-	const bool up = link_is_up(&web->link);
-
-	(void)request_state;
-	return answer_text(connection, up ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, up ? "ok\n" : "no link\n");
-}
-
-/* The closed list of paths. */
+/* The closed list of paths. Each asks stokerd: an agent whose loop stands still is not alive. */
 static const struct web_path {
 	const char *path;
-	enum MHD_Result (*serve)(struct web *web, struct MHD_Connection *connection, void **request_state);
+	enum web_view view, verbose; /* with ?verbose */
 } paths[] = {
-	{"/v1alpha1/health", wait_for_health},
-	{"/healthz", serve_alive},
+	{"/v1alpha1/health", WEB_HEALTH, WEB_HEALTH},
+	{"/metrics", WEB_METRICS, WEB_METRICS},
+	{"/healthz", WEB_ALIVE, WEB_ALIVE},
+	{"/readyz", WEB_READY, WEB_READY_VERBOSE},
 };
+
+static enum MHD_Result serve(struct web *web, struct MHD_Connection *connection, const struct web_path *path, void **request_state)
+{
+	const bool verbose = MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "verbose", strlen("verbose"), NULL, NULL) == MHD_YES;
+
+	return wait_for_answer(web, connection, verbose ? path->verbose : path->view, request_state);
+}
 
 static bool has_body(struct MHD_Connection *connection)
 {
@@ -245,7 +229,7 @@ static enum MHD_Result look_at_headers(struct web *web, struct MHD_Connection *c
 {
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
 		static const char words[] = "only GET and HEAD\n";
-		struct MHD_Response *response = make_response(words, sizeof(words) - 1, "text/plain; charset=utf-8");
+		struct MHD_Response *response = web_response_make(words, sizeof(words) - 1, WEB_TEXT_TYPE);
 		if (response)
 			MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 		return answer_with(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response);
@@ -271,7 +255,7 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
 		return answer_health(web, connection, request_state);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (strcmp(paths[i].path, url) == 0)
-			return paths[i].serve(web, connection, request_state);
+			return serve(web, connection, &paths[i], request_state);
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, WEB_MISSING_TEXT);
 }
 
@@ -357,7 +341,8 @@ int web_start(struct web *web, uv_loop_t *loop, const struct log *log, int link_
 	web->loop = loop;
 	web->log = log;
 	web->question.text = malloc(HEALTH_JSON_MAX_BYTES);
-	if (!web->question.text)
+	web->health = malloc(sizeof(*web->health));
+	if (!web->question.text || !web->health)
 		return err_set(e, ENOMEM, "cannot start");
 	uv_timer_init(loop, &web->question.deadline);
 	web->question.deadline.data = web;

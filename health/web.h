@@ -10,6 +10,7 @@
 
 #include "base/link.h"
 #include "base/log.h"
+#include "health/web_view.h"
 
 #define WEB_LISTENERS_MAX 2
 #define WEB_PENDING_MAX	  32
@@ -19,6 +20,7 @@ struct web_answer;
 /* A request that is or was suspended; free when `connection` is NULL. */
 struct web_request {
 	struct MHD_Connection *connection;
+	enum web_view view;
 	struct web_answer *answer; /* once there is one */
 	bool waiting;		   /* suspended */
 	bool next;		   /* waits for the question after the one under way */
@@ -44,6 +46,7 @@ struct web {
 	const struct log *log;
 	struct link link;
 	struct web_question question;
+	struct health *health; /* what the answer says, when a view is made of it; about 300 KiB */
 	uint64_t last_id;
 	char first_call; /* its address marks a request whose headers were looked at */
 	struct web_request requests[WEB_PENDING_MAX];

@@ -238,7 +238,7 @@ static void test_the_message_is_bounded_and_escaped(void **unused)
 static void fill_ugly(struct health *h)
 {
 	struct health_filesystem *f = add(h, "/data", VERDICT_BAD, "ReadOnlyFilesystem", "read-only: making a file failed with EROFS");
-	struct health_input input = {"kmsg", "missing", "no \"broker\"\\x0a"};
+	struct health_input input = {"kmsg", "missing", "no \"broker\"\\x0a", AT(3)};
 
 	strcpy(f->roles[f->role_count++], "kubelet");
 	f->size_bytes = 64000000;
@@ -254,6 +254,8 @@ static void fill_ugly(struct health *h)
 	f->ignored = 1;
 	f->since_wall_us += 123456;
 	h->inputs[h->input_count++] = input;
+	h->agent = (struct health_agent){AT(0), "0.1.0", 1, 2, 3, AT(4), 1};
+	h->filesystems[0].probes = (struct health_probes){3, 1, 2, 0, 5000, {1, 0, 0, 0, 2}};
 	h->status = health_judge(h);
 	h->taint_held = 1;
 	strcpy(h->taint_why, "no cluster");
@@ -277,14 +279,16 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"status\":\"Unhealthy\",\"conditions\":[{\"type\":\"stoker.dev/StorageReady\",\"status\":\"False\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"words\",\"lastTransitionTime\":\"2026-11-26T08:15:01Z\"}],"
 		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\"},"
+		"\"agent\":{\"startTime\":\"2026-11-26T08:15:00.000000Z\",\"version\":\"0.1.0\",\"kernelLogGaps\":1,\"kernelLogRecordsLost\":2,\"reportWrites\":3,"
+		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
-		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
+		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"probes\":{\"count\":3,\"good\":1,\"failed\":2,\"unclear\":0,\"totalMicros\":5000,\"durations\":[1,0,0,0,2,0,0,0]},\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
 		"{\"mountPoint\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"source\":\"/dev/loop1\",\"fsType\":\"ext4\",\"device\":\"7:1\","
 		"\"roles\":[\"scratch\"],\"state\":\"unknown\",\"reason\":\"WatchPathMissing\",\"message\":\"the path does not exist (yet)\","
-		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"spaceFullInSeconds\":null,\"inodesFullInSeconds\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
-		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\"}}}");
+		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"spaceFullInSeconds\":null,\"inodesFullInSeconds\":null,\"probes\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
+		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\",\"since\":\"2026-11-26T08:15:03.000000Z\"}}}");
 }
 
 static void test_json_comes_back_as_it_was(void **unused)

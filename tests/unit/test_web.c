@@ -146,6 +146,7 @@ static int tear_down(void **state)
 	fd_drop(&s->web.link.fd);
 	uv_loop_close(&s->loop);
 	free(s->web.question.text);
+	free(s->web.health);
 	unlink(s->path);
 	rmdir(s->directory);
 	free(s);
@@ -214,13 +215,13 @@ static void test_each_path_and_method_has_its_answer(void **state)
 	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "\r\n\r\nok\n");
 	expect(s, "HEAD /v1alpha1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 ", "Content-Length: 21\r\n");
 	expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.", "ok\n");
-	expect(s, GET("/"), "HTTP/1.1 404 ", "/v1alpha1/health\n/healthz\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "/v1alpha1/health\n/metrics\n/healthz\n/readyz\n");
 	expect(s, GET("/v1alpha1/health/"), "HTTP/1.1 404 ", "there are:");
 	expect(s, "POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 405 ", "Allow: GET, HEAD\r\n");
 	expect(s, "DELETE /v1alpha1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 405 ", "only GET");
 	expect(s, "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n", "HTTP/1.1 400 ", "without a body");
 	expect(s, "GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 400 ", "without a body");
-	assert_int_equal(s->questions, 3);
+	assert_int_equal(s->questions, 5);
 }
 
 static void test_garbage_and_large_requests_end_and_the_next_is_served(void **state)
@@ -247,7 +248,7 @@ static void test_waiting_requests_share_one_question(void **state)
 		c[i] = request(s, GET("/v1alpha1/health"));
 	wait_questions(s, 1);
 	/* While they wait, others are served: by then all ten are suspended. */
-	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 	send_json(s, s->last_id, "{\"answer\":1}");
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
 		wait_answer(s, c[i]);
@@ -265,9 +266,9 @@ static void test_who_comes_after_the_answer_began_gets_a_newer_one(void **state)
 	struct client *first = request(s, GET("/v1alpha1/health"));
 	wait_questions(s, 1);
 	assert_true(link_send(&s->daemon, WIRE_HEALTH_PART, s->last_id, &part, offsetof(struct wire_part, bytes) + 1));
-	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 	struct client *second = request(s, GET("/v1alpha1/health"));
-	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 	send_json(s, s->last_id, "1");
 	wait_answer(s, first);
 	assert_non_null(strstr(first->text, "\r\n\r\n11"));
@@ -285,7 +286,7 @@ static void test_too_many_waiting_are_told_so(void **state)
 	for (size_t i = 0; i < WEB_PENDING_MAX; i++)
 		request(s, GET("/v1alpha1/health"));
 	wait_questions(s, 1);
-	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n"); /* all are suspended now */
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:"); /* all are suspended now */
 	expect(s, GET("/v1alpha1/health"), "HTTP/1.1 503 ", "{\"error\":\"too many requests are waiting\"}");
 	send_json(s, s->last_id, "{}");
 	for (size_t i = 0; i < WEB_PENDING_MAX; i++)
@@ -331,14 +332,14 @@ static void test_clients_that_leave_while_they_wait_cost_nothing(void **state)
 		for (size_t i = 0; i < WEB_PENDING_MAX; i++)
 			request(s, GET("/v1alpha1/health"));
 		wait_questions(s, (unsigned)round + 1);
-		expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+		expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 		for (size_t i = 0; i < CLIENTS_MAX; i++)
 			if (s->clients[i].fd > 0) {
 				close(s->clients[i].fd);
 				memset(&s->clients[i], 0, sizeof(s->clients[i]));
 			}
 		send_json(s, s->last_id, "{}");
-		expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+		expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 	}
 	s->mute = false;
 	expect(s, GET("/v1alpha1/health"), "HTTP/1.1 200 ", "NodeHealth");
@@ -361,11 +362,50 @@ static void test_connections_are_limited_and_the_limit_ends(void **state)
 	assert_non_null(strstr(late->text, "ok\n"));
 }
 
+#define HEALTH_HEAD "{\"apiVersion\":\"stoker.dev/v1alpha1\",\"kind\":\"NodeHealth\",\"inputs\":{\"kmsg\":{\"state\":\"ok\"},\"broker\":"
+#define HEALTH_TAIL "},\"filesystems\":[{\"path\":\"/data\",\"state\":\"healthy\",\"lastProbe\":{\"time\":\"2026-11-26T08:15:00Z\"}}]}"
+
+static void test_metrics_and_readiness_are_made_of_the_health(void **state)
+{
+	struct scene *s = *state;
+
+	s->json = HEALTH_HEAD "{\"state\":\"ok\"}" HEALTH_TAIL;
+	expect(s, GET("/metrics"), "HTTP/1.1 200 ", "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+	expect(s, GET("/metrics"), "HTTP/1.1 200 ", "\nstoker_input_up{input=\"broker\"} 1\n");
+	expect(s, GET("/readyz"), "HTTP/1.1 200 ", "\r\n\r\nok\n");
+	expect(s, GET("/readyz?verbose"), "HTTP/1.1 200 ", "\r\n\r\n[+]kmsg ok\n[+]broker ok\n[+]probes ok\nok\n");
+	s->json = HEALTH_HEAD "{\"state\":\"missing\",\"since\":\"2026-11-26T08:15:00Z\",\"detail\":\"refused\"}" HEALTH_TAIL;
+	expect(s, GET("/readyz"), "HTTP/1.1 503 ", "\n[-]broker missing since 2026-11-26T08:15:00Z: refused; nothing can be probed");
+	expect(s, GET("/metrics"), "HTTP/1.1 200 ", "\nstoker_input_up{input=\"broker\"} 0\n");
+	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "\r\n\r\nok\n");
+	s->json = "{}";
+	expect(s, GET("/metrics"), "HTTP/1.1 503 ", "\r\n\r\nstokerd's answer is not understood\n");
+	expect(s, GET("/readyz"), "HTTP/1.1 503 ", "not understood");
+}
+
+/* One question serves them all; a stokerd that does not answer is not alive. */
+static void test_every_view_shares_the_question_and_its_failure(void **state)
+{
+	struct scene *s = *state;
+	struct wire_part part = {.last = 1, .errnum = ENOMEM};
+
+	s->mute = true;
+	struct client *c[] = {request(s, GET("/healthz")), request(s, GET("/metrics")), request(s, GET("/readyz")), request(s, GET("/v1alpha1/health"))};
+	wait_questions(s, 1);
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
+	assert_true(link_send(&s->daemon, WIRE_HEALTH_PART, s->last_id, &part, offsetof(struct wire_part, bytes)));
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		wait_answer(s, c[i]);
+		assert_true(strncmp(c[i]->text, "HTTP/1.1 503 ", 13) == 0 && strstr(c[i]->text, "stokerd cannot tell the health"));
+	}
+	assert_int_equal(s->questions, 1);
+}
+
 static void test_without_its_link_it_ends(void **state)
 {
 	struct scene *s = *state;
 
-	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "ok\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "there are:");
 	s->gone = true;
 	link_close(&s->daemon);
 	/* uv_stop makes the run return although handles are alive. */
@@ -387,6 +427,8 @@ int main(void)
 		stage_test(test_a_silent_or_failing_stokerd_is_a_503),
 		stage_test(test_clients_that_leave_while_they_wait_cost_nothing),
 		stage_test(test_connections_are_limited_and_the_limit_ends),
+		stage_test(test_metrics_and_readiness_are_made_of_the_health),
+		stage_test(test_every_view_shares_the_question_and_its_failure),
 		stage_test(test_without_its_link_it_ends),
 	};
 

@@ -1,0 +1,308 @@
+#include "health/metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "base/str.h"
+
+#define LABEL_BYTES (4 * NAME_PATH_BYTES)
+
+static const uint64_t bounds_us[HEALTH_BUCKETS] = {HEALTH_BUCKETS_US};
+
+/* --- text --- */
+
+/* What the format wants escaped in a label: backslash, quote, newline. The rest of str_escape's work makes it UTF-8. */
+static void put_label(FILE *out, const char *name, const char *value)
+{
+	char shown[LABEL_BYTES];
+
+	str_escape(shown, sizeof(shown), value);
+	fprintf(out, "%s=\"", name);
+	for (const char *p = shown; *p; p++) {
+		if (*p == '\\' || *p == '"')
+			fputc('\\', out);
+		fputc(*p, out);
+	}
+	fputc('"', out);
+}
+
+static void put_filesystem_labels(FILE *out, const struct health_filesystem *f)
+{
+	fputc('{', out);
+	put_label(out, "mountpoint", *f->mount_point ? f->mount_point : f->path);
+	fputc(',', out);
+	put_label(out, "path", f->path);
+}
+
+/* Without zeros at the end: 0.001, 2, 1795680900.000005 */
+static void put_seconds(FILE *out, uint64_t us)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu.%06llu", us / US_PER_S, us % US_PER_S);
+	size_t length = strlen(text);
+	while (text[length - 1] == '0')
+		length--;
+	if (text[length - 1] == '.')
+		length--;
+	fprintf(out, "%.*s", (int)length, text);
+}
+
+static void put_head(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* --- of the node --- */
+
+static void put_build(FILE *out, const char *name, const struct health *h)
+{
+	if (!*h->agent.version)
+		return;
+	fprintf(out, "%s{", name);
+	put_label(out, "version", h->agent.version);
+	fputs("} 1\n", out);
+}
+
+static void put_status(FILE *out, const char *name, const struct health *h)
+{
+	for (unsigned s = 0; s < HEALTH_STATUS_MAX_; s++)
+		fprintf(out, "%s{status=\"%s\"} %d\n", name, health_status_name((enum health_status)s), h->status == s);
+}
+
+/* What is off is no input: an alarm on zero does not ring for it. */
+static void put_inputs(FILE *out, const char *name, const struct health *h)
+{
+	for (uint32_t i = 0; i < h->input_count; i++) {
+		if (strcmp(h->inputs[i].state, "off") == 0)
+			continue;
+		fprintf(out, "%s{", name);
+		put_label(out, "input", h->inputs[i].name);
+		fprintf(out, "} %d\n", strcmp(h->inputs[i].state, "ok") == 0);
+	}
+}
+
+static void put_started(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s ", name);
+	put_seconds(out, h->agent.started_wall_us);
+	fputc('\n', out);
+}
+
+static void put_last_report(FILE *out, const char *name, const struct health *h)
+{
+	if (!h->agent.last_write_wall_us)
+		return;
+	fprintf(out, "%s ", name);
+	put_seconds(out, h->agent.last_write_wall_us);
+	fputc('\n', out);
+}
+
+static void put_tainted(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %d\n", name, h->report.taint.wanted && !h->taint_held);
+}
+
+static void put_taint_wanted(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %d\n", name, h->report.taint.wanted != 0);
+}
+
+static void put_writes(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %" PRIu64 "\n", name, h->agent.report_writes);
+}
+
+static void put_gaps(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %" PRIu64 "\n", name, h->agent.kmsg_gaps);
+}
+
+static void put_lost(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %" PRIu64 "\n", name, h->agent.kmsg_lost);
+}
+
+static void put_abandoned(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %" PRIu64 "\n", name, h->agent.abandoned_probes);
+}
+
+static void put_watched(FILE *out, const char *name, const struct health *h)
+{
+	fprintf(out, "%s %" PRIu32 "\n", name, h->filesystem_count);
+}
+
+static const struct node_metric {
+	const char *name, *type, *help;
+	void (*put)(FILE *out, const char *name, const struct health *h);
+} node_metrics[] = {
+	{"stoker_build_info", "gauge", "Always 1; the version of stokerd.", put_build},
+	{"stoker_start_time_seconds", "gauge", "When stokerd started; its counters begin there.", put_started},
+	{"stoker_node_status", "gauge", "1 for the status that the node has.", put_status},
+	{"stoker_node_tainted", "gauge", "1 while our taint is on the node object.", put_tainted},
+	{"stoker_node_taint_wanted", "gauge", "1 while our taint should be on the node object.", put_taint_wanted},
+	{"stoker_last_report_timestamp_seconds", "gauge", "When the node object was last written, heartbeats too.", put_last_report},
+	{"stoker_reporter_writes_total", "counter", "Writes to the node object.", put_writes},
+	{"stoker_input_up", "gauge", "1 while this input or role works; what is off is left out.", put_inputs},
+	{"stoker_kmsg_gaps_total", "counter", "Times that the kernel log ran faster than it was read.", put_gaps},
+	{"stoker_kmsg_records_lost_total", "counter", "Kernel log records lost in these gaps.", put_lost},
+	{"stoker_abandoned_probes", "gauge", "Probes that hang in the kernel and cannot be ended.", put_abandoned},
+	{"stoker_watched_filesystems", "gauge", "Filesystems that are watched.", put_watched},
+};
+
+/* --- of each filesystem --- */
+
+static void put_state(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	for (unsigned s = 0; s < VERDICT_STATE_MAX_; s++) {
+		fputs(name, out);
+		put_filesystem_labels(out, f);
+		fprintf(out, ",state=\"%s\"} %d\n", verdict_state_name((enum verdict_state)s), f->state == s);
+	}
+}
+
+static void put_reason(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	if (!*f->reason)
+		return;
+	fputs(name, out);
+	put_filesystem_labels(out, f);
+	fputc(',', out);
+	put_label(out, "reason", f->reason);
+	fputs("} 1\n", out);
+}
+
+static void put_results(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	const struct {
+		const char *result;
+		uint64_t count;
+	} results[] = {{"good", f->probes.good}, {"failed", f->probes.failed}, {"unclear", f->probes.unclear}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		fputs(name, out);
+		put_filesystem_labels(out, f);
+		fprintf(out, ",result=\"%s\"} %" PRIu64 "\n", results[i].result, results[i].count);
+	}
+}
+
+static void put_durations(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= HEALTH_BUCKETS; i++) {
+		sum += f->probes.within[i];
+		fprintf(out, "%s_bucket", name);
+		put_filesystem_labels(out, f);
+		fputs(",le=\"", out);
+		if (i < HEALTH_BUCKETS)
+			put_seconds(out, bounds_us[i]);
+		else
+			fputs("+Inf", out);
+		fprintf(out, "\"} %" PRIu64 "\n", sum);
+	}
+	fprintf(out, "%s_sum", name);
+	put_filesystem_labels(out, f);
+	fputs("} ", out);
+	put_seconds(out, f->probes.total_us);
+	fprintf(out, "\n%s_count", name);
+	put_filesystem_labels(out, f);
+	fprintf(out, "} %" PRIu64 "\n", sum);
+}
+
+static void put_last_probe(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	if (!f->last_probe_wall_us)
+		return;
+	fputs(name, out);
+	put_filesystem_labels(out, f);
+	fputs("} ", out);
+	put_seconds(out, f->last_probe_wall_us);
+	fputc('\n', out);
+}
+
+static void put_number(FILE *out, const char *name, const struct health_filesystem *f, uint64_t number, uint64_t whole)
+{
+	if (whole == 0) /* not measured, or without a limit: better nothing than a zero that looks full */
+		return;
+	fputs(name, out);
+	put_filesystem_labels(out, f);
+	fprintf(out, "} %" PRIu64 "\n", number);
+}
+
+static void put_size(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	put_number(out, name, f, f->size_bytes, f->size_bytes);
+}
+
+static void put_available(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	put_number(out, name, f, f->available_bytes, f->size_bytes);
+}
+
+static void put_inodes(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	put_number(out, name, f, f->inodes, f->inodes);
+}
+
+static void put_available_inodes(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	put_number(out, name, f, f->available_inodes, f->inodes);
+}
+
+static const struct filesystem_metric {
+	const char *name, *type, *help;
+	void (*put)(FILE *out, const char *name, const struct health_filesystem *f);
+} filesystem_metrics[] = {
+	{"stoker_filesystem_state", "gauge", "1 for the state that the filesystem is in.", put_state},
+	{"stoker_filesystem_reason", "gauge", "Always 1; why the filesystem is not healthy. Nothing while it is.", put_reason},
+	{"stoker_filesystem_probes_total", "counter", "Write probes by what came of them.", put_results},
+	{"stoker_filesystem_probe_duration_seconds", "histogram", "How long a write probe with fdatasync takes.", put_durations},
+	{"stoker_filesystem_last_probe_timestamp_seconds", "gauge", "When the last probe that has ended began.", put_last_probe},
+	{"stoker_filesystem_size_bytes", "gauge", "Size, for ordinary users.", put_size},
+	{"stoker_filesystem_available_bytes", "gauge", "Bytes that ordinary users can still write.", put_available},
+	{"stoker_filesystem_inodes", "gauge", "Inodes in all.", put_inodes},
+	{"stoker_filesystem_available_inodes", "gauge", "Inodes that ordinary users can still use.", put_available_inodes},
+};
+
+/* --- all --- */
+
+static void put_all(FILE *out, const struct health *h)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(node_metrics); i++) {
+		const struct node_metric *m = &node_metrics[i];
+		put_head(out, m->name, m->type, m->help);
+		m->put(out, m->name, h);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(filesystem_metrics); i++) {
+		const struct filesystem_metric *m = &filesystem_metrics[i];
+		put_head(out, m->name, m->type, m->help);
+		for (uint32_t j = 0; j < h->filesystem_count; j++)
+			m->put(out, m->name, &h->filesystems[j]);
+	}
+}
+
+int metrics_text(const struct health *h, char **ret_text, size_t *ret_length, struct err *e)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (!out)
+		return err_set(e, ENOMEM, "cannot write the metrics");
+	put_all(out, h);
+	bool failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed) {
+		free(text);
+		return err_set(e, ENOMEM, "cannot write the metrics");
+	}
+	*ret_text = text;
+	*ret_length = length;
+	return 0;
+}
