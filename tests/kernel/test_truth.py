@@ -100,5 +100,15 @@ def metrics_count_what_happened_and_prometheus_takes_them(t):
     assert checked.returncode == 0, checked.stderr + checked.stdout + text
 
 
+@case
+def each_alert_rings_when_it_should(t):
+    if not shutil.which("promtool"):
+        raise Skip("promtool (Debian package prometheus)")
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    for what in (("check", "rules", os.path.join(top, "deploy/monitoring/alerts.yaml")), ("test", "rules", os.path.join(top, "tests/monitoring/alerts_test.yaml"))):
+        done = subprocess.run(["promtool", *what], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 if __name__ == "__main__":
     main()
