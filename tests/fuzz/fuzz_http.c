@@ -28,7 +28,8 @@ struct stage {
 
 static void answer(struct link *link, const struct record *record)
 {
-	static const struct wire_part part = {.last = 1, .length = 2, .bytes = "{}"};
+#define ANSWER "{\"apiVersion\":\"stoker.dev/v1alpha1\",\"kind\":\"NodeHealth\",\"inputs\":{\"kmsg\":{\"state\":\"ok\"}},\"filesystems\":[{\"path\":\"/data\"}]}"
+	static const struct wire_part part = {.last = 1, .length = sizeof(ANSWER) - 1, .bytes = ANSWER};
 
 	link_send(link, WIRE_HEALTH_PART, record->header.id, &part, offsetof(struct wire_part, bytes) + part.length);
 }
