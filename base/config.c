@@ -47,11 +47,14 @@ static const cyaml_schema_field_t web_fields[] = {
 	STRING("listen", struct config_raw_web, listen),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_value_t word_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 static const cyaml_schema_field_t report_fields[] = {
 	STRING("kubernetes", struct config_raw_report, kubernetes),
 	STRING("kubeconfig", struct config_raw_report, kubeconfig),
 	STRING("taint", struct config_raw_report, taint),
 	STRING("taintKey", struct config_raw_report, taint_key),
+	CYAML_FIELD_SEQUENCE("aliases", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_raw_report, aliases, &word_schema, 0, CONFIG_WATCH_MAX),
+	CYAML_FIELD_SEQUENCE("taintFor", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_raw_report, taint_for, &word_schema, 0, CONFIG_WATCH_MAX),
 	STRING("group", struct config_raw_report, group),
 	STRING("maxTainted", struct config_raw_report, max_tainted),
 	STRING("taintSingleNode", struct config_raw_report, taint_single_node),
@@ -242,6 +245,8 @@ int config_parse_on(const char *host, const char *text, size_t length, struct co
 	cyaml_err_t code = cyaml_load_data((const uint8_t *)text, length, &rules, &top_schema, &loaded, NULL);
 	if (code != CYAML_OK)
 		return refused_by_cyaml(&complaint, code, text, length, e);
+	if (loaded && ((struct config_raw *)loaded)->report)
+		((struct config_raw *)loaded)->report->taint_for_is_there = config_yaml_line(text, length, "report.taintFor") > 0;
 	r = apply_raw(loaded ? loaded : &nothing, host, text, length, ret, e);
 	cyaml_free(&rules, &top_schema, loaded, 0);
 	return r;

@@ -23,6 +23,8 @@ enum config_kubernetes { CONFIG_KUBERNETES_AUTO, CONFIG_KUBERNETES_OFF };
 enum config_discover { CONFIG_DISCOVER_AUTO, CONFIG_DISCOVER_OFF };
 enum config_taint { CONFIG_TAINT_NO_SCHEDULE, CONFIG_TAINT_PREFER_NO_SCHEDULE, CONFIG_TAINT_OFF };
 
+#define CONFIG_TAINT_FOR_STORAGE 1U
+
 struct config_watch {
 	char path[NAME_PATH_BYTES];   /* absolute, without "..", without a trailing slash; with *, ? or [ a pattern of mount points */
 	char role[CONFIG_ROLE_BYTES]; /* what Spark or the kubelet uses it for: a word, default "scratch" */
@@ -61,6 +63,8 @@ struct config {
 		enum config_kubernetes kubernetes; /* report.kubernetes: auto|off, default auto */
 		char kubeconfig[NAME_PATH_BYTES];  /* report.kubeconfig: absolute path, default none */
 		enum config_taint taint;	   /* report.taint: NoSchedule|PreferNoSchedule|off, default NoSchedule */
+		uint32_t taint_for;		   /* report.taintFor: CONFIG_TAINT_FOR_…, default StorageReady; which conditions taint */
+		uint32_t aliases;		   /* report.aliases: bit = enum alias of health/alias.h; default none */
 		char taint_key[NAME_TAINT_BYTES];  /* report.taintKey: a qualified name, default stoker.dev/unhealthy */
 		uint32_t group;			   /* report.group: gid that may reach the reporter's socket: 0 to 4294967294, default 0 */
 		char max_tainted[8];		   /* report.maxTainted: "1" to "512" nodes or "1%" to "100%", default "10%" */

@@ -225,6 +225,72 @@ static int refuse_crossed(const struct config_raw *raw, const char *warn_key, co
 	return err_rule(e, EINVAL, "%s: must not be more than %s (default %s), not '%s'", bad_key, warn_key, warn->fallback, bad_text);
 }
 
+/* Lists of words: one bit each. */
+static const struct set {
+	const char *key;
+	size_t list, count, offset;
+	uint32_t fallback;
+	const char *range;
+	const char *words[3];
+} sets[] = {
+	{"report.aliases", offsetof(struct config_raw_report, aliases), offsetof(struct config_raw_report, aliases_count), offsetof(struct config, report.aliases), 0,
+	 "must be ReadonlyFilesystem or StorageReady", {"ReadonlyFilesystem", "StorageReady"}},
+	{"report.taintFor", offsetof(struct config_raw_report, taint_for), offsetof(struct config_raw_report, taint_for_count), offsetof(struct config, report.taint_for),
+	 CONFIG_TAINT_FOR_STORAGE, "must be a condition of ours: StorageReady", {"StorageReady"}},
+};
+
+static int apply_set(const struct set *set, const struct config_raw_report *raw, uint32_t *bits, char key[static CONFIG_KEY_BYTES], struct err *e)
+{
+	char **list, shown[SHOWN_VALUE_BYTES];
+	uint32_t count;
+
+	memcpy(&list, (const char *)raw + set->list, sizeof(list));
+	memcpy(&count, (const char *)raw + set->count, sizeof(count));
+	for (uint32_t i = 0; i < count; i++) {
+		unsigned word = 0;
+		key[0] = '\0';
+		str_append(key, CONFIG_KEY_BYTES, "%s[%u]", set->key, i);
+		while (set->words[word] && strcmp(set->words[word], list[i]) != 0)
+			word++;
+		str_escape(shown, sizeof(shown), list[i]);
+		if (!set->words[word])
+			return err_rule(e, EINVAL, "%s: %s, not '%s'", key, set->range, shown);
+		if (*bits & 1U << word)
+			return err_rule(e, EINVAL, "%s: must be there once, not '%s' again", key, shown);
+		*bits |= 1U << word;
+	}
+	return 0;
+}
+
+static int apply_sets(const struct config_raw *raw, struct config *config, char key[static CONFIG_KEY_BYTES], struct err *e)
+{
+	static const struct config_raw_report nothing;
+	const struct config_raw_report *report = raw->report ? raw->report : &nothing;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		uint32_t bits = 0;
+		if (apply_set(&sets[i], report, &bits, key, e) < 0)
+			return -EINVAL;
+		if (sets[i].fallback && bits == 0 && !report->taint_for_is_there)
+			bits = sets[i].fallback;
+		memcpy((char *)config + sets[i].offset, &bits, sizeof(bits));
+	}
+	return 0;
+}
+
+static bool sets_hold(const struct config *config)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		uint32_t bits, known = 0;
+		for (unsigned word = 0; sets[i].words[word]; word++)
+			known |= 1U << word;
+		memcpy(&bits, (const char *)config + sets[i].offset, sizeof(bits));
+		if (bits & ~known)
+			return false;
+	}
+	return true;
+}
+
 int config_rules_apply(const struct config_raw *raw, struct config *config, char ret_key[static CONFIG_KEY_BYTES], struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -237,6 +303,8 @@ int config_rules_apply(const struct config_raw *raw, struct config *config, char
 	}
 	if (refuse_crossed(raw, "space.warn", "space.bad", &config->space, ret_key, e) < 0 ||
 	    refuse_crossed(raw, "inodes.warn", "inodes.bad", &config->inodes, ret_key, e) < 0)
+		return -EINVAL;
+	if (apply_sets(raw, config, ret_key, e) < 0)
 		return -EINVAL;
 	if (raw->watch_count > CONFIG_WATCH_MAX)
 		return err_rule(e, EINVAL, "watch: must have at most %d entries", CONFIG_WATCH_MAX);
@@ -274,6 +342,8 @@ int config_rules_check(const struct config *config, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		if (!holds(&rules[i], config))
 			return err_rule(e, EPROTO, "%s: came back broken from its reader", rules[i].key);
+	if (!sets_hold(config))
+		return err_rule(e, EPROTO, "report: came back broken from its reader");
 	if (config->watch_count > CONFIG_WATCH_MAX)
 		return err_rule(e, EPROTO, "watch: came back broken from its reader");
 	for (uint32_t i = 0; i < config->watch_count; i++)

@@ -3,6 +3,7 @@
  * libcyaml fills a struct config_raw (all strings, NULL = not set); config_rules_apply turns it into the typed struct. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ struct config_raw_web {
 	char *listen;
 };
 struct config_raw_report {
+	char **aliases, **taint_for;
+	uint32_t aliases_count, taint_for_count;
+	bool taint_for_is_there; /* libcyaml does not tell an empty list from none, and here they differ */
 	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node;
 };
 struct config_raw_log {

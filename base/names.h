@@ -4,6 +4,8 @@
 #define STOKER_PREFIX	     "stoker.dev/"
 #define STOKER_API_VERSION   STOKER_PREFIX "v1alpha1"
 #define STOKER_TAINT_KEY     STOKER_PREFIX "unhealthy"
+/* For clusters with an autoscaler: it does not take it for a property of the node group. */
+#define STOKER_STATUS_TAINT_KEY "status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy"
 #define STOKER_STORAGE_READY STOKER_PREFIX "StorageReady"
 
 #define STOKER_HOLD_UNTIL    STOKER_PREFIX "hold-until" /* annotation of a node: RFC 3339 */

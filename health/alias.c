@@ -1,9 +1,12 @@
 #include "health/alias.h"
 
+#include <cJSON.h>
 #include <string.h>
 
 #include "base/scoped.h"
 #include "base/str.h"
+
+_Static_assert(ALIAS_MAX_ == REPORT_ALIASES, "a report has a place for each");
 
 const char *alias_type(enum alias alias)
 {
@@ -52,7 +55,6 @@ void alias_condition(enum alias alias, const struct health *health, const struct
 		return;
 	}
 	ret->status = ready->status;
-	ret->transition_wall_us = ready->transition_wall_us;
 	str_copy(ret->reason, sizeof(ret->reason), ready->reason);
 	str_append(ret->message, sizeof(ret->message), ALIAS_MARK "%s", ready->message);
 }
@@ -85,4 +87,17 @@ void alias_words(enum alias alias, const struct report_condition *there, char *t
 		   "the condition %s is written by somebody else (reason %s, \"%.80s\") and is left alone: take it out of report.aliases, or stop that writer "
 		   "and delete its condition from the node",
 		   alias_type(alias), there->reason, message);
+}
+
+char *alias_removal_patch(enum alias alias)
+{
+	cJSON *patch = cJSON_CreateObject();
+	cJSON *conditions = cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
+	cJSON *c = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(conditions, c);
+	bool ok = cJSON_AddStringToObject(c, "$patch", "delete") && cJSON_AddStringToObject(c, "type", alias_type(alias));
+	char *text = ok ? cJSON_PrintUnformatted(patch) : NULL;
+	cJSON_Delete(patch);
+	return text;
 }

@@ -34,5 +34,8 @@ enum alias_step {
  * life (type "" = nothing yet). A change that we did not make is another writer's, whatever its message begins with. */
 enum alias_step alias_judge(const struct report_condition *there, const struct report_condition *wanted, const struct report_condition *written);
 
+/* Takes the condition off; malloc'ed, NULL only when out of memory. */
+char *alias_removal_patch(enum alias alias);
+
 /* For the operator, with what to do. */
 void alias_words(enum alias alias, const struct report_condition *there, char *text, unsigned size);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "health/alias.h"
 
 /* The command a reader of `kubectl describe node` can paste. */
 #define SHOWS_MORE "more: kubectl exec -n stoker-system ds/stoker -c agent -- stoker health, or on the node: stoker health"
@@ -193,11 +194,19 @@ static void report_taint(const struct config *config, enum health_status status,
 	/* Zeroed first: reports are compared as bytes. The key stands even without a taint, it names what is to go. */
 	memset(ret, 0, sizeof(*ret));
 	str_copy(ret->key, sizeof(ret->key), config->report.taint_key);
-	if (!problem || config->report.taint == CONFIG_TAINT_OFF)
+	if (!problem || config->report.taint == CONFIG_TAINT_OFF || !(config->report.taint_for & CONFIG_TAINT_FOR_STORAGE))
 		return;
 	ret->wanted = 1;
 	str_copy(ret->value, sizeof(ret->value), reason);
 	str_copy(ret->effect, sizeof(ret->effect), softly ? "PreferNoSchedule" : "NoSchedule");
+}
+
+static void report_aliases(const struct health *health, const struct config *config, struct report *ret)
+{
+	memset(ret->aliases, 0, sizeof(ret->aliases));
+	for (unsigned i = 0; i < ALIAS_MAX_; i++)
+		if (config->report.aliases & 1U << i)
+			alias_condition(i, health, &ret->condition, &ret->aliases[i]);
 }
 
 void health_report(const struct health *health, const struct config *config, struct report *ret)
@@ -231,4 +240,5 @@ void health_report(const struct health *health, const struct config *config, str
 		describe_fault(health, worst, count, c->message);
 	}
 	report_taint(config, status, c->reason, &ret->taint);
+	report_aliases(health, config, ret);
 }

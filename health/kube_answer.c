@@ -47,6 +47,9 @@ static const struct {
 	{KUBE_LEASE_MAKE, 404, KUBE_NO_NAMESPACE},
 	{KUBE_LEASE, 404, KUBE_CONFLICT}, /* deleted meanwhile */
 	{KUBE_NODES, 404, KUBE_REFUSED},
+	{KUBE_EVENT_MAKE, 409, KUBE_DONE}, /* it was made, the answer was lost */
+	{KUBE_EVENT_MAKE, 404, KUBE_REFUSED},
+	{KUBE_EVENT, 404, KUBE_CONFLICT}, /* Events live an hour */
 	{KUBE_NODES, 410, KUBE_CONFLICT}, /* the continue token is too old: from the beginning */
 };
 
@@ -68,7 +71,8 @@ enum kube_meaning kube_answer_judge(enum kube_lane lane, long http_status, uint6
 void kube_answer_words(enum kube_lane lane, enum kube_meaning meaning, long http_status, const char *detail, char *text, unsigned size)
 {
 	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes",     "patch nodes/status", "patch nodes", "list leases",
-							    "create leases", "update leases",	"list nodes",  "get another node"};
+							    "create leases", "update leases",	"list nodes",  "get another node",
+							    "create events", "patch events", "patch nodes/status for report.aliases"};
 
 	if (size > 0)
 		*text = '\0';

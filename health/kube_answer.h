@@ -14,6 +14,9 @@ enum kube_lane {
 	KUBE_LEASE,	 /* PUT one */
 	KUBE_NODES,	 /* GET a page of nodes */
 	KUBE_HOLDER,	 /* GET another node */
+	KUBE_EVENT_MAKE, /* POST an Event */
+	KUBE_EVENT,	 /* PATCH its series */
+	KUBE_ALIAS,	 /* PATCH nodes/status: a condition under another name */
 	KUBE_LANE_MAX_
 };
 

@@ -238,6 +238,7 @@ static void set_common(struct kube_client *client, struct kube_request *r, const
 }
 
 #define NODES  "/api/v1/nodes"
+#define EVENTS "/apis/events.k8s.io/v1/namespaces/default/events"
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/" STOKER_NAMESPACE "/leases"
 
 int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *target, char *body, struct err *e)
@@ -253,6 +254,9 @@ int kube_client_send(struct kube_client *client, enum kube_lane lane, const char
 		[KUBE_LEASE] = {LEASES "/", "", "PUT", "Content-Type: application/json"},
 		[KUBE_NODES] = {NODES, "", "GET", NULL},
 		[KUBE_HOLDER] = {NODES "/", "", "GET", NULL},
+		[KUBE_EVENT_MAKE] = {EVENTS, "", "POST", "Content-Type: application/json"},
+		[KUBE_EVENT] = {EVENTS "/", "", "PATCH", "Content-Type: application/merge-patch+json"},
+		[KUBE_ALIAS] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 	};
 	struct kube_request *r = &client->requests[lane];
 	char url[KUBE_URL_BYTES];

@@ -80,12 +80,28 @@ bool kube_node_has_condition(const struct kube_node *node, const struct report_c
 	       strcmp(node->condition.message, wanted->message) == 0;
 }
 
+/* Ours under a key that is not the configured one: the key of before its last change, or one of the two usual ones, which an
+ * agent that was restarted with another configuration may have left. */
+static bool is_left_over(const char *key, const struct report_taint *wanted)
+{
+	static const char *const usual[] = {STOKER_TAINT_KEY, STOKER_STATUS_TAINT_KEY};
+
+	if (strcmp(key, wanted->key) == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (strcmp(key, usual[i]) == 0)
+			return true;
+	return *wanted->former_key && strcmp(key, wanted->former_key) == 0;
+}
+
 bool kube_node_has_taint(const struct kube_node *node, const struct report_taint *wanted)
 {
 	const cJSON *t;
 	unsigned ours = 0, right = 0;
 
 	cJSON_ArrayForEach(t, node->taints) {
+		if (is_left_over(text_of(t, "key"), wanted))
+			return false;
 		if (strcmp(text_of(t, "key"), wanted->key) != 0)
 			continue;
 		ours++;
@@ -125,6 +141,8 @@ static cJSON *wanted_taints(const struct kube_node *node, const struct report_ta
 	cJSON_AddStringToObject(ours, "value", wanted->value);
 	cJSON_AddStringToObject(ours, "effect", wanted->effect);
 	cJSON_ArrayForEach(t, node->taints) {
+		if (is_left_over(text_of(t, "key"), wanted))
+			continue;
 		if (strcmp(text_of(t, "key"), wanted->key) != 0) {
 			cJSON_AddItemToArray(list, cJSON_Duplicate(t, 1));
 		} else if (!placed) {

@@ -28,13 +28,17 @@ struct report_taint {
 	char key[NAME_TAINT_BYTES];
 	char value[NAME_REASON_BYTES];
 	char effect[20]; /* NoSchedule, PreferNoSchedule */
+	char former_key[NAME_TAINT_BYTES]; /* the reporter's memory: the key before the last change of it, to be taken off */
 };
+
+#define REPORT_ALIASES 2 /* alias.h */
 
 struct report {
 	uint64_t sequence; /* rises by one with every change */
 	char node[NAME_NODE_BYTES];
 	struct report_condition condition;
 	struct report_taint taint;
+	struct report_condition aliases[REPORT_ALIASES]; /* the same under other names; type "" = not wanted */
 };
 
 /* What the reporter tells back: its own state, and what it read on the node object at start. */

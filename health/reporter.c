@@ -29,13 +29,29 @@ static bool is_published(const struct reporter *r)
 	return r->report.sequence && r->node.known && kube_node_has_condition(&r->node, &r->report.condition) && kube_node_has_taint(&r->node, &r->report.taint);
 }
 
+/* Lanes whose trouble is said, but costs neither condition nor taint. */
+static bool may_wait(enum kube_lane lane)
+{
+	return lane == KUBE_EVENT_MAKE || lane == KUBE_EVENT || lane == KUBE_ALIAS;
+}
+
+/* Behind "connected to …": what goes wrong beside condition and taint. */
+static void tell_the_rest(struct reporter *r)
+{
+	for (unsigned lane = 0; lane < KUBE_LANE_MAX_; lane++)
+		if (may_wait(lane) && *r->lanes[lane].words)
+			str_append(r->state.detail, sizeof(r->state.detail), "; %s", r->lanes[lane].words);
+	if (*r->aliases.words)
+		str_append(r->state.detail, sizeof(r->state.detail), "; %s", r->aliases.words);
+}
+
 static void tell(struct reporter *r)
 {
 	struct report_state *s = &r->state;
 	const char *trouble = NULL;
 
 	for (unsigned lane = 0; lane < KUBE_LANE_MAX_ && !trouble; lane++)
-		trouble = *r->lanes[lane].words ? r->lanes[lane].words : NULL;
+		trouble = *r->lanes[lane].words && !may_wait(lane) ? r->lanes[lane].words : NULL;
 	s->off = !r->client_ready;
 	s->connected = r->client_ready && r->node.known && !*r->lanes[KUBE_READ].words && !trouble;
 	s->has_condition = r->node.has_condition;
@@ -45,6 +61,8 @@ static void tell(struct reporter *r)
 	if (r->client_ready) {
 		*s->detail = '\0';
 		str_append(s->detail, sizeof(s->detail), "%s%s", trouble ? "" : r->node.known ? "connected to " : "connecting to ", trouble ? trouble : r->client.config.server);
+		if (!trouble)
+			tell_the_rest(r);
 	}
 	if (memcmp(s, &r->state_sent, sizeof(*s)) == 0)
 		return;
@@ -59,7 +77,7 @@ static const char *node_name(const struct reporter *r)
 	return *r->report.node ? r->report.node : r->config.node;
 }
 
-static void lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail)
+void reporter_lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail)
 {
 	struct reporter_lane *l = &r->lanes[lane];
 
@@ -78,7 +96,7 @@ static void lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meaning
 	l->said = meaning;
 }
 
-static void lane_succeed(struct reporter *r, enum kube_lane lane)
+void reporter_lane_succeed(struct reporter *r, enum kube_lane lane)
 {
 	struct reporter_lane *l = &r->lanes[lane];
 
@@ -103,12 +121,16 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	enum kube_meaning meaning = kube_answer_judge(lane, answer->status, answer->retry_after_s);
 	struct err e = {0};
 
+	if (reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer)) {
+		reporter_step(r);
+		return;
+	}
 	if (meaning == KUBE_DONE && kube_node_read(&r->node, answer->text, answer->length, STOKER_STORAGE_READY, parts[lane], &e) < 0)
-		lane_fail(r, lane, KUBE_BROKEN, answer->status, 0, e.text);
+		reporter_lane_fail(r, lane, KUBE_BROKEN, answer->status, 0, e.text);
 	else if (meaning == KUBE_DONE)
-		lane_succeed(r, lane);
+		reporter_lane_succeed(r, lane);
 	else
-		lane_fail(r, lane, meaning, answer->status, answer->retry_after_s, answer->detail);
+		reporter_lane_fail(r, lane, meaning, answer->status, answer->retry_after_s, answer->detail);
 	if (meaning == KUBE_NO_NODE)
 		r->node.known = false;
 	if (meaning == KUBE_DONE && lane != KUBE_TAINT)
@@ -124,16 +146,19 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	reporter_step(r);
 }
 
-static void lane_send(struct reporter *r, enum kube_lane lane, char *body)
+bool reporter_lane_send(struct reporter *r, enum kube_lane lane, const char *target, char *body)
 {
 	struct err e = {0};
 
-	if (kube_client_send(&r->client, lane, node_name(r), body, &e) < 0)
-		lane_fail(r, lane, KUBE_UNREACHABLE, 0, 0, e.text);
+	reporter_aliases_asked(r, lane);
+	if (kube_client_send(&r->client, lane, target, body, &e) == 0)
+		return true;
+	reporter_lane_fail(r, lane, KUBE_UNREACHABLE, 0, 0, e.text);
+	return false;
 }
 
 /* Wanted now, allowed now, and none under way. Notes in *next when it will be allowed. */
-static bool lane_is_due(const struct reporter *r, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us)
+bool reporter_lane_is_due(const struct reporter *r, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us)
 {
 	if (!wanted || kube_client_is_busy(&r->client, lane))
 		return false;
@@ -196,16 +221,18 @@ static void reporter_step(struct reporter *r)
 		settle_lane(r, KUBE_CONDITION, condition);
 		settle_lane(r, KUBE_TAINT, taint);
 		/* A read that failed is wanted still: only one that goes well settles what was in doubt. */
-		if (lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted || r->lanes[KUBE_READ].failures > 0, now, &next)) {
+		if (reporter_lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted || r->lanes[KUBE_READ].failures > 0, now, &next)) {
 			r->read_wanted = false;
-			lane_send(r, KUBE_READ, NULL);
+			reporter_lane_send(r, KUBE_READ, node_name(r), NULL);
 		}
-		if (lane_is_due(r, KUBE_CONDITION, condition, now, &next))
-			lane_send(r, KUBE_CONDITION, kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
+		if (reporter_lane_is_due(r, KUBE_CONDITION, condition, now, &next))
+			reporter_lane_send(r, KUBE_CONDITION, node_name(r), kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
 		/* not while the list is read anew: that answer decides */
 		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
-		if (lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
-			lane_send(r, KUBE_TAINT, kube_node_taint_patch(&r->node, &r->report.taint));
+		if (reporter_lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
+			reporter_lane_send(r, KUBE_TAINT, node_name(r), kube_node_taint_patch(&r->node, &r->report.taint));
+		reporter_aliases_step(r, now, &next);
+		reporter_events_step(r, now, &next);
 		if (have && r->heartbeat_due_us < next)
 			next = r->heartbeat_due_us > now ? r->heartbeat_due_us : now + US_PER_S;
 	}
@@ -216,26 +243,68 @@ static void reporter_step(struct reporter *r)
 
 /* --- stokerd --- */
 
+/* True if it is an Event, well or broken. */
+static bool take_event(struct reporter *r, const struct record *record)
+{
+	const struct event *event = record_payload(record, sizeof(*event));
+
+	if (record->header.type != WIRE_EVENT)
+		return false;
+	if (event && event_is_sound(event)) {
+		reporter_event(r, event);
+		reporter_step(r);
+		return true;
+	}
+	r->link.refused++;
+	log_warn(r->log, "record not understood", "from", "stokerd", "type", log_number(record->header.type));
+	return true;
+}
+
+static bool aliases_are_sound(const struct report *report)
+{
+	for (unsigned i = 0; i < REPORT_ALIASES; i++) {
+		const struct report_condition *c = &report->aliases[i];
+		if (c->status >= CONDITION_STATUS_MAX_ || !str_is_ended(c->type, sizeof(c->type)) || !str_is_ended(c->reason, sizeof(c->reason)) ||
+		    !str_is_ended(c->message, sizeof(c->message)) || (*c->type && strcmp(c->type, alias_type(i)) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* The key before the last change: its taint is to go. A restart forgets it; kube_node.h knows the two usual ones. */
+static void remember_key(struct reporter *r, const char *key)
+{
+	if (r->report.sequence && strcmp(r->report.taint.key, key) != 0)
+		str_copy(r->former_key, sizeof(r->former_key), r->report.taint.key);
+	if (strcmp(r->former_key, key) == 0)
+		*r->former_key = '\0';
+}
+
 static void link_record(struct link *link, const struct record *record)
 {
 	struct reporter *r = link->owner;
 	const struct report *report = record_payload(record, sizeof(*report));
 
+	if (take_event(r, record))
+		return;
 	if (record->header.type != WIRE_REPORT || !report || report->condition.status >= CONDITION_STATUS_MAX_ ||
 	    !str_is_ended(report->node, sizeof(report->node)) || !str_is_ended(report->condition.type, sizeof(report->condition.type)) ||
 	    !str_is_ended(report->condition.reason, sizeof(report->condition.reason)) || !str_is_ended(report->condition.message, sizeof(report->condition.message)) ||
 	    !str_is_ended(report->taint.key, sizeof(report->taint.key)) || !str_is_ended(report->taint.value, sizeof(report->taint.value)) ||
-	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect))) {
+	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect)) || !aliases_are_sound(report)) {
 		link->refused++;
 		log_warn(r->log, "record not understood", "from", "stokerd", "type", log_number(record->header.type));
 		return;
 	}
-	bool news = memcmp(&r->report, report, sizeof(*report)) != 0;
+	remember_key(r, report->taint.key);
+	struct report kept = *report;
+	memcpy(kept.taint.former_key, r->former_key, sizeof(kept.taint.former_key));
+	bool news = memcmp(&r->report, &kept, sizeof(kept)) != 0;
 	if (strcmp(node_name(r), report->node) != 0) {
 		kube_node_forget(&r->node);
 		r->read_wanted = true;
 	}
-	r->report = *report;
+	memcpy(&r->report, &kept, sizeof(kept));
 	r->received_us = clock_mono_us();
 	/* What is new need not wait out the pause of what is old, if that was not a moment ago. */
 	for (unsigned lane = 0; news && lane < KUBE_LANE_MAX_; lane++)

@@ -13,6 +13,7 @@
 #include "health/kube_client.h"
 #include "health/kube_node.h"
 #include "health/report.h"
+#include "health/reporter_events.h"
 #include "health/wire.h"
 
 #define REPORTER_HEARTBEAT_US	  (300 * 1000000ULL) /* jittered by a tenth */
@@ -38,9 +39,12 @@ struct reporter {
 	struct kube_node node;
 	bool read_wanted;
 	struct report report; /* sequence 0 = none yet */
+	char former_key[NAME_TAINT_BYTES]; /* of our taint, before the last change of report.taintKey; "" = none */
 	uint64_t received_us;
 	uint64_t heartbeat_due_us;
 	struct reporter_lane lanes[KUBE_LANE_MAX_];
+	struct reporter_events events;
+	struct reporter_aliases aliases;
 	struct report_state state, state_sent;
 	uv_timer_t due;
 };

@@ -15,6 +15,8 @@
 #include "health/nfs_servers.h"
 #include "health/wire.h"
 
+#define SUPERVISOR_EVENTS_KEPT 8
+
 struct supervisor {
 	uv_loop_t *loop;
 	const struct log *log;
@@ -57,6 +59,9 @@ struct supervisor {
 	uv_poll_t reporter_listen_poll;
 	struct link reporter;
 	bool reporter_used;
+	struct event_watcher event_watcher;
+	struct event events_kept[SUPERVISOR_EVENTS_KEPT]; /* while the reporter is away */
+	unsigned events_waiting;
 	/* web */
 	char web_path[512];
 	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
@@ -115,3 +120,8 @@ void supervisor_fs_refused(struct supervisor *supervisor, const struct wire_refu
 int supervisor_open_outputs(struct supervisor *supervisor, struct err *e); /* sockets, stoker-web */
 void supervisor_publish(struct supervisor *supervisor);			    /* after a change: reporter, state file */
 void supervisor_restore(struct supervisor *supervisor);			    /* reads the state file, if it is of this boot */
+
+/* --- supervisor_events.c --- */
+
+void supervisor_watch_events(struct supervisor *supervisor); /* after a snapshot */
+void supervisor_send_events(struct supervisor *supervisor);  /* what waits, when the reporter is there */

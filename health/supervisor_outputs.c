@@ -64,6 +64,7 @@ void supervisor_restore(struct supervisor *s)
 		log_info(s->log, "state of an earlier boot not used");
 		return;
 	}
+	event_watch(&s->event_watcher, before, NULL, NULL); /* an earlier life has said it */
 	monitor_restore(&s->monitor, before, clock_mono_us(), clock_wall_us());
 	log_info(s->log, "state of an earlier life taken over", "filesystems", log_number(before->filesystem_count));
 }
@@ -91,6 +92,7 @@ void supervisor_publish(struct supervisor *s)
 			 r->taint.wanted ? r->taint.key : "none", "effect", r->taint.wanted ? r->taint.effect : NULL);
 		monitor_snapshot(&s->monitor, clock_wall_us(), &s->health);
 	}
+	supervisor_watch_events(s);
 	keep_state(s);
 }
 
@@ -109,6 +111,7 @@ static void reporter_record(struct link *link, const struct record *record)
 	monitor_reporter(&s->monitor, state);
 	if (!was_known)
 		send_report(s);
+	supervisor_send_events(s);
 }
 
 static void reporter_down(struct link *link, const struct err *why)

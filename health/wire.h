@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "health/event.h"
 #include "health/report.h"
 #include "volumes/finding.h"
 #include "volumes/fs_error_mark.h"
@@ -35,6 +36,8 @@ enum wire_type {
 	WIRE_LOOK = 40, /* struct wire_look */
 	/* broker -> stokerd */
 	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
+	/* stokerd -> reporter */
+	WIRE_EVENT = 48, /* struct event */
 	WIRE_TYPE_MAX_
 };
 

@@ -146,5 +146,12 @@ static const struct {
 	{"retire: 1\n", "line 1: retire: must be true or false, not '1'"},
 	{"report:\n  taintKey: a/b/c\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'a/b/c'"},
 	{"report:\n  taintKey: UP.case/x\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'UP.case/x'"},
+	{"report:\n  aliases: [StorageReady, Readonly]\n", "line 2: report.aliases[1]: must be ReadonlyFilesystem or StorageReady, not 'Readonly'"},
+	{"report:\n  aliases:\n  - StorageReady\n  - StorageReady\n", "line 4: report.aliases[1]: must be there once, not 'StorageReady' again"},
+	{"report:\n  aliases: StorageReady\n", "line 2: report.aliases: must be a list, not a single value"},
+	{"report:\n  aliases: [[StorageReady]]\n", "line 2: report.aliases[0]: must be a single value, not a list"},
+	{"report:\n  taintFor: [ScratchReady]\n", "line 2: report.taintFor[0]: must be a condition of ours: StorageReady, not 'ScratchReady'"},
+	{"report:\n  taintFor: ['']\n", "line 2: report.taintFor[0]: must be a condition of ours: StorageReady, not ''"},
+	{"report:\n  taintFor:\n", "line 2: report.taintFor: must be a list, not a single value"},
 	{"log:\n  level: trace\n", "line 2: log.level: must be debug, info, warn or error, not 'trace'"},
 };

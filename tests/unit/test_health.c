@@ -58,6 +58,7 @@ static struct config *new_config(enum config_taint taint)
 
 	assert_non_null(c);
 	strcpy(c->report.taint_key, STOKER_TAINT_KEY);
+	c->report.taint_for = CONFIG_TAINT_FOR_STORAGE;
 	c->report.taint = taint;
 	return c;
 }

@@ -1,0 +1,53 @@
+/* reporter_events.h - the reporter's lanes for what may wait: Events and aliases. Nothing here delays condition or taint, and a
+ * right that is missing for them is said once and costs nothing else.
+ *
+ * An alias is written only right after the node object was read: what another writer has put there meanwhile must be seen
+ * before it would be overwritten. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "health/alias.h"
+#include "health/event.h"
+#include "health/kube_answer.h"
+#include "health/kube_node.h"
+
+struct reporter;
+struct kube_answer;
+
+struct reporter_events {
+	struct event_book book;
+	uint32_t number; /* makes names unique */
+	uint64_t lost_said;
+};
+
+struct reporter_aliases {
+	struct kube_node there[ALIAS_MAX_]; /* only its condition is used */
+	struct report_condition written[ALIAS_MAX_]; /* by us in this life; type "" = nothing */
+	bool fresh[ALIAS_MAX_];	       /* `there` was read after our last write */
+	bool said[ALIAS_MAX_];
+	int in_hand;		       /* whose request is under way */
+	bool removing;
+	unsigned generation;	       /* of our writes: an answer to a request that is older says nothing about aliases */
+	unsigned asked_at[2];	       /* generation when KUBE_READ, KUBE_CONDITION was sent */
+	char words[256];	       /* about another writer; "" = none */
+};
+
+void reporter_event(struct reporter *reporter, const struct event *event);
+
+/* Sends what is due, and lowers *next_us to when there may be more. */
+void reporter_events_step(struct reporter *reporter, uint64_t now_us, uint64_t *next_us);
+void reporter_aliases_step(struct reporter *reporter, uint64_t now_us, uint64_t *next_us);
+
+/* True if the answer was theirs. */
+bool reporter_events_answer(struct reporter *reporter, enum kube_lane lane, const struct kube_answer *answer);
+/* Of any lane: takes from an answer with the node object what it says about aliases. True if the answer was theirs alone. */
+bool reporter_aliases_answer(struct reporter *reporter, enum kube_lane lane, const struct kube_answer *answer);
+void reporter_aliases_asked(struct reporter *reporter, enum kube_lane lane); /* a request of the node object goes out */
+
+/* reporter.c */
+bool reporter_lane_is_due(const struct reporter *reporter, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us);
+void reporter_lane_fail(struct reporter *reporter, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail);
+void reporter_lane_succeed(struct reporter *reporter, enum kube_lane lane);
+bool reporter_lane_send(struct reporter *reporter, enum kube_lane lane, const char *target, char *body);
