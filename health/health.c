@@ -205,7 +205,7 @@ static void report_aliases(const struct health *health, const struct config *con
 {
 	memset(ret->aliases, 0, sizeof(ret->aliases));
 	for (unsigned i = 0; i < ALIAS_MAX_; i++)
-		if (config->report.aliases & 1U << i)
+		if (!config->retire && config->report.aliases & 1U << i)
 			alias_condition(i, health, &ret->condition, &ret->aliases[i]);
 }
 
