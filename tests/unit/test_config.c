@@ -73,6 +73,8 @@ static void expect_defaults(const struct config *c)
 	assert_string_equal(c->report.kubeconfig, "");
 	assert_int_equal(c->report.taint, CONFIG_TAINT_NO_SCHEDULE);
 	assert_string_equal(c->report.taint_key, "stoker.dev/unhealthy");
+	assert_int_equal(c->report.taint_for, CONFIG_TAINT_FOR_STORAGE);
+	assert_int_equal(c->report.aliases, 0);
 	assert_string_equal(c->report.max_tainted, "10%");
 	assert_int_equal(c->report.taint_single_node, 0);
 	assert_int_equal(c->retire, 0);
@@ -148,6 +150,8 @@ static void test_every_key_is_read(void **unused)
 				   "  kubeconfig: /etc/kube/config\n"
 				   "  taint: PreferNoSchedule\n"
 				   "  taintKey: Unhealthy_1\n"
+				   "  taintFor: []\n"
+				   "  aliases: [StorageReady]\n"
 				   "  maxTainted: 100%\n"
 				   "  taintSingleNode: true\n"
 				   "retire: true\n"
@@ -188,6 +192,8 @@ static void test_every_key_is_read(void **unused)
 	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
 	assert_int_equal(c.report.taint, CONFIG_TAINT_PREFER_NO_SCHEDULE);
 	assert_string_equal(c.report.taint_key, "Unhealthy_1");
+	assert_int_equal(c.report.taint_for, 0);
+	assert_int_equal(c.report.aliases, 2);
 	assert_string_equal(c.report.max_tainted, "100%");
 	assert_int_equal(c.report.taint_single_node, 1);
 	assert_int_equal(c.retire, 1);

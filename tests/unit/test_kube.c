@@ -80,6 +80,41 @@ static void test_the_taints_patch_keeps_everybody_elses(void **unused)
 	}
 }
 
+static void test_the_taint_of_a_former_key_goes(void **unused)
+{
+#define FORMER "{\"key\":\"example.com/old\",\"value\":\"IOErrors\",\"effect\":\"NoSchedule\"}"
+#define USUAL  "{\"key\":\"status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy\",\"value\":\"IOErrors\",\"effect\":\"NoSchedule\"}"
+	struct report_taint after = wanted, none = unwanted, elsewhere = wanted;
+	static const struct {
+		const char *before, *after;
+		unsigned taint;
+		bool is_there;
+	} row[] = {
+		{"[" A "," FORMER "]", "[" A "," OURS "]", 0, false},
+		{"[" FORMER "," OURS "," B "]", "[" OURS "," B "]", 0, false},
+		{"[" USUAL "," OURS "]", "[" OURS "]", 0, false},
+		{"[" USUAL "," FORMER "," A "]", "[" A "]", 1, false},
+		{"[" A "," OURS "]", "[" A "]", 2, false}, /* ours is the usual one, another is configured; that is not wanted */
+		{"[" A "," FORMER "]", "[" A "," FORMER "]", 2, true}, /* no key of ours that we know of */
+	};
+	const struct report_taint *taints[] = {&after, &none, &elsewhere};
+
+	(void)unused;
+	strcpy(after.former_key, "example.com/old");
+	strcpy(none.former_key, "example.com/old");
+	elsewhere.wanted = 0;
+	strcpy(elsewhere.key, "example.com/new");
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		char want[2048];
+		struct kube_node node = node_with_taints(row[i].before);
+		assert_int_equal(kube_node_has_taint(&node, taints[row[i].taint]), row[i].is_there);
+		snprintf(want, sizeof(want), "[{\"op\":\"test\",\"path\":\"/spec/taints\",\"value\":%s},{\"op\":\"add\",\"path\":\"/spec/taints\",\"value\":%s}]",
+			 row[i].before, row[i].after);
+		check_json(kube_node_taint_patch(&node, taints[row[i].taint]), want);
+		kube_node_forget(&node);
+	}
+}
+
 static void test_the_conditions_patch_and_its_times(void **unused)
 {
 	static const char *const text = "{\"kind\":\"Node\",\"spec\":{},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},"
@@ -237,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_taints_patch_keeps_everybody_elses),
+		cmocka_unit_test(test_the_taint_of_a_former_key_goes),
 		cmocka_unit_test(test_the_conditions_patch_and_its_times),
 		cmocka_unit_test(test_answers_that_are_no_node),
 		cmocka_unit_test(test_every_answer_means_something),
