@@ -7,6 +7,7 @@
 #define US_PER_S  1000000ULL
 
 uint64_t clock_mono_us(void); /* CLOCK_MONOTONIC: for durations and deadlines */
+uint64_t clock_boot_us(void); /* CLOCK_BOOTTIME: goes on while the machine sleeps */
 uint64_t clock_wall_us(void); /* CLOCK_REALTIME since 1970: for people and for the API */
 
 #define CLOCK_TEXT_BYTES 32

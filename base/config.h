@@ -67,7 +67,7 @@ struct config {
 		uint32_t aliases;		   /* report.aliases: bit = enum alias of health/alias.h; default none */
 		char taint_key[NAME_TAINT_BYTES];  /* report.taintKey: a qualified name, default stoker.dev/unhealthy */
 		uint32_t group;			   /* report.group: gid that may reach the reporter's socket: 0 to 4294967294, default 0 */
-		char max_tainted[8];		   /* report.maxTainted: "1" to "512" nodes or "1%" to "100%", default "10%" */
+		char max_tainted[8];		   /* report.maxTainted: "1" to "100" nodes or "1%" to "100%", default "10%" */
 		uint32_t taint_single_node;	   /* report.taintSingleNode: bool, default false */
 	} report;
 	uint32_t retire;	  /* retire: bool, default false: take away what we put on the node object, then be quiet */

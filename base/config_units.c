@@ -149,8 +149,8 @@ const char *config_unit_share(const char *text)
 	bool percent = strcmp(text + digits, "%") == 0;
 	uint64_t number = number_of(text, digits);
 
-	if (digits == 0 || text[0] == '0' || (text[digits] != '\0' && !percent) || number > (percent ? 100 : CONFIG_SHARE_MAX))
-		return "must be a number of nodes from 1 to 512, or a share of them from 1% to 100%";
+	if (digits == 0 || text[0] == '0' || (text[digits] != '\0' && !percent) || number > CONFIG_SHARE_MAX)
+		return "must be a number of nodes from 1 to 100, or a share of them from 1% to 100%";
 	return NULL;
 }
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONFIG_SHARE_MAX 512 /* nodes that may be tainted at a time, whatever the percentage: one Lease each */
+#define CONFIG_SHARE_MAX 100 /* per cent, and nodes that may be tainted at a time, whatever the percentage: one Lease each */
 
 /* "100ms", "5s", "10m", "1h": whole numbers, the unit is never guessed. */
 const char *config_unit_duration(const char *text, uint64_t *ret_us);

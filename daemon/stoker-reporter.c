@@ -20,6 +20,8 @@ static void use_config(struct config_source *source, const struct config *config
 	(void)source;
 	role_log.minimum = config->log_level;
 	/* Where to report to takes effect at the next start (docs/configuration.md); what to report comes from stokerd. */
+	if (reporter.loop)
+		reporter_configure(&reporter, config);
 	log_info(&role_log, "configuration in force");
 }
 

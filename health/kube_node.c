@@ -1,6 +1,8 @@
 #include "health/kube_node.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -47,6 +49,34 @@ static void read_condition(struct kube_node *node, const cJSON *status, const ch
 	}
 }
 
+/* RFC 3339 as people write it: in UTC, or with an offset. 0 = it is none. */
+static uint64_t time_of(const char *text)
+{
+	char utc[64];
+	uint64_t wall_us = 0;
+	int hours = 0, minutes = 0;
+	size_t length = strlen(text);
+	char sign = length > 6 && length < sizeof(utc) - 1 ? text[length - 6] : 'Z';
+
+	if (sign != '+' && sign != '-')
+		return clock_parse(text, &wall_us) < 0 ? 0 : wall_us;
+	if (text[length - 3] != ':' || sscanf(text + length - 5, "%2d:%2d", &hours, &minutes) != 2 || hours < 0 || minutes < 0 || hours > 23 || minutes > 59)
+		return 0;
+	snprintf(utc, sizeof(utc), "%.*sZ", (int)(length - 6), text);
+	const uint64_t offset_us = (uint64_t)(hours * 60 + minutes) * 60 * US_PER_S;
+	if (clock_parse(utc, &wall_us) < 0 || wall_us < offset_us)
+		return 0;
+	return sign == '+' ? wall_us - offset_us : wall_us + offset_us;
+}
+
+static void read_hold(struct kube_node *node, const cJSON *meta)
+{
+	const char *text = text_of(cJSON_GetObjectItemCaseSensitive(meta, "annotations"), STOKER_HOLD_UNTIL);
+
+	str_escape(node->hold_text, sizeof(node->hold_text), text);
+	node->hold_wall_us = time_of(text);
+}
+
 int kube_node_read(struct kube_node *node, const char *text, size_t length, const char *condition_type, int parts, struct err *e)
 {
 	if (length > KUBE_NODE_MAX_BYTES)
@@ -55,6 +85,7 @@ int kube_node_read(struct kube_node *node, const char *text, size_t length, cons
 	if (!json || strcmp(text_of(json, "kind"), "Node") != 0)
 		return err_rule(e, EBADMSG, "the answer is no node object");
 
+	read_hold(node, cJSON_GetObjectItemCaseSensitive(json, "metadata"));
 	if (parts & KUBE_NODE_CONDITION)
 		read_condition(node, cJSON_GetObjectItemCaseSensitive(json, "status"), condition_type);
 	if (parts & KUBE_NODE_TAINTS) {
@@ -94,6 +125,17 @@ static bool is_left_over(const char *key, const struct report_taint *wanted)
 	return *wanted->former_key && strcmp(key, wanted->former_key) == 0;
 }
 
+bool kube_node_carries(const struct kube_node *node, const char *taint_key, bool hard_only)
+{
+	const cJSON *t;
+
+	cJSON_ArrayForEach(t, node->taints) {
+		if (strcmp(text_of(t, "key"), taint_key) == 0 && (!hard_only || strcmp(text_of(t, "effect"), "PreferNoSchedule") != 0))
+			return true;
+	}
+	return false;
+}
+
 bool kube_node_has_taint(const struct kube_node *node, const struct report_taint *wanted)
 {
 	const cJSON *t;
@@ -127,6 +169,16 @@ char *kube_node_condition_patch(const struct kube_node *node, const struct repor
 		  /* a time that we did not see change is not ours to set */
 		  cJSON_AddStringToObject(c, "lastTransitionTime", same ? node->transition_text : since);
 	return ok ? cJSON_PrintUnformatted(patch) : NULL;
+}
+
+char *kube_node_condition_removal(const char *type)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
+	cJSON *conditions = cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
+	cJSON *c = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(conditions, c);
+	return cJSON_AddStringToObject(c, "$patch", "delete") && cJSON_AddStringToObject(c, "type", type) ? cJSON_PrintUnformatted(patch) : NULL;
 }
 
 /* The whole list as it shall be: everybody else's entries as they are, in their order, ours at the place it had or at the end. */

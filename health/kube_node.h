@@ -22,6 +22,8 @@ struct kube_node {
 	struct report_condition condition;
 	char transition_text[40]; /* lastTransitionTime as it stands there: sent back unchanged */
 	uint64_t heartbeat_wall_us;
+	uint64_t hold_wall_us; /* the annotation hold-until; 0 = none */
+	char hold_text[64];    /* as it stands there; not "" and hold_wall_us 0: not understood */
 	cJSON *taints; /* owned; the array as it stands there, NULL = none */
 };
 
@@ -32,8 +34,10 @@ int kube_node_read(struct kube_node *node, const char *text, size_t length, cons
 void kube_node_forget(struct kube_node *node);
 
 bool kube_node_has_condition(const struct kube_node *node, const struct report_condition *wanted);
+bool kube_node_carries(const struct kube_node *node, const char *taint_key, bool hard_only); /* hard: NoSchedule, NoExecute */
 bool kube_node_has_taint(const struct kube_node *node, const struct report_taint *wanted);
 
 /* The bodies; malloc'ed, NULL only when out of memory. */
 char *kube_node_condition_patch(const struct kube_node *node, const struct report_condition *wanted, uint64_t now_wall_us);
+char *kube_node_condition_removal(const char *type);
 char *kube_node_taint_patch(const struct kube_node *node, const struct report_taint *wanted);

@@ -395,6 +395,6 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 		for (uint32_t i = 0; i < m->watch_count; i++)
 			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
 	}
-	monitor_input(m, "reporter", state->off ? "off" : state->connected ? "ok" : "degraded", state->detail);
+	monitor_input(m, "reporter", state->off ? "off" : state->connected && !state->degraded ? "ok" : "degraded", state->detail);
 	m->ops->changed(m);
 }

@@ -112,6 +112,8 @@ static void snapshot_taint(const struct monitor *m, struct health *h)
 		why = "no cluster: nothing is written to a node object";
 	else if (!m->reporter.connected)
 		why = *m->reporter.detail ? m->reporter.detail : "stoker-reporter is not connected";
+	else if (*m->reporter.taint_why)
+		why = m->reporter.taint_why;
 	else if (m->reporter.sequence != m->report.sequence)
 		why = "on its way to the node object";
 	h->taint_held = why != NULL;

@@ -13,7 +13,7 @@
 
 static void reporter_step(struct reporter *r);
 
-static uint32_t random_number(void)
+uint32_t reporter_random(void)
 {
 	uint32_t n = 0;
 
@@ -26,7 +26,12 @@ static uint32_t random_number(void)
 
 static bool is_published(const struct reporter *r)
 {
-	return r->report.sequence && r->node.known && kube_node_has_condition(&r->node, &r->report.condition) && kube_node_has_taint(&r->node, &r->report.taint);
+	return r->report.sequence && r->node.known && kube_node_has_condition(&r->node, &r->report.condition) && (r->taint_waits || kube_node_has_taint(&r->node, &r->goal));
+}
+
+static bool is_the_brakes(enum kube_lane lane)
+{
+	return lane >= KUBE_LEASES && lane <= KUBE_HOLDER;
 }
 
 /* Lanes whose trouble is said, but costs neither condition nor taint. */
@@ -51,15 +56,22 @@ static void tell(struct reporter *r)
 	const char *trouble = NULL;
 
 	for (unsigned lane = 0; lane < KUBE_LANE_MAX_ && !trouble; lane++)
-		trouble = *r->lanes[lane].words && !may_wait(lane) ? r->lanes[lane].words : NULL;
+		trouble = *r->lanes[lane].words && !may_wait(lane) && !is_the_brakes(lane) ? r->lanes[lane].words : NULL;
 	s->off = !r->client_ready;
 	s->connected = r->client_ready && r->node.known && !*r->lanes[KUBE_READ].words && !trouble;
+	s->degraded = false;
+	for (unsigned lane = KUBE_LEASES; lane <= KUBE_HOLDER && !trouble; lane++) {
+		trouble = *r->lanes[lane].words ? r->lanes[lane].words : NULL;
+		s->degraded = trouble != NULL;
+	}
 	s->has_condition = r->node.has_condition;
 	s->condition = r->node.condition;
 	if (is_published(r))
 		s->sequence = r->report.sequence;
 	if (r->client_ready) {
 		*s->detail = '\0';
+		if (r->retired_said)
+			str_append(s->detail, sizeof(s->detail), "retired: condition, taint and slot of this node are gone, nothing more is written; ");
 		str_append(s->detail, sizeof(s->detail), "%s%s", trouble ? "" : r->node.known ? "connected to " : "connecting to ", trouble ? trouble : r->client.config.server);
 		if (!trouble)
 			tell_the_rest(r);
@@ -85,7 +97,7 @@ void reporter_lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meani
 	l->failed_us = clock_mono_us();
 	/* Conflicts are the daily bread of a shared list: at once at first, said only when they do not end. */
 	bool at_once = meaning == KUBE_CONFLICT && l->failures <= REPORTER_CONFLICTS_AT_ONCE;
-	l->not_before_us = l->failed_us + (at_once ? 0 : kube_answer_pause_us(meaning, l->failures, retry_after_s, random_number()));
+	l->not_before_us = l->failed_us + (at_once ? 0 : kube_answer_pause_us(meaning, l->failures, retry_after_s, reporter_random()));
 	if (meaning == KUBE_CONFLICT)
 		r->read_wanted = true;
 	if (at_once)
@@ -108,7 +120,7 @@ void reporter_lane_succeed(struct reporter *r, enum kube_lane lane)
 static void plan_heartbeat(struct reporter *r)
 {
 	uint64_t now = clock_mono_us(), wall = clock_wall_us(), age = wall > r->node.heartbeat_wall_us ? wall - r->node.heartbeat_wall_us : 0;
-	uint64_t pause = REPORTER_HEARTBEAT_US * 9 / 10 + random_number() % (REPORTER_HEARTBEAT_US / 5);
+	uint64_t pause = REPORTER_HEARTBEAT_US * 9 / 10 + reporter_random() % (REPORTER_HEARTBEAT_US / 5);
 
 	r->heartbeat_due_us = now + (age < pause ? pause - age : 0);
 }
@@ -120,8 +132,11 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	struct reporter *r = client->owner;
 	enum kube_meaning meaning = kube_answer_judge(lane, answer->status, answer->retry_after_s);
 	struct err e = {0};
+	bool was_on = r->node.known && kube_node_carries(&r->node, r->goal.key, false);
 
-	if (reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer)) {
+	if (is_the_brakes(lane))
+		reporter_brake_answer(r, lane, answer);
+	if (is_the_brakes(lane) || reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer)) {
 		reporter_step(r);
 		return;
 	}
@@ -131,6 +146,13 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 		reporter_lane_succeed(r, lane);
 	else
 		reporter_lane_fail(r, lane, meaning, answer->status, answer->retry_after_s, answer->detail);
+	if (meaning == KUBE_DONE && lane == KUBE_READ) {
+		reporter_note_removal(r, was_on, clock_mono_us());
+		r->read_us = clock_mono_us();
+	}
+	if (lane == KUBE_TAINT || (lane == KUBE_READ && meaning == KUBE_DONE))
+		r->taint_doubt = lane == KUBE_TAINT && (meaning == KUBE_UNREACHABLE || meaning == KUBE_BROKEN || meaning == KUBE_BUSY);
+	r->read_wanted = r->read_wanted || r->taint_doubt;
 	if (meaning == KUBE_NO_NODE)
 		r->node.known = false;
 	if (meaning == KUBE_DONE && lane != KUBE_TAINT)
@@ -140,7 +162,7 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 		r->state.last_write_wall_us = clock_wall_us();
 		if (is_published(r) && r->state.sequence != r->report.sequence)
 			log_info(r->log, "published", "sequence", log_number(r->report.sequence), "status", condition_status_name(r->report.condition.status), "reason",
-				 r->report.condition.reason, "taint", r->report.taint.wanted ? r->report.taint.value : "none", "us",
+				 r->report.condition.reason, "taint", r->taint_waits ? "waits" : r->goal.wanted ? r->goal.value : "none", "us",
 				 log_number(clock_mono_us() - r->received_us));
 	}
 	reporter_step(r);
@@ -214,10 +236,12 @@ static void reporter_step(struct reporter *r)
 	if (!r->client_ready)
 		connect_to_cluster(r);
 	if (r->client_ready) {
-		bool have = r->report.sequence > 0 && r->node.known;
-		bool heartbeat = have && now >= r->heartbeat_due_us;
-		bool condition = have && (heartbeat || !kube_node_has_condition(&r->node, &r->report.condition));
-		bool taint = have && !kube_node_has_taint(&r->node, &r->report.taint);
+		bool retire = r->config.retire && r->node.known, have = r->node.known && (retire || r->report.sequence > 0);
+		bool heartbeat = have && !retire && now >= r->heartbeat_due_us;
+		bool condition = have && (retire ? r->node.has_condition : heartbeat || !kube_node_has_condition(&r->node, &r->report.condition));
+		if (have)
+			reporter_brake(r, now, &next);
+		bool taint = have && !r->taint_waits && !kube_node_has_taint(&r->node, &r->goal);
 		settle_lane(r, KUBE_CONDITION, condition);
 		settle_lane(r, KUBE_TAINT, taint);
 		/* A read that failed is wanted still: only one that goes well settles what was in doubt. */
@@ -226,14 +250,15 @@ static void reporter_step(struct reporter *r)
 			reporter_lane_send(r, KUBE_READ, node_name(r), NULL);
 		}
 		if (reporter_lane_is_due(r, KUBE_CONDITION, condition, now, &next))
-			reporter_lane_send(r, KUBE_CONDITION, node_name(r), kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
+			reporter_lane_send(r, KUBE_CONDITION, node_name(r), retire ? kube_node_condition_removal(STOKER_STORAGE_READY) :
+				kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
 		/* not while the list is read anew: that answer decides */
 		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
 		if (reporter_lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
-			reporter_lane_send(r, KUBE_TAINT, node_name(r), kube_node_taint_patch(&r->node, &r->report.taint));
+			reporter_lane_send(r, KUBE_TAINT, node_name(r), kube_node_taint_patch(&r->node, &r->goal));
 		reporter_aliases_step(r, now, &next);
 		reporter_events_step(r, now, &next);
-		if (have && r->heartbeat_due_us < next)
+		if (have && !retire && r->heartbeat_due_us < next)
 			next = r->heartbeat_due_us > now ? r->heartbeat_due_us : now + US_PER_S;
 	}
 	tell(r);
@@ -302,6 +327,7 @@ static void link_record(struct link *link, const struct record *record)
 	bool news = memcmp(&r->report, &kept, sizeof(kept)) != 0;
 	if (strcmp(node_name(r), report->node) != 0) {
 		kube_node_forget(&r->node);
+		brake_start(&r->brake, report->node, clock_boot_us());
 		r->read_wanted = true;
 	}
 	memcpy(&r->report, &kept, sizeof(kept));
@@ -329,6 +355,18 @@ static void link_down(struct link *link, const struct err *why)
 	log_warn(r->log, "stokerd is gone, what was reported stands", "why", why ? why->text : NULL);
 }
 
+void reporter_configure(struct reporter *r, const struct config *config)
+{
+	str_copy(r->config.report.max_tainted, sizeof(r->config.report.max_tainted), config->report.max_tainted);
+	r->config.report.taint_single_node = config->report.taint_single_node;
+	r->config.report.taint = config->report.taint;
+	r->config.retire = config->retire;
+	r->retired_said = false;
+	r->brake.not_before_us = 0;
+	if (r->loop)
+		reporter_step(r);
+}
+
 int reporter_start(struct reporter *r, uv_loop_t *loop, const struct log *log, const struct config *config, struct err *e)
 {
 	static const struct link_ops ops = {.on_up = link_up, .on_record = link_record, .on_down = link_down};
@@ -342,6 +380,7 @@ int reporter_start(struct reporter *r, uv_loop_t *loop, const struct log *log, c
 	r->client.on_answer = on_answer;
 	str_copy(r->server_host, sizeof(r->server_host), getenv("KUBERNETES_SERVICE_HOST") ? getenv("KUBERNETES_SERVICE_HOST") : "");
 	str_copy(r->server_port, sizeof(r->server_port), getenv("KUBERNETES_SERVICE_PORT") ? getenv("KUBERNETES_SERVICE_PORT") : "");
+	brake_start(&r->brake, config->node, clock_boot_us());
 	uv_timer_init(loop, &r->due);
 	r->due.data = r;
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_SOCKET);

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "health/brake.h"
 #include "health/kube_client.h"
 #include "health/kube_node.h"
 #include "health/report.h"
@@ -19,6 +20,9 @@
 #define REPORTER_HEARTBEAT_US	  (300 * 1000000ULL) /* jittered by a tenth */
 #define REPORTER_NO_CLUSTER_US	  (60 * 1000000ULL)
 #define REPORTER_CONFLICTS_AT_ONCE 5
+#define REPORTER_PUT_BACKS	   3 /* so often an hour is a taint put back that somebody took off */
+#define REPORTER_REREAD_US	   (60 * 1000000ULL) /* the node object, while a taint is wanted: holds, and what people took off */
+#define REPORTER_FRESH_US	   (5 * 1000000ULL)  /* and before the taint is put on */
 
 struct reporter_lane {
 	unsigned failures;   /* in a row */
@@ -46,8 +50,30 @@ struct reporter {
 	struct reporter_events events;
 	struct reporter_aliases aliases;
 	struct report_state state, state_sent;
+	struct brake brake;
+	struct kube_lease_list inbox;
+	struct brake_step asked;  /* the step under way */
+	enum kube_lane asked_lane;
+	uint64_t asked_us;	  /* when, CLOCK_BOOTTIME; 0 = none is under way */
+	struct report_taint goal; /* the taint as it shall be now: wanted, allowed, not held */
+	bool taint_waits;	  /* nothing is to be done about it for now: state.taint_why says why */
+	bool taint_doubt;	  /* a patch ended without an answer */
+	uint64_t read_us;	  /* when the node object was last read */
+	uint64_t removed_us[REPORTER_PUT_BACKS]; /* when somebody else took our taint off */
+	uint64_t left_off_us;	  /* it stays off until then */
+	char hold_said[64];
+	bool retired_said;
 	uv_timer_t due;
 };
 
 /* Connects to stokerd and, if there is a cluster, to it. The struct is zeroed by the caller. */
 int reporter_start(struct reporter *reporter, uv_loop_t *loop, const struct log *log, const struct config *config, struct err *e);
+void reporter_configure(struct reporter *reporter, const struct config *config);
+uint32_t reporter_random(void);
+
+/* --- reporter_brake.c --- */
+
+/* Decides r->goal and r->taint_waits, and takes the brake's next step. */
+void reporter_brake(struct reporter *r, uint64_t now_us, uint64_t *next_us);
+void reporter_brake_answer(struct reporter *r, enum kube_lane lane, const struct kube_answer *answer);
+void reporter_note_removal(struct reporter *r, bool was_on, uint64_t now_us);

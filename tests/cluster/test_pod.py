@@ -28,6 +28,7 @@ web:
   listen: 127.0.0.1:9469
 report:
   group: 65532
+  taintSingleNode: true
 """
 
 

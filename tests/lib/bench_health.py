@@ -50,7 +50,7 @@ class Bench:
             f.write(self.cluster.service_account_token(86400))
         # shipped defaults, but for the dwell that keeps a round short
         self.node = Node(t, name=NAME, minimum_bad="0s", log="info")
-        self.node.report = f"report:\n  kubeconfig: {self.cluster.kubeconfig('stoker', token_file=token)}\n"
+        self.node.report = f"report:\n  kubeconfig: {self.cluster.kubeconfig('stoker', token_file=token)}\n  maxTainted: 1\n  taintSingleNode: true\n"
         self.disks = [self.node.disk("ext4"), self.node.disk("xfs"), self.node.disk("ext4"), self.node.tmpfs("size=4m")]
         self.node.start()
         self.node.wait("Healthy")

@@ -32,7 +32,7 @@ class Bench:
         watch = "".join(f"- path: {d.mount_point}\n" for d in [*self.disks, self.few])
         # shipped defaults, but for the dwell that keeps a round short, and a one-node cluster's brake
         self.stoker = DaemonSet(self.node, f"{t.dir}/ds", settings="discover: 'off'\nprobe:\n  minimumBad: 0s\nweb:\n  listen: 127.0.0.1:9469\n"
-                                f"report:\n  group: 65532\nwatch:\n{watch}")
+                                f"report:\n  group: 65532\n  taintSingleNode: true\nwatch:\n{watch}")
         self.stoker.apply()
         self.wait_status("True")
 

@@ -29,13 +29,20 @@ RIGHTS = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "stoker-system"}},
     {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "stoker", "namespace": "stoker-system"}},
     {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "stoker"},
-     "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]},
+     "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "patch"]},
                {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "stoker", "namespace": "stoker-system"},
+     "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "create", "update"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "stoker", "namespace": "stoker-system"},
+     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "stoker"},
+     "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
     {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "stoker"},
      "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "stoker"},
      "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
 ]
-COLLECTION = {"Namespace": "/api/v1/namespaces", "ServiceAccount": "/api/v1/namespaces/stoker-system/serviceaccounts",
+COLLECTION = {"Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/roles",
+              "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/rolebindings",
+              "Namespace": "/api/v1/namespaces", "ServiceAccount": "/api/v1/namespaces/stoker-system/serviceaccounts",
               "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
               "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"}
 

@@ -23,7 +23,7 @@ class Stage:
         self.token_path = os.path.join(t.dir, "token")
         self.write_token(self.cluster.service_account_token())
         self.node = Node(t, period=period, name=NAME, **more)
-        self.node.report = f"report:\n  kubeconfig: {self.cluster.kubeconfig('stoker', token_file=self.token_path)}\n"
+        self.node.report = f"report:\n  kubeconfig: {self.cluster.kubeconfig('stoker', token_file=self.token_path)}\n  taintSingleNode: true\n"
         self.disk = self.node.disk("ext4")
         if agent:
             self.node.start()

@@ -130,11 +130,11 @@ static const struct {
 	{"report:\n  kubernetes: no\n", "line 2: report.kubernetes: must be auto or off, not 'no'"},
 	{"report:\n  kubeconfig: x\n", "line 2: report.kubeconfig: must be absolute, not 'x'"},
 	{"report:\n  taint: NoExecute\n", "line 2: report.taint: must be NoSchedule, PreferNoSchedule or off, not 'NoExecute'"},
-#define SHARE "report.maxTainted: must be a number of nodes from 1 to 512, or a share of them from 1% to 100%, not "
+#define SHARE "report.maxTainted: must be a number of nodes from 1 to 100, or a share of them from 1% to 100%, not "
 	{"report:\n  maxTainted: 0\n", "line 2: " SHARE "'0'"},
 	{"report:\n  maxTainted: 0%\n", "line 2: " SHARE "'0%'"},
 	{"report:\n  maxTainted: 101%\n", "line 2: " SHARE "'101%'"},
-	{"report:\n  maxTainted: 513\n", "line 2: " SHARE "'513'"},
+	{"report:\n  maxTainted: 101\n", "line 2: " SHARE "'101'"},
 	{"report:\n  maxTainted: -1\n", "line 2: " SHARE "'-1'"},
 	{"report:\n  maxTainted: 1.5\n", "line 2: " SHARE "'1.5'"},
 	{"report:\n  maxTainted: '%'\n", "line 2: " SHARE "'%'"},

@@ -226,7 +226,7 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"report:\n  kubeconfig:\n",
 		"log: {level: error}\n",
 		"report: {maxTainted: 1, taintSingleNode: false}\n",
-		"report: {maxTainted: 512}\n",
+		"report: {maxTainted: 100}\n",
 		"report: {maxTainted: 1%}\n",
 		"report: {maxTainted: \"20%\"}\n",
 		"log: {level: warn}\n",

@@ -1,0 +1,263 @@
+"""Five agents, one real API server: never more nodes tainted than allowed, whatever crashes; never the last schedulable one."""
+import http.client
+import json
+import os
+import sys
+import socket
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from cases import case, main, wait_for  # noqa: E402
+from cluster import ADMIN, Cluster  # noqa: E402
+from node import Node  # noqa: E402
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/stoker-system/leases"
+KEY = "stoker.dev/unhealthy"
+
+
+class Own:
+    """A test's context for one of several nodes: its own directory, everybody's clean-ups."""
+
+    def __init__(self, t, name):
+        self.dir, self.cleanup, self.note = os.path.join(t.dir, name), t.cleanup, t.note
+        os.makedirs(self.dir)
+
+
+class Watch:
+    """Every state of the node objects in the order in which the API server took them on: a watch, not samples."""
+
+    def __init__(self, cluster, t):
+        listed = cluster.api("GET", "/api/v1/nodes")
+        self.nodes, self.most, self.least_free, self.history, self.bad = {}, 0, 99, [], None
+        for node in listed["items"]:
+            self.nodes[node["metadata"]["name"]] = node
+        self.connection = http.client.HTTPSConnection("127.0.0.1", cluster.port, context=cluster.tls)
+        self.connection.connect()
+        self.socket = self.connection.sock
+        self.connection.request("GET", f"/api/v1/nodes?watch=1&resourceVersion={listed['metadata']['resourceVersion']}", headers={"Authorization": f"Bearer {ADMIN}"})
+        self.answer = self.connection.getresponse()
+        self.thread = threading.Thread(target=self.follow, daemon=True)
+        self.thread.start()
+        # shut down, not closed: the thread is in a read, and closing waits for it
+        t.cleanup(lambda: self.socket.shutdown(socket.SHUT_RDWR))
+
+    def follow(self):
+        try:
+            for line in self.answer:
+                event = json.loads(line)
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    self.nodes[event["object"]["metadata"]["name"]] = event["object"]
+                elif event["type"] == "DELETED":
+                    self.nodes.pop(event["object"]["metadata"]["name"], None)
+                self.note()
+        except (OSError, ValueError, AttributeError):
+            pass
+
+    def note(self):
+        hard = {name: [x["key"] for x in n["spec"].get("taints", []) if x["effect"] != "PreferNoSchedule"] for name, n in self.nodes.items()}
+        tainted = sorted(name for name, keys in hard.items() if KEY in keys)
+        self.most = max(self.most, len(tainted))
+        self.least_free = min(self.least_free, sum(not keys and not self.nodes[name]["spec"].get("unschedulable") for name, keys in hard.items()))
+        if not self.history or self.history[-1] != tainted:
+            self.history.append(tainted)
+
+
+class Stage:
+    def __init__(self, t, share, count=5, agents=None, more=""):
+        self.t, self.cluster = t, Cluster(t)
+        self.names = [f"node-{i}" for i in range(count)]
+        for name in self.names:
+            self.cluster.create_node(name)
+        token = os.path.join(t.dir, "token")
+        with open(token, "w") as f:
+            f.write(self.cluster.service_account_token(86400))
+        kubeconfig = self.cluster.kubeconfig("stoker", token_file=token)
+        self.nodes, self.disks = [], []
+        for name in self.names[:agents]:
+            node = Node(Own(t, name), period="1s", minimum_bad="0s", name=name)
+            node.report = f"report:\n  kubeconfig: {kubeconfig}\n  maxTainted: {share}\n{more}"
+            # memory: made and filled in no time
+            self.disks.append(node.tmpfs("size=1m"))
+            self.nodes.append(node)
+        for node in self.nodes:
+            node.start()
+        for name in self.names[:agents]:
+            wait_for(lambda: (self.cluster.condition(name) or {}).get("status") == "True", f"{name} to be well", 60, 0.05)
+        self.watch = Watch(self.cluster, t)
+
+    def break_(self, *which):
+        for i in which:
+            self.disks[i].fill()
+        for i in which:
+            wait_for(lambda: (self.disks[i].fill(), (self.cluster.condition(self.names[i]) or {}).get("status") == "False")[1], f"node-{i} to be bad", 60, 0.1)
+
+    def repair(self, *which):
+        for i in which:
+            for name in os.listdir(self.disks[i].mount_point):
+                if name == "ballast":
+                    os.unlink(os.path.join(self.disks[i].mount_point, name))
+
+    def tainted(self):
+        return [i for i, name in enumerate(self.names) if self.cluster.our_taint(name)]
+
+    def wait_tainted(self, predicate, what, deadline=90):
+        wait_for(lambda: predicate(self.tainted()), f"{what}; tainted are {self.tainted()}", deadline, 0.05)
+
+    def leases(self):
+        return {x["metadata"]["name"]: x for x in self.cluster.api("GET", LEASES)["items"]}
+
+    def holders(self):
+        return sorted(x["spec"]["holderIdentity"] for x in self.leases().values() if x["spec"].get("holderIdentity"))
+
+    def why(self, i):
+        return (self.nodes[i].health()["taint"] or {}).get("why", "")
+
+    def wait_why(self, i, words, deadline=60):
+        wait_for(lambda: words in self.why(i), f"node-{i} to say '{words}', it says '{self.why(i)}'", deadline, 0.05)
+
+
+@case
+def never_more_than_allowed_and_the_next_gets_the_slot(t):
+    """All five fail at the same moment, one may be tainted; repaired, the slot goes on; reporters are killed all the while."""
+    s = Stage(t, 1)
+    s.break_(0, 1, 2, 3, 4)
+    s.wait_tainted(lambda now: len(now) == 1, "one to be tainted")
+    first = s.tainted()[0]
+    other = next(i for i in range(5) if i != first)
+    s.wait_why(other, f"waiting for a brake slot: 1 of 1 taken by node-{first}")
+    assert s.nodes[other].health()["taint"]["held"]
+    for node in s.nodes:
+        node.kill("stoker-reporter")
+    s.wait_why(other, "waiting for a brake slot")
+    assert s.tainted() == [first]
+    s.repair(first)
+    s.wait_tainted(lambda now: len(now) == 1 and now != [first], "the slot to go on", 150)
+    s.repair(0, 1, 2, 3, 4)
+    s.wait_tainted(lambda now: not now, "all to be well")
+    wait_for(lambda: not s.holders(), "all slots to be given back", 60, 0.05)
+    assert s.watch.most == 1, s.watch.history
+
+
+@case
+def killed_at_every_stage(t):
+    """kill -9 of the reporters, again and again, at moments that wander through the order look, take, look, patch."""
+    s = Stage(t, 2)
+    end = time.monotonic() + 25
+    turn = 0
+    while time.monotonic() < end and s.watch.most <= 2:
+        turn += 1
+        for i in range(5):
+            (s.disks[i].fill if (turn + i) % 3 else lambda i=i: s.repair(i))()
+        for node in s.nodes:
+            pid = node.pid("stoker-reporter")
+            if pid:
+                os.kill(pid, 9)
+            time.sleep(0.013 * (turn % 7))  # not a wait: it moves the moment
+        wait_for(lambda: all(n.pid("stoker-reporter") for n in s.nodes), "the reporters to be back")
+    s.break_(0, 1, 2, 3, 4)
+    s.wait_tainted(lambda now: len(now) == 2, "two to be tainted", 150)
+    s.repair(0, 1, 2, 3, 4)
+    s.wait_tainted(lambda now: not now, "all to be well", 150)
+    assert s.watch.most == 2, s.watch.history
+
+
+@case
+def the_last_schedulable_node_is_never_tainted(t):
+    """Three are cordoned, the last two fail at the same moment, again and again."""
+    s = Stage(t, 5, count=5, agents=2)
+    for name in s.names[2:]:
+        s.cluster.api("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": True}}, "application/merge-patch+json")
+    for _ in range(3):
+        s.break_(0, 1)
+        s.wait_tainted(lambda now: len(now) == 1, "one of the two to be tainted")
+        other = 1 - s.tainted()[0]
+        s.wait_why(other, "the last schedulable node is never tainted")
+        s.repair(0, 1)
+        s.wait_tainted(lambda now: not now, "both to be well")
+        wait_for(lambda: not s.holders(), "the slots to be given back", 60, 0.05)
+    assert s.watch.least_free >= 1 and s.watch.most == 1, s.watch.history
+
+
+@case
+def a_taint_goes_without_a_slot(t):
+    """The Lease is another's, and Leases cannot be read: the taint of a repaired node goes all the same."""
+    s = Stage(t, 1, count=2, agents=1)
+    s.break_(0)
+    s.wait_tainted(lambda now: now == [0], "the taint")
+    role = "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/roles/stoker"
+    s.cluster.api("PUT", role, {**s.cluster.api("GET", role), "rules": []})
+    s.nodes[0].kill("stoker-reporter")
+    wait_for(lambda: "403" in s.nodes[0].input("reporter")["detail"], "the missing right to be said", 60, 0.05)
+    assert s.tainted() == [0], "it was taken off although nothing says that it is too many"
+    s.repair(0)
+    s.wait_tainted(lambda now: not now, "the taint to go", 60)
+
+
+@case
+def a_missing_right_means_no_taint(t):
+    s = Stage(t, 1, count=2, agents=1)
+    role = "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/roles/stoker"
+    before = s.cluster.api("GET", role)
+    s.cluster.api("PUT", role, {**before, "rules": []})
+    s.break_(0)
+    s.wait_why(0, "403")
+    assert "leases" in s.why(0), s.why(0)
+    s.cluster.api("PUT", role, {**s.cluster.api("GET", role), "rules": before["rules"]})
+    s.wait_tainted(lambda now: now == [0], "the taint", 120)
+
+
+@case
+def a_dead_nodes_slot(t):
+    """Its Lease has lapsed, but its taint stands: taken. The taint gone: free."""
+    s = Stage(t, 1, count=3, agents=1)
+    taint = {"key": KEY, "value": "IOErrors", "effect": "NoSchedule"}
+    s.cluster.patch_taints("node-2", [taint])
+    s.cluster.api("POST", LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "stoker-brake-0", "namespace": "stoker-system"},
+                  "spec": {"holderIdentity": "node-2", "leaseDurationSeconds": 15, "renewTime": "2990-01-01T00:00:00.000000Z"}})
+    s.break_(0)
+    s.wait_why(0, "1 of 1 taken by node-2")
+    begin = time.monotonic()
+    wait_for(lambda: time.monotonic() - begin > 25, "the Lease to have lapsed", 40, 0.5)
+    assert s.tainted() == [2], s.tainted()
+    s.cluster.patch_taints("node-2", [])
+    s.wait_tainted(lambda now: now == [0], "the slot to be taken over", 120)
+    assert s.leases()["stoker-brake-0"]["spec"]["holderIdentity"] == "node-0"
+    assert s.watch.most == 1, s.watch.history
+
+
+@case
+def hold_and_hand(t):
+    """hold-until takes the taint off and keeps it off; what a person takes off is put back three times."""
+    s = Stage(t, 1, count=2, agents=1)
+    s.break_(0)
+    s.wait_tainted(lambda now: now == [0], "the taint")
+    annotate = lambda value: s.cluster.api("PATCH", "/api/v1/nodes/node-0", {"metadata": {"annotations": {"stoker.dev/hold-until": value}}}, "application/merge-patch+json")  # noqa: E731
+    annotate("2990-01-01T00:00:00+02:00")
+    s.nodes[0].kill("stoker-reporter")  # reads the node again at once, not within the minute
+    s.wait_tainted(lambda now: not now, "the taint to go")
+    s.wait_why(0, "held until 2990-01-01T00:00:00+02:00")
+    assert s.cluster.condition("node-0")["status"] == "False"
+    wait_for(lambda: not s.holders(), "the slot to be given back", 60, 0.05)
+    annotate("tomorrow")
+    s.nodes[0].kill("stoker-reporter")
+    s.wait_tainted(lambda now: now == [0], "a hold that is none to be ignored")
+    assert s.nodes[0].log("annotation ignored: it is no time like 2026-11-26T08:15:00Z")
+
+
+@case
+def one_node_and_retire(t):
+    s = Stage(t, 1, count=1)
+    s.break_(0)
+    s.wait_why(0, "the only node of the cluster")
+    node = s.nodes[0]
+    node.write_config(node.read_config().replace("maxTainted: 1\n", "maxTainted: 1\n  taintSingleNode: true\n"))
+    s.wait_tainted(lambda now: now == [0], "the taint", 90)
+    node.write_config("retire: true\n" + node.read_config())
+    s.wait_tainted(lambda now: not now, "the taint to go")
+    wait_for(lambda: s.cluster.condition("node-0") is None and not s.holders(), "condition and slot to go", 60, 0.05)
+    wait_for(lambda: "retired" in node.input("reporter")["detail"], "it to say so", 60, 0.05)
+
+
+if __name__ == "__main__":
+    main()
