@@ -7,6 +7,7 @@
 
 #include "base/scoped.h"
 #include "build_config.h"
+#include "daemon/stoker_doctor.h"
 #include "daemon/stoker_health.h"
 #include "daemon/stoker_why_enospc.h"
 
@@ -17,6 +18,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"health", "can this node run Spark executors? (exit code 0 yes, 1 no, 2 unknown)", stoker_health_help, stoker_health},
+	{"doctor", "does Stoker itself work here, and is this node the cause?", stoker_doctor_help, stoker_doctor},
 	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
 };
 

@@ -87,7 +87,8 @@ size_t fs_error_marks(const char *text, struct fs_error_device *ret, size_t capa
 	static const char prefix[] = "fanotify sdev:";
 	size_t count = 0;
 
-	for (const char *line = text; line && *line && count < capacity; line = strchr(line, '\n'), line += line != NULL) {
+	for (const char *line = text, *end_of_line; *line && count < capacity; line = *end_of_line ? end_of_line + 1 : end_of_line) {
+		end_of_line = line + strcspn(line, "\n");
 		if (!str_starts(line, prefix))
 			continue;
 		char *end = NULL;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the agent says about itself: metrics that Prometheus takes, and a readiness that names what is dead."""
 import http.client
+import json
 import os
 import re
 import signal
@@ -51,6 +52,27 @@ def a_dead_role_turns_readiness_red_by_name(t):
         assert get(n, "/healthz") == (200, "ok\n"), "stokerd itself is well"
         n.start((role,))
         n.wait_for(lambda: get(n, "/readyz") == (200, "ok\n"), "green again", 120)
+
+
+@case
+def doctor_with_and_without_a_daemon(t):
+    n = Node(t, period="1s")
+    disk = n.disk("ext4")
+    n.write_config_now()
+    r = n.cli("doctor")
+    assert r.returncode == 1 and "problem agent" in r.stdout and "-> " in r.stdout, r
+    n.start()
+    n.wait("Healthy")
+    r = n.cli("doctor", "-o", "json")
+    lines = {x["name"]: x for x in json.loads(r.stdout)["lines"]}
+    assert lines["agent"]["mark"] == lines["broker"]["mark"] == lines["filesystems"]["mark"] == "ok", r.stdout
+    assert "this node is not the cause" in lines["quota"]["what"], lines
+    assert r.returncode == 0, r.stdout
+    disk.shutdown()
+    n.wait_fs(disk, "bad")
+    r = n.cli("doctor")
+    assert r.returncode == 1 and "FilesystemShutdown" in r.stdout and "not the cause" not in r.stdout, r
+    assert n.cli("doctor", "-o", "xml").returncode == 64
 
 
 @case
