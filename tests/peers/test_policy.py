@@ -482,8 +482,9 @@ def the_reporter_works_under_the_policy(t):
         os.rename(token + ".new", token)
 
     write_token(s.own)
-    node.report = f"report:\n  kubeconfig: {s.cluster.kubeconfig('stoker', token_file=token)}\n  maxTainted: 1\n  taintSingleNode: true\n"
+    node.report = f"report:\n  kubeconfig: {s.cluster.kubeconfig('stoker', token_file=token)}\n  maxTainted: 50\n"
     disk = node.disk("ext4")
+    s.cluster.create_node("spare")  # the others are tainted, and the last schedulable node never is
     s.cluster.patch_taints(OWN, [A, B])
     others = [c for c in s.cluster.node(OWN)["status"]["conditions"] if not c["type"].startswith("stoker.dev/")]
     node.start()
