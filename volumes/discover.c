@@ -54,14 +54,6 @@ bool place_get(const struct config *config, uint32_t number, struct place *ret)
 	return number == 0;
 }
 
-const char *target_origin_name(enum target_origin origin)
-{
-	static const char *const names[] = {"configured", "pattern", "found"};
-
-	_Static_assert(ARRAY_SIZE(names) == TARGET_ORIGIN_MAX_, "every origin has a name");
-	return names[origin];
-}
-
 static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
 {
 	for (const unsigned char *p = bytes; length > 0; length--)
