@@ -8,64 +8,6 @@
 #include "base/scoped.h"
 #include "base/str.h"
 
-#define FNV_START 0xcbf29ce484222325
-#define FNV_PRIME 0x100000001b3
-
-/* --- the known paths --- */
-
-/* Where kubelets and runtimes keep what pods need, by distribution. What exists is watched: a directory on the filesystem of
- * another one costs nothing, both are one. `kubeletRoot` of the configuration takes the place of the first row and ends the
- * others of that role. The order is the order of numbers: rows are only ever added at the end. */
-static const struct known {
-	const char *path, *role;
-} known[] = {
-	{"/var/lib/kubelet", "kubelet"}, /* kubeadm, k3s, k3d, rke2, EKS, GKE, AKS, minikube, Rancher Desktop */
-	{"/var/snap/microk8s/common/var/lib/kubelet", "kubelet"},
-	{"/var/lib/k0s/kubelet", "kubelet"},
-	{"/var/lib/containerd", "runtime"},
-	{"/var/lib/containers", "runtime"}, /* CRI-O: storage/ beneath */
-	{"/var/lib/docker", "runtime"},	    /* cri-dockerd: images and layers are dockerd's */
-	{"/var/lib/cri-dockerd", "runtime"},
-	{"/var/lib/rancher/k3s/agent/containerd", "runtime"},
-	{"/var/lib/rancher/rke2/agent/containerd", "runtime"},
-	{"/var/snap/microk8s/common/var/lib/containerd", "runtime"},
-	{"/var/lib/k0s/containerd", "runtime"},
-	{"/var/log/pods", "logs"},
-};
-
-_Static_assert(ARRAY_SIZE(known) <= DISCOVER_KNOWN_MAX, "every known path has a number");
-
-bool place_get(const struct config *config, uint32_t number, struct place *ret)
-{
-	if (number < CONFIG_WATCH_MAX) {
-		if (number >= config->watch_count || config->watch[number].ignore)
-			return false;
-		const struct config_watch *w = &config->watch[number];
-		*ret = (struct place){config_unit_is_pattern(w->path) ? TARGET_PATTERN : TARGET_CONFIGURED, w->path, w->role};
-		return true;
-	}
-	number -= CONFIG_WATCH_MAX;
-	if (number >= ARRAY_SIZE(known) || config->discover == CONFIG_DISCOVER_OFF)
-		return false;
-	*ret = (struct place){TARGET_FOUND, known[number].path, known[number].role};
-	if (!config->kubelet_root[0] || strcmp(ret->role, known[0].role) != 0)
-		return true;
-	ret->path = config->kubelet_root;
-	return number == 0;
-}
-
-static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
-{
-	for (const unsigned char *p = bytes; length > 0; length--)
-		hash = (hash ^ *p++) * FNV_PRIME;
-	return hash;
-}
-
-uint64_t place_path_hash(const char *path)
-{
-	return mix(FNV_START, path, strlen(path));
-}
-
 /* --- which mounts --- */
 
 /* What a write probe can judge: a disk, or what stands for one. Network filesystems hang for reasons that are not this node's,
@@ -102,15 +44,15 @@ bool mount_is_read_only_bind(const struct mount *mount)
 
 uint64_t discover_digest(const struct config *config, const struct mount_table *table)
 {
-	uint64_t hash = FNV_START;
+	uint64_t hash = PLACE_HASH_START;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
 		const uint64_t numbers[] = {m->id, m->device_major, m->device_minor, m->read_only, m->super_read_only};
 		if (!is_disk(m) || is_passing(config, m))
 			continue;
-		hash = mix(hash, numbers, sizeof(numbers));
-		hash = mix(hash, m->mount_point, strlen(m->mount_point) + 1);
+		hash = place_hash(hash, numbers, sizeof(numbers));
+		hash = place_hash(hash, m->mount_point, strlen(m->mount_point) + 1);
 	}
 	return hash;
 }

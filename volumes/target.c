@@ -1,7 +1,54 @@
-/* target.c - apart from discover.c, which needs libmount: who only reads a health (stoker-web, the CLI) must not map it. Under
- * stokerd's filter libselinux, which libmount brings, would end stoker-web at its start (statfs(2) in a constructor). */
+/* target.c - names and numbers of what is watched. Apart from discover.c, which needs libmount: who only reads a health (stoker-web,
+ * the CLI), and the broker with its rights, must not map it. Under stokerd's filter libselinux, which libmount brings, would end
+ * stoker-web at its start (statfs(2) in a constructor). */
+#include <string.h>
+
+#include "base/config_units.h"
 #include "base/scoped.h"
 #include "volumes/discover.h"
+
+#define FNV_PRIME 0x100000001b3
+
+/* Where kubelets and runtimes keep what pods need, by distribution. What exists is watched: a directory on the filesystem of
+ * another one costs nothing, both are one. `kubeletRoot` of the configuration takes the place of the first row and ends the
+ * others of that role. The order is the order of numbers: rows are only ever added at the end. */
+static const struct known {
+	const char *path, *role;
+} known[] = {
+	{"/var/lib/kubelet", "kubelet"}, /* kubeadm, k3s, k3d, rke2, EKS, GKE, AKS, minikube, Rancher Desktop */
+	{"/var/snap/microk8s/common/var/lib/kubelet", "kubelet"},
+	{"/var/lib/k0s/kubelet", "kubelet"},
+	{"/var/lib/containerd", "runtime"},
+	{"/var/lib/containers", "runtime"}, /* CRI-O: storage/ beneath */
+	{"/var/lib/docker", "runtime"},	    /* cri-dockerd: images and layers are dockerd's */
+	{"/var/lib/cri-dockerd", "runtime"},
+	{"/var/lib/rancher/k3s/agent/containerd", "runtime"},
+	{"/var/lib/rancher/rke2/agent/containerd", "runtime"},
+	{"/var/snap/microk8s/common/var/lib/containerd", "runtime"},
+	{"/var/lib/k0s/containerd", "runtime"},
+	{"/var/log/pods", "logs"},
+};
+
+_Static_assert(ARRAY_SIZE(known) <= DISCOVER_KNOWN_MAX, "every known path has a number");
+
+bool place_get(const struct config *config, uint32_t number, struct place *ret)
+{
+	if (number < CONFIG_WATCH_MAX) {
+		if (number >= config->watch_count || config->watch[number].ignore)
+			return false;
+		const struct config_watch *w = &config->watch[number];
+		*ret = (struct place){config_unit_is_pattern(w->path) ? TARGET_PATTERN : TARGET_CONFIGURED, w->path, w->role};
+		return true;
+	}
+	number -= CONFIG_WATCH_MAX;
+	if (number >= ARRAY_SIZE(known) || config->discover == CONFIG_DISCOVER_OFF)
+		return false;
+	*ret = (struct place){TARGET_FOUND, known[number].path, known[number].role};
+	if (!config->kubelet_root[0] || strcmp(ret->role, known[0].role) != 0)
+		return true;
+	ret->path = config->kubelet_root;
+	return number == 0;
+}
 
 const char *target_origin_name(enum target_origin origin)
 {
@@ -9,4 +56,16 @@ const char *target_origin_name(enum target_origin origin)
 
 	_Static_assert(ARRAY_SIZE(names) == TARGET_ORIGIN_MAX_, "every origin has a name");
 	return names[origin];
+}
+
+uint64_t place_hash(uint64_t hash, const void *bytes, size_t length)
+{
+	for (const unsigned char *p = bytes; length > 0; length--)
+		hash = (hash ^ *p++) * FNV_PRIME;
+	return hash;
+}
+
+uint64_t place_path_hash(const char *path)
+{
+	return place_hash(PLACE_HASH_START, path, strlen(path));
 }
