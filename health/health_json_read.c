@@ -128,7 +128,7 @@ static int read_counts(const cJSON *array, const char *where, const struct field
 		return refuse(e, where, f->key, "must be an array of numbers");
 	cJSON_ArrayForEach(item, array)
 	{
-		uint64_t count;
+		uint64_t count = 0;
 		if (n == f->size / sizeof(count))
 			return refuse(e, where, f->key, "too many");
 		if (read_number(item, where, f->key, JSON_NUMBER_MAX, &count, e) < 0)

@@ -269,6 +269,81 @@ def a_changed_configmap_is_in_force_without_a_restart(t):
     assert w.stoker.pod()["metadata"]["name"] == pod
 
 
+ROLE, CLUSTER_ROLE = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/", "/apis/rbac.authorization.k8s.io/v1/clusterroles/"
+# where, what is taken away, does the condition come, does the taint come, what the agent says
+RIGHTS = [
+    (CLUSTER_ROLE + "stoker", ("", "nodes", "patch"), True, False, "patch nodes"),
+    (CLUSTER_ROLE + "stoker", ("", "nodes/status", "patch"), False, True, "nodes/status"),
+    (CLUSTER_ROLE + "stoker-brake", ("", "nodes", "list"), True, False, "list nodes"),
+    (ROLE.format(NAMESPACE) + "stoker-brake", ("coordination.k8s.io", "leases", "get"), True, False, "leases"),
+    (ROLE.format("default") + "stoker-events", ("events.k8s.io", "events", "create"), True, True, "events"),
+]
+
+
+def without(rules, group, resource, verb):
+    """The rules without one verb on one resource."""
+    kept = []
+    for r in rules:
+        if group in r["apiGroups"] and resource in r["resources"] and verb in r["verbs"]:
+            rest = [x for x in r["resources"] if x != resource]
+            kept += [{**r, "resources": rest}] if rest else []
+            verbs = [v for v in r["verbs"] if v != verb]
+            kept += [{**r, "resources": [resource], "verbs": verbs}] if verbs else []
+        else:
+            kept.append(r)
+    assert kept != rules, (group, resource, verb, rules)
+    return kept
+
+
+@case
+def every_right_taken_away_is_said_and_costs_only_what_needs_it(t):
+    w = world(t)
+    for path, (group, resource, verb), has_condition, has_taint, word in RIGHTS:
+        role = w.node.api("GET", path)
+        t.cleanup(lambda path=path, rules=role["rules"]: w.node.api("PATCH", path, {"rules": rules}, "application/merge-patch+json"))
+        w.node.api("PATCH", path, {"rules": without(role["rules"], group, resource, verb)}, "application/merge-patch+json")
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+            "user": f"system:serviceaccount:{NAMESPACE}:stoker", "resourceAttributes": {
+                "group": group, "resource": resource.split("/")[0], "subresource": (resource.split("/") + [""])[1], "verb": verb,
+                "namespace": path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else ""}}}
+        wait_for(lambda: not w.node.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"], "the right to be gone", 20, 0.05)
+        w.disk.trigger_ext4_error()
+        if has_condition:
+            wait_for(lambda: w.condition()["status"] == "False", f"the condition without {verb} {resource}", 30, 0.05)
+        if has_taint:
+            w.wait_taint(True)
+        wait_for(lambda: word in json.dumps([w.health().get("taint"), w.health()["inputs"].get("reporter")]), f"'{word}' to be said", 30, 0.1)
+        assert bool(w.taint()) == has_taint and (w.condition()["status"] == "False") == has_condition, (verb, resource, w.taint(), w.condition())
+        w.node.api("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")
+        w.repair()
+        wait_for(lambda: w.health()["status"] == "Healthy" and w.condition()["status"] == "True" and not w.taint(), "the node to be well again", 90, 0.1)
+
+
+@case
+def uninstalled_under_a_fault_leaves_nothing(t):
+    """By the scripts that people use."""
+    w = world(t)
+    w.stoker.delete()
+    t.cleanup(w.stoker.apply)
+    r = w.stoker.script("install", "--overlay", w.stoker.dir)
+    assert r.returncode == 0 and "this node is not the cause" in r.stdout, r.stdout + r.stderr
+    w.wait("Healthy")
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    r = w.stoker.script("uninstall")
+    assert r.returncode == 0 and "nothing of Stoker is left" in r.stdout, r.stdout + r.stderr
+    node = w.node.node(w.node.name)
+    assert "stoker" not in json.dumps([node["spec"].get("taints"), node["status"]["conditions"], node["metadata"]["annotations"]]), node
+    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/{NAMESPACE}")[0] == 404, "the namespace and its Leases to go", 60, 0.2)
+    for kind in ("clusterroles", "clusterrolebindings"):
+        names = [x["metadata"]["name"] for x in w.node.api("GET", f"/apis/rbac.authorization.k8s.io/v1/{kind}")["items"]]
+        assert not [n for n in names if "stoker" in n], names
+    with open("/proc/self/mountinfo") as f:
+        left = [line for line in f if f"{w.node.run}/kubelet/pods/" in line]
+    assert not left, left
+    w.repair()
+
+
 def with_overlay(t, name):
     """The same node with another overlay, and the base again at the end."""
     w = world(t)
