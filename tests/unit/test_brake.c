@@ -267,11 +267,72 @@ static void test_a_sick_node_gets_its_taint_and_gives_the_slot_back(void **unuse
 	assert_false(n->tainted);
 }
 
+static struct kube_lease_list *read_leases(const char *items)
+{
+	struct kube_lease_list *list = calloc(1, sizeof(*list));
+	char text[2048];
+	struct err e = {0};
+
+	assert_non_null(list);
+	snprintf(text, sizeof(text), "{\"kind\":\"LeaseList\",\"items\":[%s]}", items);
+	assert_int_equal(kube_lease_list_read(text, strlen(text), list, &e), 0);
+	return list;
+}
+
+/* What a person or a stolen token may have written. */
+static void test_forged_leases_are_bounded(void **unused)
+{
+	scoped(scoped_free) struct kube_lease_list *list = read_leases(
+		"{\"metadata\":{\"name\":\"stoker-brake-3\"}},"
+		"{\"metadata\":{\"name\":\"stoker-brake-1\",\"resourceVersion\":\"5\"},\"spec\":{\"holderIdentity\":7,\"leaseDurationSeconds\":\"x\",\"renewTime\":1}},"
+		"{\"metadata\":{\"name\":\"stoker-brake-2\",\"resourceVersion\":\"6\"},\"spec\":{\"holderIdentity\":\"liar\",\"leaseDurationSeconds\":1e300,"
+		"\"leaseTransitions\":-4,\"renewTime\":\"9999-12-31T23:59:59.000000Z\"}},"
+		"{\"metadata\":{\"name\":\"stoker-brake-02\"}},{\"metadata\":{\"name\":\"stoker-brake-100\"}},{\"metadata\":{\"name\":\"stoker-brake-\"}},"
+		"{\"metadata\":{\"name\":\"stoker-brake-2\"}},null,7");
+
+	(void)unused;
+	assert_int_equal(list->count, 3); /* sorted, each number once, others' names passed over */
+	assert_int_equal(list->lease[0].number, 1);
+	assert_string_equal(list->lease[0].holder, "");
+	assert_int_equal(list->lease[0].duration_s, 0);
+	assert_int_equal(list->lease[1].number, 2);
+	assert_string_equal(list->lease[1].holder, "liar");
+	assert_int_equal(list->lease[2].number, 3);
+	/* to take over the liar's would need a time beyond the calendar: it is left alone */
+	assert_null(kube_lease_body(&list->lease[1], "node-1", 1795680900ULL * US_PER_S));
+	scoped(scoped_free) char *body = kube_lease_body(&list->lease[0], "node-1", 1795680900ULL * US_PER_S);
+	assert_non_null(strstr(body, "\"holderIdentity\":\"node-1\""));
+	assert_non_null(strstr(body, "\"resourceVersion\":\"5\""));
+}
+
+/* Whose clock is wrong does not matter: a Lease lapses when we have not seen it change for its duration by our own clock. */
+static void test_a_lease_of_the_future_lapses_by_our_clock(void **unused)
+{
+	scoped(scoped_free) struct sim *s = new_sim(1, 3, 1);
+	struct sim_node *n = &s->node[0];
+
+	(void)unused;
+	s->leases.count = 1;
+	s->leases.lease[0] = (struct kube_lease){.exists = true, .holder = "gone", .version = "1", .renew_wall_us = 3000000000ULL * US_PER_S, .duration_s = 300};
+	s->versions = 1;
+	n->bad = true;
+	uint64_t begin_us = s->now_us;
+	for (unsigned i = 0; i < 5000 && !n->tainted; i++) {
+		s->now_us += 200000;
+		arrive(s);
+		act(s, n);
+		assert_false(n->tainted && s->now_us - begin_us < 300 * US_PER_S);
+	}
+	assert_true(n->tainted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_never_too_many_in_any_order),
 		cmocka_unit_test(test_shares_of_the_nodes),
+		cmocka_unit_test(test_forged_leases_are_bounded),
+		cmocka_unit_test(test_a_lease_of_the_future_lapses_by_our_clock),
 		cmocka_unit_test(test_a_sick_node_gets_its_taint_and_gives_the_slot_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
