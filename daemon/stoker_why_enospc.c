@@ -32,6 +32,8 @@ const char stoker_why_enospc_help[] =
 	"                       cgroup.procs, cgroup.subtree_control, cpuset. Default: what is usual for PATH\n"
 	"      --errno NAME     with which errno it failed, if it does not fail now: ENOSPC, EDQUOT, EAGAIN, EBUSY, EMFILE, EOPNOTSUPP\n"
 	"      --uid NUMBER     as which user to try, if you are root (default 65534: an ordinary one)\n"
+	"      --pod-setup      PATH is a kubelet's root: make a volume as the kubelet does for every pod, name the step that fails, undo it\n"
+	"                       (as root on the node; in a mount namespace of its own)\n"
 	"  -o, --output FORMAT  table (default) or json\n"
 	"  -h, --help\n"
 	"\n"
@@ -40,13 +42,14 @@ const char stoker_why_enospc_help[] =
 	"Examples:\n"
 	"  stoker why-enospc /var/lib/kubelet\n"
 	"  stoker why-enospc /sys/fs/cgroup/kubepods.slice\n"
+	"  stoker why-enospc --pod-setup /var/lib/kubelet    pods stay in ContainerCreating with FailedMount\n"
 	"  stoker why-enospc --syscall inotify_add_watch --uid 1000 /\n";
 
 struct request {
 	int call;   /* enum enospc_call, -1 = usual */
 	int errnum; /* 0 = not said */
 	uint32_t uid;
-	bool json;
+	bool json, pod_setup;
 };
 
 /* What the child found, judged. */
@@ -95,6 +98,7 @@ static int look(const struct request *r, const char *path, struct view *view, st
 	view->report = shared;
 	view->report->call = r->call;
 	view->report->uid = r->uid;
+	view->report->pod_setup = r->pod_setup;
 	if (!str_copy(view->report->path, sizeof(view->report->path), path))
 		return err_set(e, ENAMETOOLONG, "'%s'", path);
 	if (child_fork(child, loop, &ops, view, DEADLINE_US, enospc_try_child, view->report, NULL, &channel, e) < 0)
@@ -118,6 +122,11 @@ static void judge(const struct request *r, struct view *view)
 		view->fails = true;
 		view->what.call = report->tries[i].call;
 		view->what.errnum = report->tries[i].errnum;
+	}
+	if (report->setup.errnum) {
+		view->fails = true;
+		view->what.call = report->setup.count ? pod_setup_step_call((enum pod_setup_step)(report->setup.count - 1)) : ENOSPC_OPEN;
+		view->what.errnum = report->setup.errnum;
 	}
 	if (view->what.errnum)
 		view->count = enospc_classify(&view->what, &report->facts, view->answers);
@@ -145,6 +154,20 @@ static void print_tries(const struct view *view)
 		printf("told       %-18s %s (%s)\n", enospc_call_name(view->what.call), errno_name(view->what.errnum), strerror(view->what.errnum));
 }
 
+/* The kubelet's steps, as far as they went. */
+static void print_setup(const struct pod_setup *setup)
+{
+	for (uint32_t i = 0; i < setup->count && i < POD_STEP_MAX_; i++) {
+		int errnum = i + 1 == setup->count ? setup->errnum : 0;
+		printf("step       %-20s %s%s%s%s\n", pod_setup_step_name((enum pod_setup_step)i), errno_name(errnum), errnum ? " (" : "", errnum ? strerror(errnum) : "",
+		       errnum ? ")" : "");
+	}
+	if (setup->errnum == ENOENT)
+		puts("Is PATH a kubelet's root? It must have a directory 'pods'.");
+	else if (setup->errnum == EPERM)
+		puts("Not permitted: run this as root on the node.");
+}
+
 static void print_text(const struct view *view)
 {
 	char shown[4 * NAME_PATH_BYTES];
@@ -152,6 +175,7 @@ static void print_text(const struct view *view)
 	str_escape(shown, sizeof(shown), view->report->path);
 	printf("%s: %s (%s)\n", shown, enospc_object_name(view->report->object), view->report->facts.fs_type);
 	print_tries(view);
+	print_setup(&view->report->setup);
 	if (view->count == 0)
 		puts("Nothing fails here now. Told what failed (--syscall, --errno, --uid), the numbers can be judged all the same.");
 	for (size_t i = 0; i < view->count; i++) {
@@ -186,6 +210,13 @@ static void print_json(const struct view *view)
 		cJSON *t = cJSON_CreateObject();
 		cJSON_AddStringToObject(t, "syscall", enospc_call_name(view->report->tries[i].call));
 		cJSON_AddStringToObject(t, "errno", view->report->tries[i].errnum ? errno_name(view->report->tries[i].errnum) : "");
+		cJSON_AddItemToArray(tries, t);
+	}
+	for (uint32_t i = 0; i < view->report->setup.count && i < POD_STEP_MAX_; i++) {
+		cJSON *t = cJSON_CreateObject();
+		int errnum = i + 1 == view->report->setup.count ? view->report->setup.errnum : 0;
+		cJSON_AddStringToObject(t, "step", pod_setup_step_name((enum pod_setup_step)i));
+		cJSON_AddStringToObject(t, "errno", errnum ? errno_name(errnum) : "");
 		cJSON_AddItemToArray(tries, t);
 	}
 	for (size_t i = 0; i < view->count; i++) {
@@ -248,7 +279,7 @@ static int parse_uid(const char *word, struct request *r)
 
 static int parse(int argc, char **argv, struct request *r)
 {
-	static const struct option options[] = {{"syscall", required_argument, NULL, 's'}, {"errno", required_argument, NULL, 'e'}, {"uid", required_argument, NULL, 'u'},
+	static const struct option options[] = {{"syscall", required_argument, NULL, 's'}, {"errno", required_argument, NULL, 'e'}, {"uid", required_argument, NULL, 'u'}, {"pod-setup", no_argument, NULL, 'p'},
 						{"output", required_argument, NULL, 'o'},  {"help", no_argument, NULL, 'h'},	  {0}};
 	static char name[] = "stoker why-enospc";
 	int bad = 0;
@@ -259,6 +290,7 @@ static int parse(int argc, char **argv, struct request *r)
 		case 's': bad = parse_call(optarg, r); break;
 		case 'e': bad = parse_errno(optarg, r); break;
 		case 'u': bad = parse_uid(optarg, r); break;
+		case 'p': r->pod_setup = true; break;
 		case 'o':
 			r->json = strcmp(optarg, "json") == 0;
 			bad = r->json || strcmp(optarg, "table") == 0 ? 0 : usage_error("--output must be table or json", optarg);

@@ -235,6 +235,11 @@ int enospc_try_child(void *argument, int channel)
 	if (r->look_errnum)
 		return 1;
 	enospc_read_facts(dir_fd, r->object, &r->facts);
+	if (r->pod_setup) {
+		pod_setup_run(r->path, &r->setup);
+		r->done = 1;
+		return 0;
+	}
 	if (r->call == ENOSPC_SETXATTR)
 		enospc_read_xattrs(dir_fd, r->object, &r->facts);
 	if (r->call == ENOSPC_INOTIFY_INIT || r->call == ENOSPC_INOTIFY_ADD_WATCH)

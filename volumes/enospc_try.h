@@ -6,6 +6,7 @@
 
 #include "base/names.h"
 #include "volumes/enospc.h"
+#include "volumes/pod_setup.h"
 
 #define ENOSPC_TRIES_MAX 8
 
@@ -19,7 +20,9 @@ struct enospc_report {
 	char path[NAME_PATH_BYTES];
 	uint32_t uid;	      /* who tries, when the caller is root: root has room that others have not */
 	int call;	      /* enum enospc_call; -1 = what is usual for such an object */
+	bool pod_setup;	      /* PATH is a kubelet's root: make a volume there as the kubelet does, and nothing else */
 	/* found */
+	struct pod_setup setup;
 	int look_errnum; /* the path could not be opened */
 	enum enospc_object object;
 	struct enospc_facts facts;

@@ -70,6 +70,31 @@ def inodes_of_a_disk(t):
 
 
 @case
+def a_volume_as_the_kubelet_makes_it(t):
+    """The step that fails is named, and every step is undone."""
+    def steps(answer):
+        return [(s["step"], s["errno"]) for s in answer["tries"]]
+    disk = disks.Disk(t, "ext4", f"{t.dir}/disk", mkfs=["-N", "128"])
+    pods = os.path.join(disk.mount_point, "pods")
+    code, named, _, answer = why(disk.mount_point, "--pod-setup")
+    assert code == 2 and steps(answer)[-1] == ("mkdir beneath pods/", "ENOENT"), answer  # no kubelet's root
+    os.mkdir(pods)
+    expect_well(disk.mount_point, "--pod-setup")
+    assert len(steps(why(disk.mount_point, "--pod-setup")[3])) == 9
+    disk.fill_inodes()
+    answer = expect(disk.mount_point, "InodesExhausted", "--pod-setup")
+    assert steps(answer)[-1] == ("mkdir beneath pods/", "ENOSPC"), answer
+    disk.empty()
+    expect_well(disk.mount_point, "--pod-setup")
+    assert os.listdir(pods) == [] and disk.mount_point + "/pods" not in open("/proc/self/mounts").read()
+    disk.trigger_ext4_error()
+    code, named, _, answer = why(disk.mount_point, "--pod-setup")
+    assert code == 2 and steps(answer)[-1][0] == "mkdir beneath pods/" and steps(answer)[-1][1] in ("EROFS", "EIO"), answer
+    code, _, _, answer = why(disk.mount_point, "--pod-setup", wrap=("setpriv", "--reuid=65534", "--clear-groups"))
+    assert code == 2 and steps(answer)[-1] == ("mount namespace", "EPERM"), answer
+
+
+@case
 def blocks_of_xfs(t):
     disk = disks.Disk(t, "xfs", f"{t.dir}/disk")
     disk.fill()
