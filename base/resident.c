@@ -89,3 +89,15 @@ int resident_lock(struct resident *ret, struct err *e)
 	}
 	return 0;
 }
+
+void resident_lock_and_say(const struct log *log)
+{
+	struct resident resident = {0};
+	struct err e = {0};
+
+	if (resident_lock(&resident, &e) < 0 || resident.missed_bytes > 0)
+		log_warn(log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
+			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
+	else
+		log_info(log, "resident", "locked_bytes", log_number(resident.locked_bytes));
+}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/log.h"
 
 struct resident {
 	uint64_t locked_bytes, missed_bytes;
@@ -16,3 +17,6 @@ struct resident {
 
 /* Never fatal: what could not be locked is in *ret. An error only if nothing is known about the mappings. */
 int resident_lock(struct resident *ret, struct err *e);
+
+/* The same at a role's start: says how much is locked, and what may hang it. */
+void resident_lock_and_say(const struct log *log);

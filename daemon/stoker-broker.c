@@ -65,18 +65,6 @@ static int open_mount_namespace(const char *path, struct err *e)
 	return own.st_ino == other.st_ino ? -1 : fd_take(&fd);
 }
 
-static void lock_memory(void)
-{
-	struct resident resident = {0};
-	struct err e = {0};
-
-	if (resident_lock(&resident, &e) < 0 || resident.missed_bytes > 0)
-		log_warn(&role_log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
-			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
-	else
-		log_info(&role_log, "resident", "locked_bytes", log_number(resident.locked_bytes));
-}
-
 static int start(const char *config_path, const char *namespace_path, uv_loop_t *loop, struct err *e)
 {
 	config_source.on_config = use_config;
@@ -95,7 +83,7 @@ static int start(const char *config_path, const char *namespace_path, uv_loop_t 
 	broker.request_count = ARRAY_SIZE(requests);
 	if (broker_start(&broker, config_source.current.runtime_dir, e) < 0)
 		return -e->code;
-	lock_memory();
+	resident_lock_and_say(&role_log);
 	return sandbox_enter(SANDBOX_BROKER, e);
 }
 

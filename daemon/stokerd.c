@@ -50,18 +50,6 @@ static int beside(const char *name, char *path, size_t size, struct err *e)
 	return 0;
 }
 
-static void lock_memory(void)
-{
-	struct resident resident = {0};
-	struct err e = {0};
-
-	if (resident_lock(&resident, &e) < 0 || resident.missed_bytes > 0)
-		log_warn(&role_log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
-			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
-	else
-		log_info(&role_log, "resident", "locked_bytes", log_number(resident.locked_bytes));
-}
-
 static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *e)
 {
 	char web_path[512];
@@ -73,7 +61,7 @@ static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *
 	role_log.minimum = config_source.current.log_level;
 	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, web_path, e) < 0)
 		return -e->code;
-	lock_memory();
+	resident_lock_and_say(&role_log);
 	if (sandbox_enter(SANDBOX_STOKERD, e) < 0)
 		return -e->code;
 	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path, "node", config_source.current.node, "watch",
