@@ -9,6 +9,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "build_config.h"
+#include "health/kube_others.h"
 
 static void json_drop(cJSON **json)
 {
@@ -85,6 +86,7 @@ int kube_node_read(struct kube_node *node, const char *text, size_t length, cons
 	if (!json || strcmp(text_of(json, "kind"), "Node") != 0)
 		return err_rule(e, EBADMSG, "the answer is no node object");
 
+	kube_others_read(json, &node->others_seen, &node->others_bad);
 	read_hold(node, cJSON_GetObjectItemCaseSensitive(json, "metadata"));
 	if (parts & KUBE_NODE_CONDITION)
 		read_condition(node, cJSON_GetObjectItemCaseSensitive(json, "status"), condition_type);

@@ -24,6 +24,7 @@ struct kube_node {
 	uint64_t heartbeat_wall_us;
 	uint64_t hold_wall_us; /* the annotation hold-until; 0 = none */
 	char hold_text[64];    /* as it stands there; not "" and hold_wall_us 0: not understood */
+	uint32_t others_seen, others_bad; /* kube_others.h */
 	cJSON *taints; /* owned; the array as it stands there, NULL = none */
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "health/kube_others.h"
 #include "build_config.h"
 
 void monitor_init(struct monitor *m, const struct monitor_ops *ops, const struct log *log, void *owner)
@@ -396,5 +397,11 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
 	}
 	monitor_input(m, "reporter", state->off ? "off" : state->connected && !state->degraded ? "ok" : "degraded", state->detail);
+	if (state->others_seen || m->others_said) {
+		char words[256];
+		bool against = kube_others_judge(state->others_seen, state->others_bad, m->report.condition.status, words, sizeof(words));
+		m->others_said = true;
+		monitor_input(m, "others", against ? "degraded" : "ok", words);
+	}
 	m->ops->changed(m);
 }

@@ -24,6 +24,7 @@ static const struct {
 	{"fs-error", READY_WARNING, READY_WARNING, "the probe and the kernel log find the same faults; CAP_SYS_ADMIN and Linux 5.16 are needed"},
 	{"port", READY_WARNING, READY_WARNING, "choose another web.listen; the socket RUNTIMEDIR/stoker.sock works"},
 	{"web", READY_WARNING, READY_WARNING, "stokerd starts it again; look at its log"},
+	{"others", READY_WARNING, READY_WARNING, "look at the disk yourself (touch a file), and stop the agent that is wrong: what latches, as node-problem-detector does, needs a restart"},
 	{"nfs", READY_WARNING, READY_WARNING, "look at the NFS server that is named"},
 };
 

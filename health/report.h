@@ -51,6 +51,7 @@ struct report_state {
 	char detail[256];   /* "connected to https://10.0.0.1:6443", or the error in words */
 	uint32_t degraded;  /* bool: connected, but something of the brake fails: `detail` says what */
 	char taint_why[256]; /* why the taint that is wanted is not on the node; "" = nothing is in its way */
+	uint32_t others_seen, others_bad; /* what other agents say on the node object: bits of kube_others.h */
 	uint32_t has_condition; /* bool: `condition` below was read from the node object */
 	struct report_condition condition;
 };

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "health/kube_others.h"
 
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -66,6 +67,8 @@ static void tell(struct reporter *r)
 	}
 	s->has_condition = r->node.has_condition;
 	s->condition = r->node.condition;
+	s->others_seen = r->node.others_seen & kube_others_mask(r->config.report.aliases);
+	s->others_bad = r->node.others_bad & s->others_seen;
 	if (is_published(r))
 		s->sequence = r->report.sequence;
 	if (r->client_ready) {
