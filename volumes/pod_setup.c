@@ -129,16 +129,14 @@ enum enospc_call pod_setup_step_call(enum pod_setup_step step)
 
 void pod_setup_run(const char *root, struct pod_setup *ret)
 {
-	static const char *const names[LEVELS] = {"", "/volumes", "/kubernetes.io~projected", "/check"};
+	static const char *const below[LEVELS] = {"", "/volumes", "/volumes/kubernetes.io~projected", "/volumes/kubernetes.io~projected/check"};
 	struct work w = {0};
 
 	*ret = (struct pod_setup){0};
-	for (unsigned i = 0; i < LEVELS; i++) {
-		int n = i == 0 ? snprintf(w.path[0], NAME_PATH_BYTES, "%.*s/pods/stoker-why-enospc.%d", NAME_PATH_BYTES - 96, root, getpid())
-			       : snprintf(w.path[i], NAME_PATH_BYTES, "%.*s%s", NAME_PATH_BYTES - 32, w.path[i - 1], names[i]);
-		if (n < 0 || n >= NAME_PATH_BYTES)
+	/* room for the names in the volume, too */
+	for (unsigned i = 0; i < LEVELS; i++)
+		if (!str_copy(w.path[i], NAME_PATH_BYTES, root) || !str_append(w.path[i], NAME_PATH_BYTES, "/pods/stoker-why-enospc.%d%s", getpid(), below[i]))
 			ret->errnum = ENAMETOOLONG;
-	}
 	for (unsigned i = 0; i < POD_STEP_MAX_ && ret->errnum == 0; i++) {
 		ret->count = i + 1;
 		ret->errnum = steps[i].run(&w);
