@@ -18,6 +18,7 @@
 #include "build_config.h"
 #include "health/doctor.h"
 #include "health/health_client.h"
+#include "health/json.h"
 
 const char stoker_doctor_help[] =
 	"Usage: stoker doctor [OPTION...]\n"
@@ -96,11 +97,6 @@ static void print_text(const struct doctor *d, bool color)
 		if (*line->todo)
 			printf("%21s-> %s\n", "", line->todo);
 	}
-}
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
 }
 
 /* Foreign bytes in the escaped form, as in the health's JSON. */

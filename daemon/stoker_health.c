@@ -19,6 +19,7 @@
 #include "daemon/stoker_direct.h"
 #include "health/health_client.h"
 #include "health/health_table.h"
+#include "health/json.h"
 
 #define EXIT_UNKNOWN	  2
 #define EXIT_USAGE	  64
@@ -75,11 +76,6 @@ static void view_drop(struct view **view)
 	if (*view)
 		free((*view)->json);
 	free(*view);
-}
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
 }
 
 /* --- asking --- */

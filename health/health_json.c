@@ -7,6 +7,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/health_fields.h"
+#include "health/json.h"
 
 /* Each function: false = no memory. The caller frees the root, and with it all that hangs on it. */
 
@@ -155,11 +156,6 @@ static bool add_body(cJSON *root, const struct health *h)
 		good = input && add_fields(input, health_input_fields, &h->inputs[i]);
 	}
 	return good;
-}
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
 }
 
 int health_to_json(const struct health *h, char **ret_text, struct err *e)

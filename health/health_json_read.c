@@ -9,6 +9,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/health_fields.h"
+#include "health/json.h"
 
 #define JSON_NUMBER_MAX	 9007199254740991.0 /* 2^53 - 1: beyond, a double skips whole numbers */
 #define JSON_WHERE_BYTES 96
@@ -295,11 +296,6 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 	    read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)
 		return -e->code;
 	return 0;
-}
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
 }
 
 /* cJSON bounds the depth itself (CJSON_NESTING_LIMIT, 1000). */

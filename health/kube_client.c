@@ -12,6 +12,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/kube_node.h"
+#include "health/json.h"
 
 /* A socket of libcurl's on the loop. */
 struct socket_watch {
@@ -117,11 +118,6 @@ static void request_clear(struct kube_request *r)
 }
 
 /* --- answers --- */
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 /* The `message` of a Status object; what the API server says is for people already. */
 static void status_message(const char *text, size_t length, char *ret, size_t size)

@@ -8,14 +8,10 @@
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "health/json.h"
 
 #define INSTANCE_HEAD_BYTES 111
 #define NAME_HEAD_BYTES	    220
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 void kube_event_instance(const char *node, char instance[static KUBE_EVENT_INSTANCE_BYTES])
 {

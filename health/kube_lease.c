@@ -8,20 +8,9 @@
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "health/json.h"
 
 #define END_OF_TIME_US (253402300000ULL * US_PER_S) /* late in the year 9999 */
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsString(value) ? value->valuestring : "";
-}
 
 static uint32_t number_of(const cJSON *object, const char *key, uint32_t least, uint32_t most, uint32_t fallback)
 {
@@ -51,13 +40,13 @@ static bool read_one(const cJSON *json, struct kube_lease *ret)
 	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata"), *spec = cJSON_GetObjectItemCaseSensitive(json, "spec");
 	struct kube_lease lease = {.exists = true};
 
-	if (!slot_of(text_of(meta, "name"), &lease.number))
+	if (!slot_of(json_text(meta, "name"), &lease.number))
 		return false;
 	/* a version that does not fit could not be sent back: such a Lease is never ours */
-	if (!str_copy(lease.version, sizeof(lease.version), text_of(meta, "resourceVersion")))
+	if (!str_copy(lease.version, sizeof(lease.version), json_text(meta, "resourceVersion")))
 		*lease.version = '\0';
-	str_copy(lease.holder, sizeof(lease.holder), text_of(spec, "holderIdentity"));
-	if (clock_parse(text_of(spec, "renewTime"), &lease.renew_wall_us) < 0)
+	str_copy(lease.holder, sizeof(lease.holder), json_text(spec, "holderIdentity"));
+	if (clock_parse(json_text(spec, "renewTime"), &lease.renew_wall_us) < 0)
 		lease.renew_wall_us = 0;
 	lease.duration_s = number_of(spec, "leaseDurationSeconds", 1, INT32_MAX, 0);
 	lease.transitions = number_of(spec, "leaseTransitions", 0, INT32_MAX - 1, 0);
@@ -78,7 +67,7 @@ int kube_lease_list_read(const char *text, size_t length, struct kube_lease_list
 	const cJSON *items = cJSON_GetObjectItemCaseSensitive(json, "items"), *item;
 	uint32_t count = 0, kept = 0;
 
-	if (strcmp(text_of(json, "kind"), "LeaseList") != 0 || (items && !cJSON_IsArray(items) && !cJSON_IsNull(items)))
+	if (strcmp(json_text(json, "kind"), "LeaseList") != 0 || (items && !cJSON_IsArray(items) && !cJSON_IsNull(items)))
 		return err_rule(e, EBADMSG, "the answer is no list of Leases");
 	cJSON_ArrayForEach(item, items) {
 		if (count == KUBE_LEASES_MAX)
@@ -98,7 +87,7 @@ int kube_lease_read(const char *text, size_t length, struct kube_lease *ret, str
 {
 	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
 
-	if (strcmp(text_of(json, "kind"), "Lease") != 0 || !read_one(json, ret))
+	if (strcmp(json_text(json, "kind"), "Lease") != 0 || !read_one(json, ret))
 		return err_rule(e, EBADMSG, "the answer is no Lease of the brake");
 	return 0;
 }

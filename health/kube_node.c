@@ -10,18 +10,7 @@
 #include "base/str.h"
 #include "build_config.h"
 #include "health/kube_others.h"
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsString(value) ? value->valuestring : "";
-}
+#include "health/json.h"
 
 static void read_condition(struct kube_node *node, const cJSON *status, const char *type)
 {
@@ -32,19 +21,19 @@ static void read_condition(struct kube_node *node, const cJSON *status, const ch
 	*node->transition_text = '\0';
 	node->heartbeat_wall_us = 0;
 	cJSON_ArrayForEach(c, conditions) {
-		if (strcmp(text_of(c, "type"), type) != 0)
+		if (strcmp(json_text(c, "type"), type) != 0)
 			continue;
 		node->has_condition = true;
 		str_copy(node->condition.type, sizeof(node->condition.type), type);
-		str_copy(node->condition.reason, sizeof(node->condition.reason), text_of(c, "reason"));
-		str_copy(node->condition.message, sizeof(node->condition.message), text_of(c, "message"));
+		str_copy(node->condition.reason, sizeof(node->condition.reason), json_text(c, "reason"));
+		str_copy(node->condition.message, sizeof(node->condition.message), json_text(c, "message"));
 		for (unsigned s = 0; s < CONDITION_STATUS_MAX_; s++)
-			if (strcmp(text_of(c, "status"), condition_status_name(s)) == 0)
+			if (strcmp(json_text(c, "status"), condition_status_name(s)) == 0)
 				node->condition.status = s;
 		/* Only a time goes back to the server as it came. */
-		if (clock_parse(text_of(c, "lastTransitionTime"), &node->condition.transition_wall_us) == 0)
-			str_copy(node->transition_text, sizeof(node->transition_text), text_of(c, "lastTransitionTime"));
-		if (clock_parse(text_of(c, "lastHeartbeatTime"), &node->heartbeat_wall_us) < 0)
+		if (clock_parse(json_text(c, "lastTransitionTime"), &node->condition.transition_wall_us) == 0)
+			str_copy(node->transition_text, sizeof(node->transition_text), json_text(c, "lastTransitionTime"));
+		if (clock_parse(json_text(c, "lastHeartbeatTime"), &node->heartbeat_wall_us) < 0)
 			node->heartbeat_wall_us = 0;
 		return;
 	}
@@ -72,7 +61,7 @@ static uint64_t time_of(const char *text)
 
 static void read_hold(struct kube_node *node, const cJSON *meta)
 {
-	const char *text = text_of(cJSON_GetObjectItemCaseSensitive(meta, "annotations"), STOKER_HOLD_UNTIL);
+	const char *text = json_text(cJSON_GetObjectItemCaseSensitive(meta, "annotations"), STOKER_HOLD_UNTIL);
 
 	str_escape(node->hold_text, sizeof(node->hold_text), text);
 	node->hold_wall_us = time_of(text);
@@ -83,7 +72,7 @@ int kube_node_read(struct kube_node *node, const char *text, size_t length, cons
 	if (length > KUBE_NODE_MAX_BYTES)
 		return err_rule(e, EFBIG, "a node object of %zu bytes", length);
 	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
-	if (!json || strcmp(text_of(json, "kind"), "Node") != 0)
+	if (!json || strcmp(json_text(json, "kind"), "Node") != 0)
 		return err_rule(e, EBADMSG, "the answer is no node object");
 
 	kube_others_read(json, &node->others_seen, &node->others_bad);
@@ -132,7 +121,7 @@ bool kube_node_carries(const struct kube_node *node, const char *taint_key, bool
 	const cJSON *t;
 
 	cJSON_ArrayForEach(t, node->taints) {
-		if (strcmp(text_of(t, "key"), taint_key) == 0 && (!hard_only || strcmp(text_of(t, "effect"), "PreferNoSchedule") != 0))
+		if (strcmp(json_text(t, "key"), taint_key) == 0 && (!hard_only || strcmp(json_text(t, "effect"), "PreferNoSchedule") != 0))
 			return true;
 	}
 	return false;
@@ -144,12 +133,12 @@ bool kube_node_has_taint(const struct kube_node *node, const struct report_taint
 	unsigned ours = 0, right = 0;
 
 	cJSON_ArrayForEach(t, node->taints) {
-		if (is_left_over(text_of(t, "key"), wanted))
+		if (is_left_over(json_text(t, "key"), wanted))
 			return false;
-		if (strcmp(text_of(t, "key"), wanted->key) != 0)
+		if (strcmp(json_text(t, "key"), wanted->key) != 0)
 			continue;
 		ours++;
-		right += strcmp(text_of(t, "value"), wanted->value) == 0 && strcmp(text_of(t, "effect"), wanted->effect) == 0;
+		right += strcmp(json_text(t, "value"), wanted->value) == 0 && strcmp(json_text(t, "effect"), wanted->effect) == 0;
 	}
 	return wanted->wanted ? ours == 1 && right == 1 : ours == 0;
 }
@@ -195,9 +184,9 @@ static cJSON *wanted_taints(const struct kube_node *node, const struct report_ta
 	cJSON_AddStringToObject(ours, "value", wanted->value);
 	cJSON_AddStringToObject(ours, "effect", wanted->effect);
 	cJSON_ArrayForEach(t, node->taints) {
-		if (is_left_over(text_of(t, "key"), wanted))
+		if (is_left_over(json_text(t, "key"), wanted))
 			continue;
-		if (strcmp(text_of(t, "key"), wanted->key) != 0) {
+		if (strcmp(json_text(t, "key"), wanted->key) != 0) {
 			cJSON_AddItemToArray(list, cJSON_Duplicate(t, 1));
 		} else if (!placed) {
 			cJSON_AddItemToArray(list, cJSON_Duplicate(ours, 1));

@@ -6,20 +6,9 @@
 
 #include "base/scoped.h"
 #include "base/str.h"
+#include "health/json.h"
 
 #define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-
-static void json_drop(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsString(value) ? value->valuestring : "";
-}
 
 static void read_fact(const cJSON *json, const char *taint_key, struct kube_node_fact *ret)
 {
@@ -27,15 +16,15 @@ static void read_fact(const cJSON *json, const char *taint_key, struct kube_node
 	bool ready = false, kept_out = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(spec, "unschedulable"));
 
 	*ret = (struct kube_node_fact){0};
-	str_copy(ret->name, sizeof(ret->name), text_of(cJSON_GetObjectItemCaseSensitive(json, "metadata"), "name"));
+	str_copy(ret->name, sizeof(ret->name), json_text(cJSON_GetObjectItemCaseSensitive(json, "metadata"), "name"));
 	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(status, "conditions")) {
-		if (strcmp(text_of(i, "type"), "Ready") == 0)
-			ready = strcmp(text_of(i, "status"), "True") == 0;
+		if (strcmp(json_text(i, "type"), "Ready") == 0)
+			ready = strcmp(json_text(i, "status"), "True") == 0;
 	}
 	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(spec, "taints")) {
-		bool hard = strcmp(text_of(i, "effect"), "NoSchedule") == 0 || strcmp(text_of(i, "effect"), "NoExecute") == 0;
+		bool hard = strcmp(json_text(i, "effect"), "NoSchedule") == 0 || strcmp(json_text(i, "effect"), "NoExecute") == 0;
 		kept_out = kept_out || hard;
-		ret->tainted = ret->tainted || (hard && strcmp(text_of(i, "key"), taint_key) == 0);
+		ret->tainted = ret->tainted || (hard && strcmp(json_text(i, "key"), taint_key) == 0);
 	}
 	ret->schedulable = ready && !kept_out;
 }
@@ -44,7 +33,7 @@ int kube_node_fact_read(const char *text, size_t length, const char *taint_key, 
 {
 	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
 
-	if (strcmp(text_of(json, "kind"), "Node") != 0)
+	if (strcmp(json_text(json, "kind"), "Node") != 0)
 		return err_rule(e, EBADMSG, "the answer is no node object");
 	read_fact(json, taint_key, ret);
 	return 0;
@@ -55,9 +44,9 @@ int kube_node_page_read(const char *text, size_t length, const char *taint_key, 
 	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
 	const cJSON *items = cJSON_GetObjectItemCaseSensitive(json, "items"), *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata"), *item;
 	const cJSON *remaining = cJSON_GetObjectItemCaseSensitive(meta, "remainingItemCount");
-	const char *next = text_of(meta, "continue");
+	const char *next = json_text(meta, "continue");
 
-	if (strcmp(text_of(json, "kind"), "NodeList") != 0 || cJSON_GetArraySize(items) > KUBE_PAGE_MAX)
+	if (strcmp(json_text(json, "kind"), "NodeList") != 0 || cJSON_GetArraySize(items) > KUBE_PAGE_MAX)
 		return err_rule(e, EBADMSG, "the answer is no page of nodes");
 	if (next[strspn(next, TOKEN_CHARACTERS)] || strlen(next) >= sizeof(ret->next))
 		return err_rule(e, EBADMSG, "the list of nodes has a continue token that is none");

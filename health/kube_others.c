@@ -5,6 +5,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/alias.h"
+#include "health/json.h"
 
 #define READINESS_PREFIX "readiness.k8s.io/"
 
@@ -18,13 +19,6 @@ static const struct {
 	[OTHER_READINESS_TAINT] = {NULL, NULL, "the node readiness controller", -1},
 };
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsString(value) ? value->valuestring : "";
-}
-
 void kube_others_read(const cJSON *node, uint32_t *seen, uint32_t *bad)
 {
 	const cJSON *conditions = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(node, "status"), "conditions"), *item;
@@ -33,14 +27,14 @@ void kube_others_read(const cJSON *node, uint32_t *seen, uint32_t *bad)
 	*seen = *bad = 0;
 	cJSON_ArrayForEach(item, conditions) {
 		for (unsigned i = 0; i < OTHER_MAX_; i++) {
-			if (!known[i].type || strcmp(text_of(item, "type"), known[i].type) != 0)
+			if (!known[i].type || strcmp(json_text(item, "type"), known[i].type) != 0)
 				continue;
 			*seen |= 1U << i;
-			*bad |= strcmp(text_of(item, "status"), known[i].bad_status) == 0 ? 1U << i : 0;
+			*bad |= strcmp(json_text(item, "status"), known[i].bad_status) == 0 ? 1U << i : 0;
 		}
 	}
 	cJSON_ArrayForEach(item, taints)
-		if (str_starts(text_of(item, "key"), READINESS_PREFIX))
+		if (str_starts(json_text(item, "key"), READINESS_PREFIX))
 			*seen |= 1U << OTHER_READINESS_TAINT;
 	*bad |= *seen & 1U << OTHER_READINESS_TAINT;
 }

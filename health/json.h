@@ -1,0 +1,9 @@
+/* json.h - two things that everybody needs who reads or writes JSON with cJSON. */
+#pragma once
+
+#include <cJSON.h>
+
+void json_drop(cJSON **json); /* for scoped() */
+
+/* The string of that name; "" if it is not there, or is none. Lives as long as `object`. */
+const char *json_text(const cJSON *object, const char *key);
