@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "base/hash.h"
 
 /* What libcyaml is to accept: names and shape only. Everything is a string here; config_rules.c has the rules. */
 #define STRING(key, structure, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, member, 0, CYAML_UNLIMITED)
@@ -185,15 +186,6 @@ static int refused_by_cyaml(struct complaint *c, cyaml_err_t code, const char *t
 	return err_rule(e, EINVAL, "line %u: %.200s%s%s", line ? line : c->line, path, path[0] ? ": " : "", rule);
 }
 
-static uint64_t fnv_1a(const char *text, size_t length)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
-	return hash;
-}
-
 /* As kubelet names its node. A host whose name cannot be a node's leaves it empty: config_override_node says so. */
 static void name_after_host(char node[static NAME_NODE_BYTES], const char *host)
 {
@@ -225,7 +217,7 @@ static int apply_raw(const struct config_raw *raw, const char *host, const char 
 		}
 		return err_wrap(e, "line %u", line);
 	}
-	config.hash = fnv_1a(text, length);
+	config.hash = hash_fnv1a(HASH_START, text, length);
 	memcpy(ret, &config, sizeof(config));
 	return 0;
 }

@@ -5,16 +5,15 @@
 
 #include "base/clock.h"
 #include "base/scoped.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 /* --- what has happened --- */
 
 uint64_t event_subject(const char *path)
 {
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = hash_fnv1a(HASH_START, path, strlen(path));
 
-	for (; *path; path++)
-		hash = (hash ^ (unsigned char)*path) * 0x100000001b3;
 	return hash ? hash : 1;
 }
 

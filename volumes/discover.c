@@ -7,6 +7,7 @@
 #include "base/config_units.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "base/hash.h"
 
 /* --- which mounts --- */
 
@@ -44,15 +45,15 @@ bool mount_is_read_only_bind(const struct mount *mount)
 
 uint64_t discover_digest(const struct config *config, const struct mount_table *table)
 {
-	uint64_t hash = PLACE_HASH_START;
+	uint64_t hash = HASH_START;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
 		const uint64_t numbers[] = {m->id, m->device_major, m->device_minor, m->read_only, m->super_read_only};
 		if (!is_disk(m) || is_passing(config, m))
 			continue;
-		hash = place_hash(hash, numbers, sizeof(numbers));
-		hash = place_hash(hash, m->mount_point, strlen(m->mount_point) + 1);
+		hash = hash_fnv1a(hash, numbers, sizeof(numbers));
+		hash = hash_fnv1a(hash, m->mount_point, strlen(m->mount_point) + 1);
 	}
 	return hash;
 }

@@ -30,8 +30,6 @@ bool place_get(const struct config *config, uint32_t number, struct place *ret);
 
 /* Names one mount point that a pattern matches. */
 uint64_t place_path_hash(const char *path);
-#define PLACE_HASH_START 0xcbf29ce484222325 /* FNV-1a, 64 bits */
-uint64_t place_hash(uint64_t hash, const void *bytes, size_t length);
 
 /* Where a known path lies, as a look at it found. */
 struct place_look {

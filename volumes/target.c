@@ -6,8 +6,7 @@
 #include "base/config_units.h"
 #include "base/scoped.h"
 #include "volumes/discover.h"
-
-#define FNV_PRIME 0x100000001b3
+#include "base/hash.h"
 
 /* Where kubelets and runtimes keep what pods need, by distribution. What exists is watched: a directory on the filesystem of
  * another one costs nothing, both are one. `kubeletRoot` of the configuration takes the place of the first row and ends the
@@ -58,14 +57,7 @@ const char *target_origin_name(enum target_origin origin)
 	return names[origin];
 }
 
-uint64_t place_hash(uint64_t hash, const void *bytes, size_t length)
-{
-	for (const unsigned char *p = bytes; length > 0; length--)
-		hash = (hash ^ *p++) * FNV_PRIME;
-	return hash;
-}
-
 uint64_t place_path_hash(const char *path)
 {
-	return place_hash(PLACE_HASH_START, path, strlen(path));
+	return hash_fnv1a(HASH_START, path, strlen(path));
 }
