@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "base/executor.h"
 #include "health/event.h"
 #include "health/report.h"
 #include "volumes/finding.h"
@@ -38,6 +39,28 @@ enum wire_type {
 	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
 	/* stokerd -> reporter */
 	WIRE_EVENT = 48, /* struct event */
+	/* stokerd -> nri */
+	WIRE_NRI_CONFIG = 64, /* struct wire_nri_config: first, and again when it changes */
+	WIRE_NRI_CONNECTION,  /* the socket connected to the runtime beside it; the one before is closed */
+	/* nri -> stokerd */
+	WIRE_NRI_STATE,		/* struct wire_nri_state */
+	WIRE_NRI_LOST,		/* no payload: the connection is gone, dial again */
+	WIRE_EXECUTOR,		/* struct executor: a container of a Spark pod is created, or is found at Synchronize */
+	WIRE_CONTAINER_STARTED, /* struct wire_container */
+	WIRE_CONTAINER_STOPPED, /* struct wire_container, with the exit code if the runtime says it */
+	WIRE_CONTAINER_REMOVED, /* struct wire_container */
+	WIRE_POD_STOPPING,	/* struct wire_container, container_id "": somebody stops the pod */
+	WIRE_SYNCHRONIZED,	/* no payload: every WIRE_EXECUTOR of now was sent; who was not named is gone */
+	WIRE_COMPLAINT,		/* struct wire_complaint */
+	/* stokerd -> broker */
+	WIRE_PROCESSES = 80, /* struct wire_container_ask: memory of the processes of a container, by kind */
+	WIRE_LOG_TAIL,	     /* struct wire_container_ask: the end of its log, redacted */
+	/* broker -> stokerd */
+	WIRE_PROCESSES_READ, /* struct wire_processes */
+	WIRE_LOG_READ,	     /* struct wire_log */
+	/* web -> stokerd; answered by WIRE_HEALTH_PART */
+	WIRE_GET_EXECUTORS = 88, /* no payload */
+	WIRE_GET_DEATHS,	 /* no payload */
 	WIRE_TYPE_MAX_
 };
 
@@ -83,4 +106,54 @@ struct wire_part {
 
 struct wire_listen {
 	uint32_t is_unix; /* bool: the CLI's socket; else the TCP port */
+};
+
+/* --- executors --- */
+
+enum wire_nri { WIRE_NRI_OFF, WIRE_NRI_DISCONNECTED, WIRE_NRI_REGISTERING, WIRE_NRI_SYNCHRONISING, WIRE_NRI_LIVE };
+
+struct wire_nri_state {
+	uint32_t state; /* enum wire_nri */
+	uint32_t unified; /* bool: keys of cgroup v2 may be sent */
+	char runtime[32], runtime_version[32], nri_version[16];
+	uint64_t requests_total, late_total, refused_total, adjusted_total, reconnects_total;
+	char why[192]; /* of the last loss */
+};
+
+struct wire_container {
+	char container_id[EXECUTOR_CONTAINER_ID_BYTES];
+	char pod_uid[EXECUTOR_UID_BYTES];
+	uint32_t pid;
+	uint32_t has_exit; /* bool */
+	int32_t exit_code;
+	uint32_t zero;
+	uint64_t finished_wall_us;
+};
+
+struct wire_complaint {
+	struct wire_container who;
+	char name_space[EXECUTOR_NAMESPACE_BYTES], pod[NAME_NODE_BYTES];
+	char text[256];
+};
+
+/* Names, no path: the child builds it beneath the configured roots. */
+struct wire_container_ask {
+	struct wire_container who;
+	char cgroup[EXECUTOR_CGROUP_BYTES]; /* relative to the memory hierarchy; for processes */
+	char name_space[EXECUTOR_NAMESPACE_BYTES], pod[NAME_NODE_BYTES], container[EXECUTOR_LABEL_BYTES]; /* for the log */
+};
+
+struct wire_processes {
+	struct wire_container who;
+	int32_t errnum;
+	uint32_t cut; /* bool: more processes than were looked at */
+	uint64_t jvm_bytes, python_bytes, r_bytes, other_bytes; /* RSS */
+	uint32_t jvm_count, python_count, r_count, other_count;
+};
+
+struct wire_log {
+	struct wire_container who;
+	int32_t errnum;
+	uint32_t bits; /* DEATH_LOG_… */
+	char line[256];
 };

@@ -1,0 +1,142 @@
+/* death.h - why an executor (or one of its workers) died: facts in, one record out. Pure.
+ *
+ * The rule of the house: wrong is worse than unknown. A cause is named only when the evidence for it is there and the evidence
+ * against its neighbours is not; `confidence` says how sure. The record is what is kept, logged, shown and sent: a plain value
+ * without pointers, every string foreign text already cut, escaped and redacted. docs/executors.md lists causes and settings. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/executor.h"
+#include "cgroups/sample.h"
+#include "health/oom.h"
+#include "health/report.h"
+
+enum death_cause {
+	DEATH_UNKNOWN,
+	DEATH_FINISHED,		   /* 0 */
+	DEATH_DECOMMISSIONED,	   /* 0 after SIGPWR */
+	DEATH_DECOMMISSION_UNHANDLED, /* 158 */
+	DEATH_HEAP,		   /* ExecutorHeapExhausted */
+	DEATH_OVERHEAD,		   /* native, off-heap, direct memory beside the heap */
+	DEATH_PYTHON,		   /* Python workers; the executor may live */
+	DEATH_R,
+	DEATH_SCRATCH_MEMORY,	   /* files in tmpfs */
+	DEATH_PAGE_CACHE,
+	DEATH_KERNEL_MEMORY,	   /* kernel, sockets */
+	DEATH_SIDECAR,		   /* another container of the pod */
+	DEATH_POD_LIMIT,	   /* the pod's limit, no container's own */
+	DEATH_NODE_MEMORY,	   /* global OOM: a victim */
+	DEATH_LIMIT_LOWERED,	   /* memory.max was set below what was in use */
+	DEATH_DISK_READ_ONLY, DEATH_DISK_FULL, DEATH_DISK_FAILED, /* 53, 135, EROFS/ENOSPC/EIO in its log */
+	DEATH_EVICTED,		   /* kubelet: node pressure, emptyDir sizeLimit */
+	DEATH_DELETED,		   /* 143: deleted through the API, drained, preempted */
+	DEATH_KILLED,		   /* a signal that nobody here sent: SIGKILL without OOM evidence */
+	DEATH_CRASHED,		   /* SIGSEGV, SIGABRT, SIGBUS, SIGILL of its own */
+	DEATH_WRONG_ARCHITECTURE, DEATH_MISSING_FILE, /* 126, 127 */
+	DEATH_START_FAILED,	   /* 128: the runtime could not start it */
+	DEATH_NOT_REGISTERED,	   /* the driver could not be reached: DNS, refused, timed out */
+	DEATH_DRIVER_GONE,	   /* its driver died or left */
+	DEATH_HEARTBEAT,	   /* 56: lost heartbeats; under pressure or not */
+	DEATH_APPLICATION,	   /* uncaught exception, exit code of the application */
+	DEATH_CAUSE_MAX_
+};
+
+enum death_confidence { DEATH_GUESS, DEATH_LIKELY, DEATH_CERTAIN };
+enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME, DEATH_EXIT_WAITED /* stoker run */ };
+
+/* What the tail of its log says; bits, set by death_read_log(). */
+#define DEATH_LOG_HEAP_OOM	  0x0001U /* java.lang.OutOfMemoryError: Java heap space, GC overhead limit, array size */
+#define DEATH_LOG_METASPACE_OOM	  0x0002U
+#define DEATH_LOG_DIRECT_OOM	  0x0004U /* Direct buffer memory */
+#define DEATH_LOG_THREAD_OOM	  0x0008U /* unable to create native thread */
+#define DEATH_LOG_READ_ONLY	  0x0010U
+#define DEATH_LOG_NO_SPACE	  0x0020U
+#define DEATH_LOG_IO_ERROR	  0x0040U
+#define DEATH_LOG_NO_LOCAL_DIR	  0x0080U /* Failed to create any local dir. */
+#define DEATH_LOG_SIGTERM	  0x0100U /* RECEIVED SIGNAL TERM */
+#define DEATH_LOG_DECOMMISSION	  0x0200U
+#define DEATH_LOG_DRIVER_GONE	  0x0400U /* Driver … disassociated */
+#define DEATH_LOG_UNKNOWN_HOST	  0x0800U
+#define DEATH_LOG_REFUSED	  0x1000U
+#define DEATH_LOG_CONNECT_TIMEOUT 0x2000U
+#define DEATH_LOG_HEARTBEAT	  0x4000U
+#define DEATH_LOG_PYTHON_CRASHED  0x8000U /* Python worker exited unexpectedly */
+#define DEATH_LOG_EXCEPTION	  0x10000U
+#define DEATH_LOG_MEMORY_ERROR	  0x20000U /* Python's MemoryError */
+#define DEATH_LOG_EXEC_FORMAT	  0x40000U
+#define DEATH_LOG_NOT_FOUND	  0x80000U
+#define DEATH_LOG_REGISTERED	  0x100000U /* Successfully registered with driver */
+
+#define DEATH_LOG_TAIL_BYTES (16 * 1024)
+uint32_t death_read_log(const char *tail, size_t length, char *line, size_t line_size); /* `line`: the one that says most, redacted by the caller */
+
+/* Memory of its processes by kind (RSS of /proc/PID/status), at the last sample that has it. */
+struct death_processes {
+	uint64_t time_us; /* monotonic; 0 = never sampled */
+	uint64_t jvm_bytes, python_bytes, r_bytes, other_bytes;
+	uint32_t jvm_count, python_count, r_count, other_count;
+};
+
+#define DEATH_OOM_MAX 8
+struct death_facts {
+	struct executor executor;
+	uint32_t lives;	      /* bool: a process of it was killed, it goes on */
+	uint32_t exit_source; /* enum death_exit_source */
+	int32_t exit_code;    /* as kubelet shows it: 128 + signal; -1 = not known */
+	char runtime_reason[32]; /* "OOMKilled", "StartError" …; "" */
+	char kubelet_reason[32]; /* "Evicted" …, where known */
+	/* since the container began (deltas against its start for the pod) */
+	struct sample last;   /* the container's last sample before the end; have = 0: none */
+	struct sample at_peak; /* the one with the highest use in the last minute */
+	struct sample_events container; /* deltas */
+	struct sample_events pod;	/* deltas, without live siblings' */
+	uint64_t pod_limit_bytes;
+	uint64_t limit_was_bytes; /* before it was lowered; 0 = it was not */
+	uint32_t oom_count;
+	struct oom_kill ooms[DEATH_OOM_MAX]; /* of this pod, or global with a victim here */
+	uint32_t sibling_oom; /* bool: another container of the pod was OOM-killed */
+	struct death_processes processes;
+	uint64_t scratch_bytes; /* files in memory-backed mounts; = shmem where not known apart */
+	uint32_t log_bits;
+	char log_line[256]; /* redacted */
+	char storage_reason[NAME_REASON_BYTES]; /* the node's verdict on the filesystem of its local dirs, "" = healthy */
+	uint32_t signal_sent_by_us; /* 0 = none */
+	uint32_t deleted; /* bool: the pod was being stopped (NRI StopPodSandbox before the exit) */
+	uint64_t started_wall_us, ended_wall_us;
+};
+
+struct death {
+	struct executor executor;
+	uint64_t number; /* of this agent, rises; keeps its order */
+	uint32_t cause;	 /* enum death_cause */
+	uint32_t confidence;
+	uint32_t lives;
+	int32_t exit_code;
+	uint64_t started_wall_us, ended_wall_us;
+	uint64_t explained_after_us; /* from the first evidence to this record */
+	uint64_t limit_bytes, used_bytes, anon_bytes, shmem_bytes, cache_bytes, kernel_bytes;
+	uint64_t jvm_bytes, python_bytes, other_bytes; /* processes */
+	char setting[96];   /* "spark.executor.memoryOverhead"; "" = none helps */
+	char value[32];	    /* "1229m" */
+	uint64_t value_bytes;
+	char summary[320];  /* one sentence with the number first */
+	char advice[320];   /* what to change or do, and why */
+	char evidence[640]; /* what it rests on, "; " between */
+};
+
+const char *death_cause_name(enum death_cause cause);	/* "heap", "overhead", "python" …: metric label, JSON */
+const char *death_cause_reason(enum death_cause cause); /* "ExecutorHeapExhausted" …: Event reason */
+bool death_is_good(enum death_cause cause);		/* finished, decommissioned: no Event of type Warning */
+
+void death_explain(const struct death_facts *facts, struct death *ret);
+
+/* "app NAME exec 3: " + number and setting first; at most 1,024 bytes with NUL, for an Event's note. */
+void death_note(const struct death *death, char *text, size_t size);
+
+/* JSON of docs/contract.md ("kind":"ExecutorDeath"), on one line; malloc'ed. */
+int death_to_json(const struct death *death, char **ret_text, struct err *e);
+int death_from_json(const char *text, size_t length, struct death *ret, struct err *e);
