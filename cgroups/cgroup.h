@@ -26,4 +26,4 @@ int cgroup_read_events(const struct cgroup *cgroup, struct sample *ret, struct e
 int cgroup_pids(const struct cgroup *cgroup, uint32_t *pids, unsigned max, struct err *e);
 
 /* Writes one value ("memory.oom.group", "1"). The name is one file's, without '/'. */
-int cgroup_write(const struct cgroup *cgroup, enum cgroup_controller controller, const char *file, const char *value, struct err *e);
+int cgroup_write(const struct cgroup *cgroup, enum cgroup_part controller, const char *file, const char *value, struct err *e);

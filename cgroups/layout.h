@@ -14,7 +14,8 @@
 #include "base/executor.h"
 
 enum cgroup_mode { CGROUP_NONE, CGROUP_V1, CGROUP_HYBRID, CGROUP_V2 };
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_IO /* v1 blkio */, CGROUP_CONTROLLERS_ };
+/* Not "cgroup_controller": libcgroup has a struct of that name, and one file includes both. */
+enum cgroup_part { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_IO /* v1 blkio */, CGROUP_CONTROLLERS_ };
 
 struct cgroup_hierarchy {
 	int version;	 /* 1 or 2; 0 = this controller is not there */
