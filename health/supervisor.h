@@ -121,6 +121,12 @@ int supervisor_open_outputs(struct supervisor *supervisor, struct err *e); /* so
 void supervisor_publish(struct supervisor *supervisor);			    /* after a change: reporter, state file */
 void supervisor_restore(struct supervisor *supervisor);			    /* reads the state file, if it is of this boot */
 
+/* --- supervisor_executors.c: the containers of Spark pods --- */
+
+/* A record of stoker-nri about containers (WIRE_EXECUTOR to WIRE_SYNCHRONIZED): true if it was one and well formed. */
+bool supervisor_executors_record(struct supervisor *supervisor, const struct record *record);
+void supervisor_executors_nri(struct supervisor *supervisor, bool live, bool codes); /* the connection; does the runtime tell exit codes? */
+
 /* --- supervisor_events.c --- */
 
 void supervisor_watch_events(struct supervisor *supervisor); /* after a snapshot */

@@ -1,0 +1,146 @@
+/* executors.h - the containers of Spark pods that live here: watched in their cgroups, and their ends explained.
+ *
+ * Told of by the runtime (records of stoker-nri) or by a look at cgroupfs; watched by inotify or eventfd and by samples (idle ones
+ * every 10 s, busy ones every second); when one ends, or a process of it is killed, what is known is put together (death.h)
+ * and handed to ops->death. When everything is there that will be known is settle.h's decision. At most EXECUTORS_MAX; what is
+ * beyond is counted and left alone. Every call brings the time. Nothing here blocks: files are cgroupfs only, the rest is asked
+ * of the broker. Memory: struct executors_entry, allocated when it comes; the kernel's words about OOM kills only while needed. */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "cgroups/cgroup.h"
+#include "cgroups/watch.h"
+#include "health/death.h"
+#include "health/settle.h"
+#include "health/wire.h"
+
+#define EXECUTORS_MAX	       512
+#define EXECUTORS_BUSY_US      1000000ULL
+#define EXECUTORS_IDLE_US      10000000ULL
+#define EXECUTORS_BUSY_PERCENT 80 /* of its limit, page cache left out */
+#define EXECUTORS_CALM_US      30000000ULL /* busy so long after the last reason to be */
+#define EXECUTORS_RING	       6 /* samples: the highest of each 10 s */
+#define EXECUTORS_TOLD	       64 /* ends that are remembered, so that a late word does not make a second one */
+#define EXECUTORS_MERGE_US     5000000ULL /* kills that were survived: one record for all within that */
+
+struct moment {
+	uint64_t us;	  /* monotonic */
+	uint64_t wall_us; /* since 1970 */
+};
+
+struct executors;
+struct executors_pod;
+
+struct executors_entry {
+	struct executor executor;
+	struct executors *table;
+	struct executors_pod *pod;
+	struct cgroup cgroup;
+	struct cgroup_watch watch;
+	bool open;	   /* `cgroup` is */
+	bool unreachable;  /* its cgroup was not found: said once */
+	bool named;	   /* since the last synchronisation */
+	bool removed;	   /* the runtime keeps it no more */
+	bool explained;	   /* its end is */
+	bool busy;
+	bool stall;	   /* memory pressure since the last sample */
+	bool unread;	   /* its counters changed and were not read yet */
+	struct moment started, ended; /* 0 = not yet, or not known */
+	uint64_t gone_us, killed_us, busy_until_us, sampled_us, worker_told_us;
+	uint64_t limit_was_bytes, limit_lowered_us;
+	struct sample last;			/* the newest full one before a kill */
+	struct sample ring[EXECUTORS_RING];
+	struct sample_events seen, explained_events; /* counters: as last read; up to what is explained */
+	struct oom_kill *ooms;			/* DEATH_OOM_MAX of them; NULL = none */
+	uint32_t oom_count;
+	bool has_code;
+	int32_t exit_code;
+	struct death_processes processes;
+	uint64_t processes_asked_us;
+	uint64_t tail_asked_us;
+	bool tail_is_there;
+	uint32_t log_bits;
+	char log_line[256];
+};
+
+/* Keeps the counts of containers that are gone: on v2 its counters do too. */
+struct executors_pod {
+	char uid[EXECUTOR_UID_BYTES];
+	unsigned users;
+	struct cgroup cgroup;
+	struct cgroup_watch watch;
+	bool open;
+	struct moment stopping; /* somebody stops it; us 0 = nobody */
+	struct sample_events seen, base; /* as last read; when we came */
+	uint64_t told_kills;	   /* oom_kill of its containers that are gone */
+	uint64_t oom_us;	   /* a container of it was OOM-killed last */
+	char oom_container[EXECUTOR_CONTAINER_ID_BYTES];
+	uint64_t limit_bytes;
+	struct executors_pod *next;
+};
+
+struct executors_ops {
+	/* Ask the broker; answered by executors_processes() and executors_tail(). False: not now. */
+	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
+	bool (*tail)(struct executors *executors, const struct executors_entry *entry);
+	/* What this node's health says against the disks of executors: a reason, or "". */
+	const char *(*storage)(struct executors *executors);
+	void (*death)(struct executors *executors, const struct death *death);
+	void (*changed)(struct executors *executors); /* something to be waited for: executors_due() is another */
+};
+
+struct executors {
+	const struct executors_ops *ops;
+	const struct log *log;
+	void *owner;
+	struct cgroup_layout layout;
+	struct cgroup_watcher watcher;
+	bool has_cgroups; /* the two above are there */
+	bool kmsg;	  /* the kernel's log is read */
+	bool nri;	  /* the runtime tells of containers */
+	bool codes;	  /* and of their exit codes */
+	struct executors_entry *entries[EXECUTORS_MAX];
+	unsigned count;
+	struct executors_pod *pods;
+	uint64_t told[EXECUTORS_TOLD]; /* hashes of container ids whose end was told */
+	unsigned told_next;
+	uint64_t beyond_total, unreachable_total, next_number;
+	struct death_facts facts; /* scratch */
+};
+
+/* Finds the hierarchies and starts to watch. Without cgroups it still works, and knows less: then the error says why. */
+int executors_start(struct executors *executors, uv_loop_t *loop, const struct log *log, const struct executors_ops *ops, void *owner, struct err *e);
+void executors_stop(struct executors *executors);
+
+/* --- what the runtime tells (supervisor_nri.c, or the look without NRI) --- */
+
+void executors_add(struct executors *executors, const struct executor *executor, struct moment now);
+void executors_started(struct executors *executors, const struct wire_container *who, struct moment now);
+void executors_stopped(struct executors *executors, const struct wire_container *who, struct moment now);
+void executors_removed(struct executors *executors, const struct wire_container *who, struct moment now);
+void executors_pod_stopping(struct executors *executors, const struct wire_container *who, struct moment now);
+void executors_synchronized(struct executors *executors, struct moment now); /* who was not named since the last time is gone */
+void executors_nri(struct executors *executors, bool live, bool codes);	     /* is it told of containers, and of exit codes? */
+
+/* --- what the kernel and the broker tell --- */
+
+void executors_oom(struct executors *executors, const struct oom_kill *kill, struct moment now);
+void executors_processes(struct executors *executors, const struct wire_processes *processes, struct moment now);
+void executors_tail(struct executors *executors, const struct wire_log *log, struct moment now);
+void executors_tail_refused(struct executors *executors, const struct wire_container *who);
+
+/* --- the clock --- */
+
+/* Samples what is due and explains what is settled. */
+void executors_run(struct executors *executors, struct moment now);
+/* When executors_run() wants to be called next; UINT64_MAX = not before something happens. */
+uint64_t executors_due(const struct executors *executors, uint64_t now_us);
+
+/* --- for others --- */
+
+struct executors_entry *executors_find(const struct executors *executors, const char *container_id);
+/* Memory that it cannot give back: use without clean page cache. */
+uint64_t executors_working_set(const struct sample *sample);

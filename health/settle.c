@@ -1,0 +1,76 @@
+#include "health/settle.h"
+
+#include <stddef.h>
+
+#include "base/scoped.h"
+
+/* One thing that may be waited for. `until` 0 = not (any more). */
+struct settle_wait {
+	const char *what;
+	uint64_t until_us;
+};
+
+static uint64_t kernel_until(const struct settle_evidence *v)
+{
+	if (!v->log_is_read || v->ended_us == 0)
+		return 0;
+	if (v->killed_us && v->logged < v->counted)
+		return v->killed_us + SETTLE_LOG_LAG_US;
+	return v->killed_us ? 0 : v->ended_us + SETTLE_KERNEL_US;
+}
+
+/* What the kernel killed needs no exit code: it is 137, whatever a wrapper makes of it. */
+static uint64_t code_until(const struct settle_evidence *v)
+{
+	if (v->has_code || !v->code_may_come || (v->killed_us && v->main_killed))
+		return 0;
+	/* While the cgroup is there somebody may be left in it, and the runtime waits as we do. */
+	return (v->gone_us ? v->gone_us : v->ended_us) + SETTLE_CODE_US;
+}
+
+static uint64_t tail_until(const struct settle_evidence *v)
+{
+	return v->tail_asked_us && !v->tail_is_there ? v->tail_asked_us + SETTLE_TAIL_US : 0;
+}
+
+static struct settle settle_end(const struct settle_evidence *v)
+{
+	const struct settle_wait waits[] = {
+		{"the kernel's log", kernel_until(v)},
+		{"the exit code", code_until(v)},
+		{"the end of its log", tail_until(v)},
+	};
+	struct settle settle = {.what = SETTLE_END};
+
+	/* A kill of the main process explains itself; everything else is told best by its own last words. */
+	settle.ask_tail = v->tail_asked_us == 0 && !v->tail_is_there && !(v->killed_us && v->main_killed);
+	if (settle.ask_tail) {
+		settle.what = SETTLE_WAIT;
+		settle.until_us = v->now_us + SETTLE_TAIL_US;
+		settle.waits_for = "the end of its log";
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+		if (waits[i].until_us <= v->now_us)
+			continue;
+		if (settle.what != SETTLE_WAIT || waits[i].until_us < settle.until_us)
+			settle.until_us = waits[i].until_us;
+		settle.what = SETTLE_WAIT;
+		settle.waits_for = waits[i].what;
+	}
+	return settle;
+}
+
+struct settle settle_decide(const struct settle_evidence *v)
+{
+	const bool may_end = v->main_killed || v->victims_left;
+	const uint64_t survived_us = v->killed_us + (may_end ? SETTLE_MAIN_US : SETTLE_WORKER_US);
+
+	if (v->ended_us)
+		return settle_end(v);
+	if (v->killed_us == 0)
+		return (struct settle){.what = SETTLE_IDLE};
+	if (v->now_us >= survived_us)
+		return (struct settle){.what = SETTLE_WORKER};
+	const uint64_t look_us = v->now_us + SETTLE_POLL_US;
+	return (struct settle){.what = SETTLE_WAIT, .until_us = look_us < survived_us ? look_us : survived_us, .waits_for = "an end, or none"};
+}

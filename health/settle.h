@@ -1,0 +1,49 @@
+/* settle.h - is everything there that will be known about an end, or about a kill that was survived? Pure.
+ *
+ * The evidence does not come at once and does not last: the kernel's log and the counters tell within a millisecond, the cgroup
+ * is gone 0.4 s after the kill, the runtime tells the exit code then (or never), the pod's log is gone after some seconds
+ * (measured with containerd 2.3). Explained too early the cause is wrong, too late the record is: each wait has a bound. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SETTLE_KERNEL_US   5000ULL    /* after an end: the kernel's log has been read by then, if the loop reads it */
+#define SETTLE_LOG_LAG_US  20000ULL   /* the counters tell of a kill that the log has not told yet */
+#define SETTLE_WORKER_US   50000ULL   /* a kill without an end within that was survived */
+#define SETTLE_MAIN_US	   1000000ULL /* … unless the victim was what the container lives by: freeing 100 GB takes long */
+#define SETTLE_CODE_US	   1000000ULL /* the exit code, after the cgroup is gone */
+#define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
+#define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
+
+struct settle_evidence {
+	uint64_t now_us;
+	uint64_t killed_us; /* when a kill that is not explained yet was first seen; 0 = there is none */
+	uint64_t counted;   /* such kills by the cgroups' counters */
+	uint64_t logged;    /* and by the kernel's log */
+	bool log_is_read;   /* the kernel's log is there */
+	bool main_killed;   /* one victim was the container's first process or its JVM */
+	bool victims_left;  /* a victim is still on its way out */
+	uint64_t ended_us;  /* the runtime said so, nobody is left in it, or it is removed; 0 = it lives */
+	uint64_t gone_us;   /* the cgroup is removed; 0 = it is there, or never was */
+	bool has_code;
+	bool code_may_come; /* the runtime tells exits here, and this one's may still come */
+	uint64_t tail_asked_us; /* the end of the container's log; 0 = not asked for */
+	bool tail_is_there;	/* or will not come */
+};
+
+enum settle_what {
+	SETTLE_IDLE,   /* nothing has happened */
+	SETTLE_WAIT,   /* until_us */
+	SETTLE_WORKER, /* explain: something in it was killed, it goes on */
+	SETTLE_END,    /* explain: it ended */
+};
+
+struct settle {
+	enum settle_what what;
+	uint64_t until_us;
+	bool ask_tail;	      /* the end of its log is wanted */
+	const char *waits_for; /* in words, for the log */
+};
+
+struct settle settle_decide(const struct settle_evidence *evidence);
