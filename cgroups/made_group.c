@@ -12,7 +12,8 @@
 #include "base/str.h"
 #include "cgroups/made_group.h"
 
-#define CPU_PERIOD_US 100000ULL
+#define CPU_PERIOD_US	100000ULL
+#define MADE_GROUP_INNER "main"
 
 static void drop_group(struct cgroup **group)
 {
@@ -198,25 +199,25 @@ int made_group_make(const struct cgroup_layout *layout, const char *name, const 
 {
 	if (!layout->controllers[CGROUP_MEMORY].version)
 		return err_rule(e, ENOTSUP, "this kernel has no memory controller mounted: nothing can be limited or explained");
-	if (strlen(name) >= MADE_GROUP_NAME_BYTES || name[0] == '\0' || strchr(name, '/') || name[0] == '.')
+	if (strlen(name) + sizeof("/" MADE_GROUP_INNER) > MADE_GROUP_NAME_BYTES || name[0] == '\0' || strchr(name, '/') || name[0] == '.')
 		return err_rule(e, EINVAL, "'%s' cannot be the name of a cgroup: one name without '/', not beginning with '.'", name);
 	if (start_library(e) < 0)
 		return -e->code;
-	scoped(drop_group) struct cgroup *group = cgroup_new_cgroup(name);
+	struct made_group made = {0};
+	str_append(made.name, sizeof(made.name), "%s/" MADE_GROUP_INNER, name);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		remember(&made, &layout->controllers[wanted[i].controller]);
+	scoped(drop_group) struct cgroup *group = cgroup_new_cgroup(made.name);
 	if (!group)
 		return err_set(e, ENOMEM, "libcgroup");
 	if (add_controllers(group, layout, limits, e) < 0)
 		return -e->code;
-	struct made_group made = {0};
-	str_copy(made.name, sizeof(made.name), name);
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		remember(&made, &layout->controllers[wanted[i].controller]);
 	int r = cgroup_create_cgroup(group, 0);
 	if (r) {
-		made_group_remove(&made, NULL); /* what libcgroup left half made */
+		made_group_remove(&made, &(struct err){0}); /* what libcgroup left half made */
 		return why_not(&layout->controllers[CGROUP_MEMORY], name, r, e);
 	}
-	write_optional(layout, name, limits);
+	write_optional(layout, made.name, limits);
 	*ret = made;
 	return 0;
 }
@@ -232,15 +233,23 @@ int made_group_enter(const struct made_group *made, pid_t pid, struct err *e)
 	return r ? say(e, r, "cannot move the process into its cgroup") : 0;
 }
 
+static int remove_one(const char *mount, const char *name, size_t length, struct err *e)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/%.*s", mount, (int)length, name);
+	if (rmdir(path) < 0 && errno != ENOENT)
+		return err_set(e, errno, "cannot remove the cgroup '%s'", path);
+	return 0;
+}
+
 int made_group_remove(struct made_group *made, struct err *e)
 {
-	for (unsigned i = 0; made->name[0] && i < made->count; i++) {
-		char path[320];
+	size_t length = strlen(made->name), outer = strcspn(made->name, "/");
 
-		snprintf(path, sizeof(path), "%s/%s", made->mounts[i], made->name);
-		if (rmdir(path) < 0 && errno != ENOENT)
-			return err_set(e, errno, "cannot remove the cgroup '%s'", path);
-	}
+	for (unsigned i = 0; length && i < made->count; i++)
+		if (remove_one(made->mounts[i], made->name, length, e) < 0 || remove_one(made->mounts[i], made->name, outer, e) < 0)
+			return -e->code;
 	made->name[0] = '\0';
 	return 0;
 }

@@ -23,12 +23,14 @@ struct made_group_limits {
 #define MADE_GROUP_PLACES 3
 
 struct made_group {
-	char name[MADE_GROUP_NAME_BYTES]; /* relative to each controller's mount; "" = not made */
+	char name[MADE_GROUP_NAME_BYTES]; /* relative to each controller's mount: "GROUP/CHILD"; "" = not made */
 	unsigned count;
 	char mounts[MADE_GROUP_PLACES][128]; /* of the hierarchies that it is in, each once */
 };
 
-/* `layout` must be of the machine (root ""). Nothing is left behind on failure. */
+/* A group with one in it, as a container lives in its pod: "NAME/main"; the limits are the inner one's, so that the kernel's
+ * counters of "container" and "pod" can be told apart here too. `layout` must be of the machine (root ""). Nothing is left
+ * behind on failure. */
 int made_group_make(const struct cgroup_layout *layout, const char *name, const struct made_group_limits *limits, struct made_group *ret, struct err *e);
 
 /* Moves a process into it, in every hierarchy. */
