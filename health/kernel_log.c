@@ -39,6 +39,7 @@ static bool read_one(struct kernel_log *log, bool *lost)
 	struct kmsg_record record;
 	struct kmsg_hint hint;
 	struct kmsg_nfs nfs;
+	struct oom_kill kill;
 	struct err e = {0};
 
 	ssize_t n = read(log->fd, buffer, sizeof(buffer) - 1);
@@ -60,11 +61,15 @@ static bool read_one(struct kernel_log *log, bool *lost)
 		return true;
 	}
 	if (kmsg_count_gap(&log->gaps, record.sequence) > 0)
-		*lost = true;
-	if (kmsg_is_hint(&record, &hint))
+		*lost = true; /* (oom_read keeps what it has: it goes by pid and time) */
+	if (oom_read(&log->ooms, &record, &kill)) {
+		if (log->ops->on_oom)
+			log->ops->on_oom(log, &kill);
+	} else if (kmsg_is_hint(&record, &hint)) {
 		log->ops->on_hint(log, &hint);
-	else if (kmsg_is_nfs(&record, &nfs))
+	} else if (kmsg_is_nfs(&record, &nfs)) {
 		log->ops->on_nfs(log, &nfs);
+	}
 	return true;
 }
 
@@ -92,6 +97,7 @@ int kernel_log_start(struct kernel_log *log, uv_loop_t *loop, int fd, const stru
 	log->owner = owner;
 	log->fd = fd;
 	log->gaps.started = false;
+	log->ooms = (struct oom_reader){0};
 	if (!log->timer_ready) {
 		uv_timer_init(loop, &log->pause);
 		log->pause.data = log;

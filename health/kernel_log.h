@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "health/kmsg.h"
+#include "health/oom.h"
 
 #define KERNEL_LOG_BURST    512
 #define KERNEL_LOG_PAUSE_US 100000ULL /* at most 5,120 records a second are read */
@@ -19,6 +20,7 @@ struct kernel_log;
 struct kernel_log_ops {
 	void (*on_hint)(struct kernel_log *log, const struct kmsg_hint *hint);
 	void (*on_nfs)(struct kernel_log *log, const struct kmsg_nfs *nfs);
+	void (*on_oom)(struct kernel_log *log, const struct oom_kill *kill); /* NULL = not wanted */
 	void (*on_gap)(struct kernel_log *log);				 /* records were lost: probe everything */
 	void (*on_lost)(struct kernel_log *log, const struct err *why); /* the input is dead; ask for it again */
 };
@@ -31,6 +33,7 @@ struct kernel_log {
 	uv_timer_t pause;
 	bool timer_ready;
 	struct kmsg_gaps gaps;
+	struct oom_reader ooms;
 	uint64_t records_total, malformed_total;
 };
 
