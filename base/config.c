@@ -61,6 +61,24 @@ static const cyaml_schema_field_t report_fields[] = {
 	STRING("taintSingleNode", struct config_raw_report, taint_single_node),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t executors_fields[] = {
+	STRING("watch", struct config_raw_executors, watch),
+	STRING("nriSocket", struct config_raw_executors, nri_socket),
+	STRING("dryRun", struct config_raw_executors, dry_run),
+	STRING("annotations", struct config_raw_executors, annotations),
+	STRING("pythonOomGroup", struct config_raw_executors, python_oom_group),
+	STRING("oomScoreAdj", struct config_raw_executors, oom_score_adj),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t deaths_fields[] = {
+	STRING("keepRecords", struct config_raw_deaths, keep_records),
+	STRING("keepBytes", struct config_raw_deaths, keep_bytes),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t redact_fields[] = {
+	STRING("regex", struct config_raw_redact, regex),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t log_fields[] = {
 	STRING("level", struct config_raw_log, level),
 	CYAML_FIELD_END,
@@ -78,6 +96,9 @@ static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING_PTR("forecast", EMPTY_IS_UNSET, struct config_raw, forecast, forecast_fields),
 	CYAML_FIELD_MAPPING_PTR("web", EMPTY_IS_UNSET, struct config_raw, web, web_fields),
 	CYAML_FIELD_MAPPING_PTR("report", EMPTY_IS_UNSET, struct config_raw, report, report_fields),
+	CYAML_FIELD_MAPPING_PTR("executors", EMPTY_IS_UNSET, struct config_raw, executors, executors_fields),
+	CYAML_FIELD_MAPPING_PTR("deaths", EMPTY_IS_UNSET, struct config_raw, deaths, deaths_fields),
+	CYAML_FIELD_MAPPING_PTR("redact", EMPTY_IS_UNSET, struct config_raw, redact, redact_fields),
 	CYAML_FIELD_MAPPING_PTR("log", EMPTY_IS_UNSET, struct config_raw, log, log_fields),
 	CYAML_FIELD_END,
 };

@@ -18,10 +18,16 @@
 #define CONFIG_WATCH_MAX      64
 #define CONFIG_ROLE_BYTES     32
 #define CONFIG_SOCKET_BYTES   80 /* runtimeDir: with a socket's name it must fit sun_path (108) */
+#define CONFIG_SUN_PATH_BYTES 108
+#define CONFIG_REGEX_BYTES    256
 
 enum config_kubernetes { CONFIG_KUBERNETES_AUTO, CONFIG_KUBERNETES_OFF };
 enum config_discover { CONFIG_DISCOVER_AUTO, CONFIG_DISCOVER_OFF };
 enum config_taint { CONFIG_TAINT_NO_SCHEDULE, CONFIG_TAINT_PREFER_NO_SCHEDULE, CONFIG_TAINT_OFF };
+
+enum config_recognition { CONFIG_RECOGNITION_AUTO, CONFIG_RECOGNITION_OFF };
+enum config_oom_group { CONFIG_OOM_GROUP_LEAVE, CONFIG_OOM_GROUP_SINGLE, CONFIG_OOM_GROUP_GROUP };
+enum config_oom_score { CONFIG_OOM_SCORE_LEAVE, CONFIG_OOM_SCORE_DRIVERS_LAST };
 
 #define CONFIG_TAINT_FOR_STORAGE 1U
 
@@ -34,6 +40,16 @@ struct config_watch {
 /* How little may be left before it is said, and before the filesystem counts as bad. */
 struct config_limits {
 	struct config_amount warn, bad;
+};
+
+/* What is looked at and what may be changed about Spark's containers. A struct of its own: stoker-nri gets it in one record. */
+struct config_executors {
+	enum config_recognition watch;		 /* executors.watch: auto|off, default auto */
+	char nri_socket[CONFIG_SUN_PATH_BYTES];	 /* executors.nriSocket: default /var/run/nri/nri.sock */
+	uint32_t dry_run;			 /* executors.dryRun: bool, default false: decide and say, change nothing */
+	uint32_t annotations;			 /* executors.annotations: bool, default false: pods may choose by annotation */
+	enum config_oom_group python_oom_group;	 /* executors.pythonOomGroup: leave|single|group, default leave */
+	enum config_oom_score oom_score_adj;	 /* executors.oomScoreAdj: leave|driversLast, default leave */
 };
 
 struct config {
@@ -70,6 +86,14 @@ struct config {
 		char max_tainted[8];		   /* report.maxTainted: "1" to "100" nodes or "1%" to "100%", default "10%" */
 		uint32_t taint_single_node;	   /* report.taintSingleNode: bool, default false */
 	} report;
+	struct config_executors executors;
+	struct {
+		uint64_t keep_bytes;   /* deaths.keepBytes: 64Ki to 64Mi, default 1Mi */
+		uint32_t keep_records; /* deaths.keepRecords: 1 to 10000, default 256 */
+	} deaths;
+	struct {
+		char regex[CONFIG_REGEX_BYTES]; /* redact.regex: of names whose values are secret; default Spark's own, REDACT_REGEX */
+	} redact;
 	uint32_t retire;	  /* retire: bool, default false: take away what we put on the node object, then be quiet */
 	enum log_level log_level; /* log.level: debug|info|warn|error, default info */
 	uint64_t hash;		  /* of the file's bytes: broker requests carry it, so that "watch 2" means the same to both */

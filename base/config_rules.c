@@ -5,12 +5,13 @@
 
 #include "base/clock.h"
 #include "base/config_units.h"
+#include "base/redact.h"
 #include "base/scoped.h"
 #include "base/str.h"
 
 #define SHOWN_VALUE_BYTES 80 /* of a refused value, in its error */
 
-enum kind { DURATION, COUNT, WORD, TEXT, AMOUNT_BYTES, AMOUNT_COUNT, DURATION_OR_OFF };
+enum kind { DURATION, COUNT, WORD, TEXT, AMOUNT_BYTES, AMOUNT_COUNT, DURATION_OR_OFF, BYTES };
 
 struct rule {
 	const char *key;
@@ -61,6 +62,17 @@ static const struct rule rules[] = {
 	{"report.maxTainted", "10%", GROUP(report, max_tainted), INTO(report.max_tainted), TEXT, .check = config_unit_share},
 	{"report.taintSingleNode", "false", GROUP(report, taint_single_node), INTO(report.taint_single_node), WORD, "must be true or false", 0, 1,
 	 .words = {"false", "true"}},
+	{"executors.watch", "auto", GROUP(executors, watch), INTO(executors.watch), WORD, "must be auto or off", 0, CONFIG_RECOGNITION_OFF, .words = {"auto", "off"}},
+	{"executors.nriSocket", STOKER_NRI_SOCKET, GROUP(executors, nri_socket), INTO(executors.nri_socket), TEXT, .check = config_unit_path},
+	{"executors.dryRun", "false", GROUP(executors, dry_run), INTO(executors.dry_run), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
+	{"executors.annotations", "false", GROUP(executors, annotations), INTO(executors.annotations), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
+	{"executors.pythonOomGroup", "leave", GROUP(executors, python_oom_group), INTO(executors.python_oom_group), WORD, "must be leave, single or group", 0,
+	 CONFIG_OOM_GROUP_GROUP, .words = {"leave", "single", "group"}},
+	{"executors.oomScoreAdj", "leave", GROUP(executors, oom_score_adj), INTO(executors.oom_score_adj), WORD, "must be leave or driversLast", 0,
+	 CONFIG_OOM_SCORE_DRIVERS_LAST, .words = {"leave", "driversLast"}},
+	{"deaths.keepRecords", "256", GROUP(deaths, keep_records), INTO(deaths.keep_records), COUNT, "must be from 1 to 10000", 1, 10000},
+	{"deaths.keepBytes", "1Mi", GROUP(deaths, keep_bytes), INTO(deaths.keep_bytes), BYTES, "must be from 64Ki to 64Mi", 64 << 10, 64 << 20},
+	{"redact.regex", REDACT_REGEX, GROUP(redact, regex), INTO(redact.regex), TEXT, .check = redact_check},
 	{"retire", "false", TOP(retire), INTO(retire), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 	{"log.level", "info", GROUP(log, level), INTO(log_level), WORD, "must be debug, info, warn or error", 0, LOG_ERROR,
 	 .words = {"debug", "info", "warn", "error"}},
@@ -73,7 +85,9 @@ static const struct rule watch_rules[] = {
 };
 
 _Static_assert(sizeof(enum config_kubernetes) == sizeof(unsigned) && sizeof(enum config_taint) == sizeof(unsigned) &&
-		       sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum config_discover) == sizeof(unsigned),
+		       sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum config_discover) == sizeof(unsigned) &&
+		       sizeof(enum config_recognition) == sizeof(unsigned) && sizeof(enum config_oom_group) == sizeof(unsigned) &&
+		       sizeof(enum config_oom_score) == sizeof(unsigned),
 	       "words are stored as unsigned");
 
 /* The string that libcyaml left for the rule, or NULL. */
@@ -127,6 +141,13 @@ static const char *store_amount(const struct rule *rule, const char *text, void 
 	return broken;
 }
 
+static const char *read_number(enum kind kind, const char *text, uint64_t *ret)
+{
+	if (kind == COUNT)
+		return config_unit_count(text, ret);
+	return kind == BYTES ? config_unit_bytes(text, ret) : config_unit_duration(text, ret);
+}
+
 /* NULL or the broken rule. A text that is too long has been refused by the caller: nothing is ever cut. */
 static const char *store(const struct rule *rule, const char *text, void *field)
 {
@@ -147,7 +168,7 @@ static const char *store(const struct rule *rule, const char *text, void *field)
 		memcpy(field, &number, sizeof(number));
 		return NULL;
 	}
-	broken = (rule->kind != COUNT ? config_unit_duration : config_unit_count)(text, &number);
+	broken = read_number(rule->kind, text, &number);
 	return broken ? broken : store_number(rule, number, field);
 }
 

@@ -31,6 +31,15 @@ struct config_raw_report {
 	bool taint_for_is_there; /* libcyaml does not tell an empty list from none, and here they differ */
 	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node;
 };
+struct config_raw_executors {
+	char *watch, *nri_socket, *dry_run, *annotations, *python_oom_group, *oom_score_adj;
+};
+struct config_raw_deaths {
+	char *keep_records, *keep_bytes;
+};
+struct config_raw_redact {
+	char *regex;
+};
 struct config_raw_log {
 	char *level;
 };
@@ -43,6 +52,9 @@ struct config_raw {
 	struct config_raw_forecast *forecast;
 	struct config_raw_web *web;
 	struct config_raw_report *report;
+	struct config_raw_executors *executors;
+	struct config_raw_deaths *deaths;
+	struct config_raw_redact *redact;
 	struct config_raw_log *log;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config_amount.h"
 #include "base/scoped.h"
 
 #define DIGITS	     "0123456789"
@@ -67,6 +68,16 @@ const char *config_unit_count(const char *text, uint64_t *ret)
 	if (digits == 0 || text[digits] != '\0')
 		return "must be a whole number";
 	*ret = number_of(text, digits);
+	return NULL;
+}
+
+const char *config_unit_bytes(const char *text, uint64_t *ret)
+{
+	struct config_amount amount = {0};
+
+	if (config_amount_parse(text, CONFIG_AMOUNT_BYTES, &amount) || amount.share || !amount.most)
+		return "must be bytes like 1Mi (Ki, Mi, Gi or Ti)";
+	*ret = amount.most;
 	return NULL;
 }
 

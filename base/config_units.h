@@ -15,6 +15,9 @@ const char *config_unit_duration(const char *text, uint64_t *ret_us);
 /* Digits only; what has more of them than a uint32_t becomes UINT64_MAX, out of every range. */
 const char *config_unit_count(const char *text, uint64_t *ret);
 
+/* "64Ki", "1Mi": bytes are never without a unit. */
+const char *config_unit_bytes(const char *text, uint64_t *ret);
+
 const char *config_unit_path(const char *text);		 /* absolute, one spelling only */
 const char *config_unit_path_or_none(const char *text);	 /* or "" */
 const char *config_unit_plain_path_or_none(const char *text); /* the same without *, ? and [ */

@@ -36,5 +36,5 @@ struct plan_limits {
 
 #define PLAN_COMPLAINT_BYTES 256
 /* Pure. `complaint` is "" or one sentence about an annotation that was not understood (an Event; the default is used). */
-void plan_decide(const struct config *config, const struct plan_limits *limits, const struct executor *executor, const struct pod_view *pod,
+void plan_decide(const struct config_executors *config, const struct plan_limits *limits, const struct executor *executor, const struct pod_view *pod,
 		 const struct container_view *container, struct plan *ret, char complaint[PLAN_COMPLAINT_BYTES]);

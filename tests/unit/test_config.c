@@ -77,6 +77,15 @@ static void expect_defaults(const struct config *c)
 	assert_int_equal(c->report.aliases, 0);
 	assert_string_equal(c->report.max_tainted, "10%");
 	assert_int_equal(c->report.taint_single_node, 0);
+	assert_int_equal(c->executors.watch, CONFIG_RECOGNITION_AUTO);
+	assert_string_equal(c->executors.nri_socket, "/var/run/nri/nri.sock");
+	assert_int_equal(c->executors.dry_run, 0);
+	assert_int_equal(c->executors.annotations, 0);
+	assert_int_equal(c->executors.python_oom_group, CONFIG_OOM_GROUP_LEAVE);
+	assert_int_equal(c->executors.oom_score_adj, CONFIG_OOM_SCORE_LEAVE);
+	assert_int_equal(c->deaths.keep_records, 256);
+	assert_int_equal(c->deaths.keep_bytes, 1 << 20);
+	assert_string_equal(c->redact.regex, "(?i)secret|password|token|access[.]?key");
 	assert_int_equal(c->retire, 0);
 	assert_int_equal(c->log_level, LOG_INFO);
 }
@@ -154,6 +163,15 @@ static void test_every_key_is_read(void **unused)
 				   "  aliases: [StorageReady]\n"
 				   "  maxTainted: 100%\n"
 				   "  taintSingleNode: true\n"
+				   "executors:\n"
+				   "  watch: off\n"
+				   "  nriSocket: /run/nri/other.sock\n"
+				   "  dryRun: true\n"
+				   "  annotations: true\n"
+				   "  pythonOomGroup: single\n"
+				   "  oomScoreAdj: driversLast\n"
+				   "deaths: {keepRecords: 7, keepBytes: 64Ki}\n"
+				   "redact: {regex: '(?i)pass|pin[.]code'}\n"
 				   "retire: true\n"
 				   "log: {level: debug}\n";
 	static struct config c;
@@ -196,6 +214,15 @@ static void test_every_key_is_read(void **unused)
 	assert_int_equal(c.report.aliases, 2);
 	assert_string_equal(c.report.max_tainted, "100%");
 	assert_int_equal(c.report.taint_single_node, 1);
+	assert_int_equal(c.executors.watch, CONFIG_RECOGNITION_OFF);
+	assert_string_equal(c.executors.nri_socket, "/run/nri/other.sock");
+	assert_int_equal(c.executors.dry_run, 1);
+	assert_int_equal(c.executors.annotations, 1);
+	assert_int_equal(c.executors.python_oom_group, CONFIG_OOM_GROUP_SINGLE);
+	assert_int_equal(c.executors.oom_score_adj, CONFIG_OOM_SCORE_DRIVERS_LAST);
+	assert_int_equal(c.deaths.keep_records, 7);
+	assert_int_equal(c.deaths.keep_bytes, 64 << 10);
+	assert_string_equal(c.redact.regex, "(?i)pass|pin[.]code");
 	assert_int_equal(c.retire, 1);
 	assert_int_equal(c.log_level, LOG_DEBUG);
 }
@@ -233,6 +260,11 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"report: {taintKey: status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy}\n",
 		"discover: auto\nkubeletRoot:\n",
 		"discover: \"off\"\nkubeletRoot: /\n",
+		"executors: {watch: auto, pythonOomGroup: group}\n",
+		"executors: {pythonOomGroup: leave, oomScoreAdj: leave, dryRun: false, annotations: false}\n",
+		"deaths: {keepRecords: 1, keepBytes: 64Mi}\n",
+		"deaths:\n  keepRecords: 10000\n",
+		"redact: {regex: 'pin\\.code|\\bkey$'}\n",
 		"node: &anchor n\n",
 		"node: !!str n\n",
 		"? node\n: n\n",
@@ -311,6 +343,8 @@ static void test_nothing_is_cut(void **unused)
 		{"watch:\n- path: /", 1022, "line 2: watch[0].path: must be at most 1023 bytes, not 1024"},
 		{"probe:\n  directory: ", 63, "line 2: probe.directory: must be at most 63 bytes, not 64"},
 		{"report:\n  kubeconfig: /", 1022, "line 2: report.kubeconfig: must be at most 1023 bytes, not 1024"},
+		{"executors:\n  nriSocket: /", 106, "line 2: executors.nriSocket: must be at most 107 bytes, not 108"},
+		{"redact:\n  regex: ", 255, "line 2: redact.regex: must be at most 255 bytes, not 256"},
 	};
 	static struct config config;
 	char text[2048];
@@ -461,6 +495,12 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(strcpy(c.report.max_tainted, "0%"));
 	LIE(c.report.taint_single_node = 2);
 	LIE(c.retire = 7);
+	LIE(c.executors.watch = (enum config_recognition)2);
+	LIE(c.executors.python_oom_group = (enum config_oom_group)3);
+	LIE(strcpy(c.executors.nri_socket, "nri.sock"));
+	LIE(c.deaths.keep_bytes = 65535);
+	LIE(c.deaths.keep_records = 0);
+	LIE(strcpy(c.redact.regex, "a|(b"));
 	LIE(strcpy(c.runtime_dir, ""));
 #undef LIE
 	assert_int_equal(config_rules_check(&good, &e), 0);
