@@ -6,10 +6,10 @@
 /* A reason that a failed probe gave is a level too: what is full is not enough before it is above the margin. */
 static void note_exhaustion(struct monitor_watch *w, const char *reason)
 {
-	if (strcmp(reason, "SpaceExhausted") == 0)
-		w->levels.of[SPACE_BYTES] = SPACE_EXHAUSTED;
-	else if (strcmp(reason, "InodesExhausted") == 0)
-		w->levels.of[SPACE_INODES] = SPACE_EXHAUSTED;
+	int resource = verdict_shortage(reason);
+
+	if (resource >= 0)
+		w->levels.of[resource] = SPACE_EXHAUSTED;
 }
 
 /* Full is when it counts as bad: so much is left then. */

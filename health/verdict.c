@@ -7,8 +7,8 @@
 
 #include "base/scoped.h"
 #include "base/str.h"
+#include "volumes/enospc.h"
 
-#define INODE_CHUNK_BYTES     (1024 * 1024) /* of XFS, and room for its being in pieces */
 #define VERDICT_HINT_FRESH_US (60 * 1000000ULL) /* a hint explains a failure that comes at most so long after it */
 
 const char *verdict_state_name(enum verdict_state state)
@@ -45,7 +45,7 @@ static const struct {
 	{ENOSYS, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the kernel or a filter refuses a call of the probe"},
 	{EROFS, PROBE_STEP_MAX_, VERDICT_FAILED, "ReadOnlyFilesystem", "read-only"},
 	{ETIMEDOUT, PROBE_STEP_MAX_, VERDICT_FAILED, "FilesystemHung", "hangs"},
-	{ENOSPC, PROBE_STEP_MAX_, VERDICT_FAILED, "SpaceExhausted", "full"},
+	{ENOSPC, PROBE_STEP_MAX_, VERDICT_FAILED, "SpaceExhausted", "full"}, /* unless the numbers name the cause */
 	{EDQUOT, PROBE_STEP_MAX_, VERDICT_FAILED, "QuotaExhausted", "over its quota"},
 	{EIO, PROBE_STEP_MAX_, VERDICT_FAILED, "IOErrors", "gives I/O errors"},
 	{EUCLEAN, PROBE_STEP_MAX_, VERDICT_FAILED, "FilesystemCorrupted", "corrupted"},
@@ -65,16 +65,54 @@ static const char *step_words(enum probe_step step)
 	return (unsigned)step < PROBE_STEP_MAX_ ? words[step] : "probing";
 }
 
-/* XFS makes inodes from free blocks: without blocks there are none either, and blocks are what is missing. */
-static bool are_inodes_gone(const struct space *space)
+/* What there can be too little of, by the names of enospc.h. */
+static const struct {
+	enum enospc_cause cause;
+	int resource; /* enum space_resource, -1 = neither */
+	const char *words;
+} shortages[] = {
+	{ENOSPC_SPACE, SPACE_BYTES, "full"},
+	{ENOSPC_RESERVED, SPACE_BYTES, "full, what is free is reserved for root"},
+	{ENOSPC_TMPFS_SIZE, SPACE_BYTES, "full to the size= of this tmpfs"},
+	{ENOSPC_INODES, SPACE_INODES, "out of inodes"},
+	{ENOSPC_TMPFS_INODES, SPACE_INODES, "out of inodes, by the nr_inodes= of this tmpfs"},
+	{ENOSPC_QUOTA, -1, "over its quota"},
+};
+
+int verdict_shortage(const char *reason)
 {
-	return space->total_inodes > 0 && space->available_inodes == 0 && !(space->inodes_are_dynamic && space->available_bytes < INODE_CHUNK_BYTES);
+	for (size_t i = 0; i < ARRAY_SIZE(shortages); i++)
+		if (strcmp(reason, enospc_cause_name(shortages[i].cause)) == 0)
+			return shortages[i].resource;
+	return -1;
+}
+
+static void name_shortage(struct verdict_input *input, enum enospc_cause cause)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shortages); i++) {
+		if (shortages[i].cause != cause)
+			continue;
+		str_copy(input->reason, sizeof(input->reason), enospc_cause_name(cause));
+		str_copy(input->message, sizeof(input->message), shortages[i].words);
+	}
+}
+
+static void say_left(struct verdict_input *input, const char *separator, const struct space *space, enum space_resource resource)
+{
+	char left[128];
+
+	space_describe(space, resource, left, sizeof(left));
+	str_append(input->message, sizeof(input->message), "%s%s", separator, left);
+	if (strcmp(input->reason, enospc_cause_name(ENOSPC_RESERVED)) != 0)
+		return;
+	str_append(input->message, sizeof(input->message), ", ");
+	space_append_bytes(input->message, sizeof(input->message), space->free_bytes);
+	str_append(input->message, sizeof(input->message), " for root");
 }
 
 struct verdict_input verdict_judge(const struct finding *finding)
 {
 	struct verdict_input input = {.event = VERDICT_GOOD};
-	char left[128];
 	size_t i = 0;
 
 	if (finding_is_good(finding))
@@ -83,21 +121,19 @@ struct verdict_input verdict_judge(const struct finding *finding)
 					(judgement[i].step == PROBE_STEP_MAX_ || judgement[i].step == finding->step)))
 		i++;
 	input.event = judgement[i].event;
+	str_copy(input.reason, sizeof(input.reason), judgement[i].reason);
+	str_copy(input.message, sizeof(input.message), judgement[i].words);
 
-	const char *reason = judgement[i].reason, *words = judgement[i].words;
-	bool inodes = finding->errnum == ENOSPC && are_inodes_gone(&finding->space);
-	if (inodes) {
-		reason = "InodesExhausted";
-		words = "out of inodes";
-	}
-	str_copy(input.reason, sizeof(input.reason), reason);
+	enum enospc_cause cause = enospc_of_probe(finding->errnum, &finding->space);
+	name_shortage(&input, cause);
 	const char *name = strerrorname_np(finding->errnum);
-	snprintf(input.message, sizeof(input.message), "%s: %s %s %s", words, step_words(finding->step),
-		 finding->errnum == ETIMEDOUT ? "did not end within the deadline," : "failed with", name ? name : "an unknown error");
-	if (finding->errnum == ENOSPC && finding->space.total_bytes) {
-		space_describe(&finding->space, inodes ? SPACE_INODES : SPACE_BYTES, left, sizeof(left));
-		str_append(input.message, sizeof(input.message), ", %s", left);
-	}
+	str_append(input.message, sizeof(input.message), ": %s %s %s", step_words(finding->step),
+		   finding->errnum == ETIMEDOUT ? "did not end within the deadline," : "failed with", name ? name : "an unknown error");
+	if (finding->errnum != ENOSPC || finding->space.total_bytes == 0)
+		return input;
+	say_left(&input, ", ", &finding->space, verdict_shortage(input.reason) == SPACE_INODES ? SPACE_INODES : SPACE_BYTES);
+	if (cause == ENOSPC_CAUSE_UNKNOWN)
+		str_append(input.message, sizeof(input.message), ": another limit (stoker why-enospc tells which)");
 	return input;
 }
 
@@ -108,23 +144,24 @@ struct verdict_input verdict_judge_space(const struct space *space, struct space
 		enum space_level level;
 		enum space_resource resource;
 		enum verdict_event event;
-		const char *reason, *words;
+		const char *reason, *words; /* NULL: by its cause */
 	} row[] = {
-		{SPACE_EXHAUSTED, SPACE_BYTES, VERDICT_FAILED, "SpaceExhausted", "full"},
-		{SPACE_EXHAUSTED, SPACE_INODES, VERDICT_FAILED, "InodesExhausted", "out of inodes"},
+		{SPACE_EXHAUSTED, SPACE_BYTES, VERDICT_FAILED, NULL, NULL},
+		{SPACE_EXHAUSTED, SPACE_INODES, VERDICT_FAILED, NULL, NULL},
 		{SPACE_LOW, SPACE_BYTES, VERDICT_LOW, "SpaceLow", "space is low"},
 		{SPACE_LOW, SPACE_INODES, VERDICT_LOW, "InodesLow", "inodes are low"},
 	};
 	struct verdict_input input = {.event = VERDICT_GOOD};
-	char left[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		if (levels.of[row[i].resource] != row[i].level)
 			continue;
 		input.event = row[i].event;
-		str_copy(input.reason, sizeof(input.reason), row[i].reason);
-		space_describe(space, row[i].resource, left, sizeof(left));
-		snprintf(input.message, sizeof(input.message), "%s: %s", row[i].words, left);
+		str_copy(input.reason, sizeof(input.reason), row[i].reason ? row[i].reason : "");
+		str_copy(input.message, sizeof(input.message), row[i].words ? row[i].words : "");
+		if (!row[i].reason)
+			name_shortage(&input, enospc_of_space(space, row[i].resource));
+		say_left(&input, ": ", space, row[i].resource);
 		break;
 	}
 	return input;
@@ -235,7 +272,10 @@ static void refine(struct verdict *v, uint64_t now_us)
  * an hour ago is still a shutdown, though each probe says only EIO. */
 static bool is_explained(const struct verdict *v, const struct verdict_input *input)
 {
-	return strcmp(v->reason, input->reason) == 0 || (is_telling(v->reason) && strcmp(input->reason, "IOErrors") == 0);
+	int resource = verdict_shortage(v->reason);
+
+	return strcmp(v->reason, input->reason) == 0 || (is_telling(v->reason) && strcmp(input->reason, "IOErrors") == 0) ||
+	       (resource >= 0 && resource == verdict_shortage(input->reason)); /* the same resource, seen a little earlier */
 }
 
 static void move_well(struct verdict *v, const struct verdict_rules *rules, uint64_t now_us)

@@ -63,5 +63,8 @@ struct verdict_input verdict_judge_forecast(const struct forecast *forecast);
 /* The reason is of a forecast: something that may come, not something that is. */
 bool verdict_is_forecast(const char *reason);
 
+/* Of which resource a reason says that there is too little (SpaceExhausted, ReservedBlocks, TmpfsInodes …): enum space_resource; -1 = of none. */
+int verdict_shortage(const char *reason);
+
 const char *verdict_state_name(enum verdict_state state); /* "healthy" … */
 bool verdict_is_bad(const struct verdict *verdict);	  /* bad or recovering: the node must not get executors */

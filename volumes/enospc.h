@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "volumes/space.h"
+
 enum enospc_call {
 	ENOSPC_OPEN, /* making a file, O_TMPFILE too */
 	ENOSPC_WRITE,
@@ -157,10 +159,13 @@ size_t enospc_classify(const struct enospc_case *what, const struct enospc_facts
 /* Facts of which nothing is known yet. */
 void enospc_facts_clear(struct enospc_facts *facts);
 
-/* For a write probe that failed with ENOSPC or EDQUOT, from what statfs(2) says: SpaceExhausted, ReservedBlocks (there is room, for root),
- * InodesExhausted or QuotaExhausted. */
-enum enospc_cause enospc_of_probe(int errnum, uint64_t total_bytes, uint64_t free_bytes, uint64_t available_bytes, uint64_t total_inodes,
-				  uint64_t free_inodes);
+/* What a filesystem that has too little of `resource` is short of, by what the probe measured: SpaceExhausted, ReservedBlocks (most of
+ * what is free is for root), TmpfsSize; InodesExhausted, TmpfsInodes. */
+enum enospc_cause enospc_of_space(const struct space *space, enum space_resource resource);
+
+/* The cause of a write probe's failure: one of these, QuotaExhausted for EDQUOT. Unknown for other errnos, and when the numbers show room all
+ * the same (btrfs out of metadata, a project's quota on XFS, somebody has just freed some): `stoker why-enospc` looks closer. */
+enum enospc_cause enospc_of_probe(int errnum, const struct space *space);
 
 const char *enospc_cause_name(enum enospc_cause cause); /* CamelCase, as reasons are: docs/contract.md */
 const char *enospc_call_name(enum enospc_call call);	/* as people write it: "mkdir", "cgroup.procs" */

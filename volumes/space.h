@@ -13,12 +13,17 @@
 /* Larger numbers than a JSON number can hold exactly are cut to this: some network and FUSE filesystems say 2^63. */
 #define SPACE_MOST ((1ULL << 53) - 1)
 
+/* What the words about a shortage depend on. */
+enum space_kind { SPACE_ON_OTHER, SPACE_ON_EXT4, SPACE_ON_TMPFS };
+
 struct space {
 	uint64_t total_bytes; /* 0 = not measured, or without a limit (tmpfs, size=0) */
 	uint64_t available_bytes;
 	uint64_t total_inodes; /* 0 = the filesystem does not count them (btrfs) */
 	uint64_t available_inodes;
 	uint64_t inodes_are_dynamic; /* bool: made from free blocks as they are needed (XFS), so the total is no fixed one */
+	uint64_t free_bytes;	     /* with what is reserved for root */
+	uint64_t kind;		     /* enum space_kind */
 };
 
 enum space_resource { SPACE_BYTES, SPACE_INODES, SPACE_RESOURCE_MAX_ };

@@ -176,6 +176,11 @@ static uint64_t bytes_of(uint64_t blocks, uint64_t block_bytes)
 	return block_bytes && blocks > SPACE_MOST / block_bytes ? SPACE_MOST : blocks * block_bytes;
 }
 
+static enum space_kind kind_of(const struct statfs *st)
+{
+	return st->f_type == EXT4_SUPER_MAGIC ? SPACE_ON_EXT4 : st->f_type == TMPFS_MAGIC ? SPACE_ON_TMPFS : SPACE_ON_OTHER;
+}
+
 static uint64_t at_most(uint64_t number)
 {
 	return number > SPACE_MOST ? SPACE_MOST : number;
@@ -199,6 +204,8 @@ static void probe_measure(struct finding *f, int directory_fd)
 		.total_inodes = at_most(st.f_files),
 		.available_inodes = at_most(st.f_ffree < st.f_files ? st.f_ffree : st.f_files),
 		.inodes_are_dynamic = st.f_type == XFS_SUPER_MAGIC,
+		.free_bytes = bytes_of(st.f_bfree < st.f_blocks ? st.f_bfree : st.f_blocks, block_bytes),
+		.kind = kind_of(&st),
 	};
 }
 

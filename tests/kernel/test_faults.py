@@ -98,8 +98,8 @@ def full_of_bytes_and_of_inodes(t):
     inodes = n.tmpfs("size=8m,nr_inodes=64")
     n.start()
     n.wait("Healthy")
-    assert n.fill_until(space, space.fill)["reason"] == "SpaceExhausted"
-    assert n.fill_until(inodes, inodes.fill_inodes)["reason"] == "InodesExhausted"
+    assert n.fill_until(space, space.fill)["reason"] == "TmpfsSize"
+    assert n.fill_until(inodes, inodes.fill_inodes)["reason"] == "TmpfsInodes"
     space.empty()
     inodes.empty()
     n.wait("Healthy")
@@ -121,7 +121,7 @@ def what_is_reserved_for_root_is_not_free(t):
     disk = n.disk("ext4", mkfs=("-m", "20"))
     n.start()
     n.wait("Healthy")
-    assert n.fill_until(disk, lambda: disk.fill_as(1000))["reason"] == "SpaceExhausted"
+    assert n.fill_until(disk, lambda: disk.fill_as(1000))["reason"] == "ReservedBlocks"
     with open(os.path.join(disk.mount_point, "roots"), "wb") as f:  # root still may
         f.write(b"x" * 65536)
 

@@ -245,7 +245,7 @@ def mount_points_with_odd_names(t):
     shown = n.cli("health").stdout
     assert "new\\nline" in shown and "with space" in shown and "späße-✓" in shown, shown
     assert len(n.health()["filesystems"]) == len(names)
-    assert n.fill_until(disks[1], disks[1].fill)["reason"] == "SpaceExhausted"
+    assert n.fill_until(disks[1], disks[1].fill)["reason"] == "TmpfsSize"
 
 
 @case

@@ -86,7 +86,7 @@ def reserved_blocks_are_not_free(t):
     n.wait("Healthy")
     leave(disk, size=65536)
     fs = n.wait_fs(disk, "bad", deadline=20)
-    assert fs["reason"] == "SpaceExhausted", fs
+    assert fs["reason"] == "ReservedBlocks" and " for root" in fs["message"], fs
     assert fs["lastProbe"]["errno"] == 0, fs  # the probe's own block still fitted
     assert fs["availableBytes"] <= 131072, fs
     st = os.statvfs(disk.mount_point)
@@ -170,9 +170,9 @@ def tmpfs_by_size_and_by_inodes(t):
     leave(space, size=512 << 10)
     for i in range(970):
         open(os.path.join(inodes.mount_point, f"f{i}"), "w").close()
-    assert n.wait_fs(space, "bad")["reason"] == "SpaceExhausted"
+    assert n.wait_fs(space, "bad")["reason"] == "TmpfsSize"
     fs = n.wait_fs(inodes, "bad")
-    assert fs["reason"] == "InodesExhausted" and fs["inodes"] == 1000, fs
+    assert fs["reason"] == "TmpfsInodes" and fs["inodes"] == 1000, fs
     for i in range(50):
         os.unlink(os.path.join(inodes.mount_point, f"f{i}"))
     assert n.wait_fs(inodes, "warning")["reason"] == "InodesLow"

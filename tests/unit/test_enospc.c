@@ -135,13 +135,33 @@ static void test_ruled_out_comes_with_numbers(void **unused)
 
 static void test_a_probes_numbers(void **unused)
 {
+	static const uint64_t gib = 1 << 30, mib = 1 << 20;
+	static const struct {
+		int errnum;
+		struct space space; /* bytes in all, for others; inodes in all, left; dynamic; bytes for root too; kind */
+		enum enospc_cause cause;
+	} row[] = {
+		{ENOSPC, {gib, 0, 10, 5, 0, 50 * mib, SPACE_ON_EXT4}, ENOSPC_RESERVED},
+		{ENOSPC, {gib, 0, 10, 5, 0, 15 * mib, SPACE_ON_EXT4}, ENOSPC_SPACE}, /* what ext4 keeps for itself is not for root either */
+		{ENOSPC, {gib, 0, 10, 5, 0, 0, SPACE_ON_EXT4}, ENOSPC_SPACE},
+		{ENOSPC, {gib, 0, 10, 5, 1, 100 * 1024, SPACE_ON_OTHER}, ENOSPC_SPACE}, /* XFS keeps some for its trees */
+		{ENOSPC, {gib, mib, 10, 0, 0, mib, SPACE_ON_EXT4}, ENOSPC_INODES},
+		{ENOSPC, {gib, 0, 10, 0, 1, 0, SPACE_ON_OTHER}, ENOSPC_SPACE}, /* XFS: no blocks, so no inodes */
+		{ENOSPC, {gib, gib, 10, 0, 1, gib, SPACE_ON_OTHER}, ENOSPC_INODES},
+		{ENOSPC, {mib, 0, 10, 5, 0, 0, SPACE_ON_TMPFS}, ENOSPC_TMPFS_SIZE},
+		{ENOSPC, {mib, mib, 10, 0, 0, mib, SPACE_ON_TMPFS}, ENOSPC_TMPFS_INODES},
+		{ENOSPC, {gib, mib, 10, 5, 0, mib, SPACE_ON_EXT4}, ENOSPC_CAUSE_UNKNOWN}, /* there is room: it was something else */
+		{ENOSPC, {0}, ENOSPC_CAUSE_UNKNOWN},
+		{EDQUOT, {gib, mib, 10, 5, 0, mib, SPACE_ON_EXT4}, ENOSPC_QUOTA},
+		{EIO, {gib, 0, 10, 0, 0, 0, SPACE_ON_EXT4}, ENOSPC_CAUSE_UNKNOWN},
+	};
+
 	(void)unused;
-	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 100, 0, 10, 5), ENOSPC_RESERVED);
-	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 24, 0, 10, 5), ENOSPC_SPACE);
-	assert_int_equal(enospc_of_probe(ENOSPC, 1000, 100, 100, 10, 0), ENOSPC_INODES);
-	assert_int_equal(enospc_of_probe(ENOSPC, 0, 0, 0, 0, 0), ENOSPC_SPACE);
-	assert_int_equal(enospc_of_probe(EDQUOT, 1000, 100, 100, 10, 5), ENOSPC_QUOTA);
-	assert_int_equal(enospc_of_probe(EIO, 1000, 0, 0, 10, 0), ENOSPC_CAUSE_UNKNOWN);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		enum enospc_cause cause = enospc_of_probe(row[i].errnum, &row[i].space);
+		if (cause != row[i].cause)
+			fail_msg("row %zu: %s, not %s", i, enospc_cause_name(cause), enospc_cause_name(row[i].cause));
+	}
 }
 
 static void test_names(void **unused)

@@ -160,6 +160,58 @@ static void test_what_is_left_is_judged(void **unused)
 	assert_string_equal(verdict_judge(&full).message, "out of inodes: making a file failed with ENOSPC, 0 of 2000 inodes left for ordinary users");
 }
 
+/* The same cause from what is left and from a write that failed, and the words that tell what to enlarge. */
+static void test_a_shortage_is_named_by_its_cause(void **unused)
+{
+	static const struct {
+		struct space space;
+		struct space_levels levels;
+		enum probe_step step;
+		const char *reason, *left, *failed;
+	} row[] = {
+		{{64 << 20, 4096, 2000, 9, 0, 12 << 20, SPACE_ON_EXT4}, {{SPACE_EXHAUSTED, SPACE_ENOUGH}}, PROBE_WRITE, "ReservedBlocks",
+		 "full, what is free is reserved for root: 4.0 KiB of 64.0 MiB left for ordinary users, 12.0 MiB for root",
+		 "full, what is free is reserved for root: writing failed with ENOSPC, 4.0 KiB of 64.0 MiB left for ordinary users, 12.0 MiB for root"},
+		{{8 << 20, 0, 2000, 9, 0, 0, SPACE_ON_TMPFS}, {{SPACE_EXHAUSTED, SPACE_ENOUGH}}, PROBE_WRITE, "TmpfsSize",
+		 "full to the size= of this tmpfs: 0 B of 8.0 MiB left for ordinary users",
+		 "full to the size= of this tmpfs: writing failed with ENOSPC, 0 B of 8.0 MiB left for ordinary users"},
+		{{8 << 20, 4 << 20, 64, 0, 0, 4 << 20, SPACE_ON_TMPFS}, {{SPACE_ENOUGH, SPACE_EXHAUSTED}}, PROBE_CREATE, "TmpfsInodes",
+		 "out of inodes, by the nr_inodes= of this tmpfs: 0 of 64 inodes left for ordinary users",
+		 "out of inodes, by the nr_inodes= of this tmpfs: making a file failed with ENOSPC, 0 of 64 inodes left for ordinary users"},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct finding f = {.step = row[i].step, .errnum = ENOSPC, .space = row[i].space};
+		assert_string_equal(verdict_judge_space(&row[i].space, row[i].levels).reason, row[i].reason);
+		assert_string_equal(verdict_judge_space(&row[i].space, row[i].levels).message, row[i].left);
+		assert_string_equal(verdict_judge(&f).reason, row[i].reason);
+		assert_string_equal(verdict_judge(&f).message, row[i].failed);
+	}
+	const struct finding other = {.step = PROBE_CREATE, .errnum = ENOSPC, .space = {1 << 30, 1 << 29, 0, 0, 0, 1 << 29, SPACE_ON_OTHER}};
+	assert_string_equal(verdict_judge(&other).reason, "SpaceExhausted");
+	assert_non_null(strstr(verdict_judge(&other).message, "another limit (stoker why-enospc tells which)"));
+	assert_int_equal(verdict_shortage("ReservedBlocks"), SPACE_BYTES);
+	assert_int_equal(verdict_shortage("TmpfsInodes"), SPACE_INODES);
+	assert_int_equal(verdict_shortage("QuotaExhausted"), -1);
+	assert_int_equal(verdict_shortage("IOErrors"), -1);
+}
+
+/* What was said of a shortage stays, though the next probe sees the same a little differently. */
+static void test_a_shortage_is_said_once(void **unused)
+{
+	struct verdict_input input = {.event = VERDICT_FAILED, .reason = "SpaceExhausted", .message = "full"};
+	struct verdict v = verdict_step((struct verdict){.state = VERDICT_HEALTHY}, &input, &rules, S);
+
+	(void)unused;
+	strcpy(input.reason, "ReservedBlocks");
+	v = verdict_step(v, &input, &rules, 2 * S);
+	assert_string_equal(v.reason, "SpaceExhausted");
+	strcpy(input.reason, "InodesExhausted");
+	v = verdict_step(v, &input, &rules, 3 * S);
+	assert_string_equal(v.reason, "InodesExhausted");
+}
+
 static void test_the_kernel_supplies_the_reason_of_an_io_error(void **unused)
 {
 	struct verdict_input hint = {.event = VERDICT_HINT, .reason = "FilesystemShutdown", .message = "XFS (loop1): Shutting down filesystem."};
@@ -244,6 +296,8 @@ int main(void)
 		cmocka_unit_test(test_a_kernel_line_warns_and_the_warning_goes),
 		cmocka_unit_test(test_little_left_warns_and_its_words_stand_still),
 		cmocka_unit_test(test_what_is_left_is_judged),
+		cmocka_unit_test(test_a_shortage_is_named_by_its_cause),
+		cmocka_unit_test(test_a_shortage_is_said_once),
 		cmocka_unit_test(test_the_kernel_supplies_the_reason_of_an_io_error),
 		cmocka_unit_test(test_since_stays_while_the_fault_lasts),
 		cmocka_unit_test(test_findings_are_judged),
