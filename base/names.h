@@ -24,6 +24,7 @@
 #define STOKER_REPORTER_SOCKET "reporter/reporter.sock"
 #define STOKER_HTTP_SOCKET     "stoker.sock"
 #define STOKER_STATE_FILE      "state.json"
+#define STOKER_DEATHS_FILE     "deaths.json"
 
 /* Bounds that several floors share (bytes with NUL). */
 #define NAME_NODE_BYTES	  254  /* RFC 1123 subdomain */

@@ -44,16 +44,18 @@ struct executors_entry {
 	bool unreachable;  /* its cgroup was not found: said once */
 	bool named;	   /* since the last synchronisation */
 	bool removed;	   /* the runtime keeps it no more */
-	bool explained;	   /* its end is */
 	bool busy;
 	bool stall;	   /* memory pressure since the last sample */
 	bool unread;	   /* its counters changed and were not read yet */
 	struct moment started, ended; /* 0 = not yet, or not known */
 	uint64_t gone_us, killed_us, busy_until_us, sampled_us, worker_told_us;
 	uint64_t limit_was_bytes, limit_lowered_us;
+	uint64_t settle_us; /* when to look again at what has happened */
 	struct sample last;			/* the newest full one before a kill */
 	struct sample ring[EXECUTORS_RING];
-	struct sample_events seen, explained_events; /* counters: as last read; up to what is explained */
+	/* counters: when it was opened; up to what is explained; as last read */
+	struct sample_events first, explained_events, counted;
+	uint64_t counted_us;
 	struct oom_kill *ooms;			/* DEATH_OOM_MAX of them; NULL = none */
 	uint32_t oom_count;
 	bool has_code;
@@ -69,13 +71,14 @@ struct executors_entry {
 /* Keeps the counts of containers that are gone: on v2 its counters do too. */
 struct executors_pod {
 	char uid[EXECUTOR_UID_BYTES];
+	struct executors *table;
 	unsigned users;
 	struct cgroup cgroup;
 	struct cgroup_watch watch;
 	bool open;
 	struct moment stopping; /* somebody stops it; us 0 = nobody */
-	struct sample_events seen, base; /* as last read; when we came */
-	uint64_t told_kills;	   /* oom_kill of its containers that are gone */
+	struct sample_events counted, first; /* as last read; when we came */
+	struct sample_events told; /* of its containers that are gone */
 	uint64_t oom_us;	   /* a container of it was OOM-killed last */
 	char oom_container[EXECUTOR_CONTAINER_ID_BYTES];
 	uint64_t limit_bytes;
@@ -107,7 +110,7 @@ struct executors {
 	struct executors_pod *pods;
 	uint64_t told[EXECUTORS_TOLD]; /* hashes of container ids whose end was told */
 	unsigned told_next;
-	uint64_t beyond_total, unreachable_total, next_number;
+	uint64_t beyond_total, unreachable_total;
 	struct death_facts facts; /* scratch */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "base/err.h"
+#include "health/executor_counts.h"
 #include "health/report.h"
 #include "health/verdict.h"
 #include "volumes/discover.h"
@@ -81,6 +82,7 @@ struct health {
 	uint32_t taint_held;	/* bool: the taint is wanted but not put on the node (off, no cluster, not reachable …) */
 	char taint_why[256];	/* why it is held, or "" */
 	struct health_agent agent;
+	struct executor_counts executors;
 	uint32_t filesystem_count;
 	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
 	uint32_t input_count;

@@ -138,6 +138,24 @@ static void put_watched(FILE *out, const char *name, const struct health *h)
 	fprintf(out, "%s %" PRIu32 "\n", name, h->filesystem_count);
 }
 
+static void put_executors(FILE *out, const char *name, const struct health *h)
+{
+	for (unsigned r = EXECUTOR_ROLE_NONE + 1; h->executors.present && r < EXECUTOR_ROLE_MAX_; r++)
+		fprintf(out, "%s{role=\"%s\"} %" PRIu32 "\n", name, executor_role_name((enum executor_role)r), h->executors.running[r]);
+}
+
+static void put_deaths(FILE *out, const char *name, const struct health *h)
+{
+	for (uint32_t i = 0; i < h->executors.death_count; i++) {
+		const struct executor_deaths *d = &h->executors.deaths[i];
+		fprintf(out, "%s{", name);
+		put_label(out, "cause", d->cause);
+		fputc(',', out);
+		put_label(out, "namespace", d->name_space);
+		fprintf(out, "} %" PRIu64 "\n", d->count);
+	}
+}
+
 static const struct node_metric {
 	const char *name, *type, *help;
 	void (*put)(FILE *out, const char *name, const struct health *h);
@@ -154,6 +172,8 @@ static const struct node_metric {
 	{"stoker_kmsg_records_lost_total", "counter", "Kernel log records lost in these gaps.", put_lost},
 	{"stoker_abandoned_probes", "gauge", "Probes that hang in the kernel and cannot be ended.", put_abandoned},
 	{"stoker_watched_filesystems", "gauge", "Filesystems that are watched.", put_watched},
+	{"stoker_executors", "gauge", "Spark containers on this node, sidecars left out.", put_executors},
+	{"stoker_executor_deaths_total", "counter", "Explained deaths of Spark containers and of processes in them; namespaces after the first 50 are other.", put_deaths},
 };
 
 /* --- of each filesystem --- */

@@ -89,6 +89,7 @@ struct monitor {
 	struct report report;	/* as last computed; sequence 0 = never */
 	bool report_ready;
 	struct report_state reporter;
+	struct executor_counts executors; /* by the supervisor */
 	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
 };
 

@@ -129,6 +129,7 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 		if (m->watch[i].alias_of < 0 && is_shown(m, &m->watch[i]))
 			snapshot_filesystem(m, i, &h->filesystems[h->filesystem_count++]);
 	h->agent = m->agent;
+	h->executors = m->executors;
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		h->agent.abandoned_probes += m->watch[i].abandoned;
 	h->input_count = m->input_count;

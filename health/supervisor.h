@@ -9,6 +9,8 @@
 #include "base/config.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "health/death_ring.h"
+#include "health/executors.h"
 #include "health/fs_error_watch.h"
 #include "health/kernel_log.h"
 #include "health/monitor.h"
@@ -54,6 +56,9 @@ struct supervisor {
 	uint64_t fs_errors_asked; /* monotonic */
 	int mounts_fd;
 	uv_poll_t mounts_poll;
+	struct executors executors;
+	struct death_ring deaths;
+	uv_timer_t executors_due;
 	/* reporter: it connects to us, one at a time */
 	int reporter_listen_fd;
 	uv_poll_t reporter_listen_poll;
@@ -126,6 +131,9 @@ void supervisor_restore(struct supervisor *supervisor);			    /* reads the state
 /* A record of stoker-nri about containers (WIRE_EXECUTOR to WIRE_SYNCHRONIZED): true if it was one and well formed. */
 bool supervisor_executors_record(struct supervisor *supervisor, const struct record *record);
 void supervisor_executors_nri(struct supervisor *supervisor, bool live, bool codes); /* the connection; does the runtime tell exit codes? */
+void supervisor_executors_start(struct supervisor *supervisor);
+bool supervisor_executors_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
+void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_kill *kill);
 
 /* --- supervisor_events.c --- */
 

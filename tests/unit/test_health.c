@@ -260,6 +260,10 @@ static void fill_ugly(struct health *h)
 	h->status = health_judge(h);
 	h->taint_held = 1;
 	strcpy(h->taint_why, "no cluster");
+	h->executors.present = 1;
+	h->executors.running[EXECUTOR_ROLE_EXECUTOR] = 2;
+	executor_counts_add(&h->executors, "heap", "team-a");
+	executor_counts_add(&h->executors, "heap", "team-a");
 }
 
 static void test_json_has_the_fields_of_the_contract_in_their_order(void **unused)
@@ -282,6 +286,8 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\"},"
 		"\"agent\":{\"startTime\":\"2026-11-26T08:15:00.000000Z\",\"version\":\"0.1.0\",\"kernelLogGaps\":1,\"kernelLogRecordsLost\":2,\"reportWrites\":3,"
 		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
+		"\"executors\":{\"running\":{\"executor\":2,\"driver\":0,\"client-driver\":0,\"connect-server\":0,\"standalone-master\":0,\"standalone-worker\":0},"
+		"\"deaths\":[{\"cause\":\"heap\",\"namespace\":\"team-a\",\"count\":2}]},"
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","

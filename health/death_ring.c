@@ -1,0 +1,173 @@
+#include "health/death_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/names.h"
+
+/* When the oldest go, so many stay: the file is not written anew for each death. */
+#define KEEP_RECORDS (DEATH_RING_RECORDS * 3 / 4)
+#define KEEP_BYTES   (DEATH_RING_BYTES * 3 / 4)
+#define READ_BYTES   (DEATH_RING_BYTES + DEATH_RING_LINE_BYTES + 1) /* it never was longer */
+
+/* Lines that are deaths, in the text of the file. */
+struct ring_lines {
+	char *text; /* NULL: no file */
+	unsigned count;
+	struct ring_line {
+		const char *start;
+		size_t length;
+	} lines[DEATH_RING_RECORDS + 1];
+	uint64_t last_number;
+	unsigned bad;
+	bool ended; /* the last one has its newline, or there is none */
+};
+
+static void lines_drop(struct ring_lines **lines)
+{
+	if (*lines)
+		free((*lines)->text);
+	free(*lines);
+}
+
+static void take_line(struct ring_lines *lines, const char *start, size_t length)
+{
+	struct death death;
+
+	if (length == 0)
+		return;
+	if (length >= DEATH_RING_LINE_BYTES || death_from_json(start, length, &death, NULL) < 0) {
+		lines->bad++;
+		return;
+	}
+	if (lines->count == DEATH_RING_RECORDS + 1) /* the newest are kept */
+		memmove(&lines->lines[0], &lines->lines[1], sizeof(lines->lines[0]) * --lines->count);
+	lines->lines[lines->count++] = (struct ring_line){start, length};
+	if (death.number > lines->last_number)
+		lines->last_number = death.number;
+}
+
+static struct ring_lines *read_lines(const char *path, struct err *e)
+{
+	scoped(lines_drop) struct ring_lines *lines = calloc(1, sizeof(*lines));
+
+	if (lines)
+		lines->text = malloc(READ_BYTES);
+	if (!lines || !lines->text) {
+		err_set(e, ENOMEM, "cannot read '%s'", path);
+		return NULL;
+	}
+	ssize_t length = fd_read_path(path, lines->text, READ_BYTES, e);
+	if (length < 0 && length != -ENOENT)
+		return NULL;
+	for (const char *at = lines->text, *end = at + (length < 0 ? 0 : length); at < end;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		const char *stop = newline ? newline : end;
+		take_line(lines, at, (size_t)(stop - at));
+		at = newline ? newline + 1 : end;
+	}
+	lines->ended = length <= 0 || lines->text[length - 1] == '\n';
+	struct ring_lines *result = lines;
+	lines = NULL;
+	return result;
+}
+
+/* Writes the newest of `lines` that fit into `records` and `bytes`. */
+static int rewrite(struct death_ring *ring, const struct ring_lines *lines, unsigned records, size_t bytes, struct err *e)
+{
+	unsigned first = lines->count;
+	size_t length = 0;
+
+	while (first > 0 && lines->count - first < records && length + lines->lines[first - 1].length + 1 <= bytes)
+		length += lines->lines[--first].length + 1;
+	scoped(scoped_free) char *text = malloc(length + 1);
+	if (!text)
+		return err_set(e, ENOMEM, "cannot write '%s'", ring->path);
+	char *at = text;
+	for (unsigned i = first; i < lines->count; i++) {
+		at = mempcpy(at, lines->lines[i].start, lines->lines[i].length);
+		*at++ = '\n';
+	}
+	if (fd_replace_file(ring->path, text, length, 0600, e) < 0)
+		return -e->code;
+	ring->count = lines->count - first;
+	ring->bytes = length;
+	return 0;
+}
+
+int death_ring_open(struct death_ring *ring, const char *runtime_dir, struct err *e)
+{
+	*ring = (struct death_ring){0};
+	snprintf(ring->path, sizeof(ring->path), "%s/%s", runtime_dir, STOKER_DEATHS_FILE);
+	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
+	if (!lines)
+		return -e->code;
+	ring->last_number = lines->last_number;
+	ring->bad_total = lines->bad;
+	ring->count = lines->count;
+	for (unsigned i = 0; i < lines->count; i++)
+		ring->bytes += lines->lines[i].length + 1;
+	/* A line is added at the end: what lies there must have ended. */
+	return lines->bad > 0 || !lines->ended || ring->count > DEATH_RING_RECORDS ? rewrite(ring, lines, DEATH_RING_RECORDS, DEATH_RING_BYTES, e) : 0;
+}
+
+static int make_room(struct death_ring *ring, struct err *e)
+{
+	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
+
+	if (!lines)
+		return -e->code;
+	ring->bad_total += lines->bad;
+	return rewrite(ring, lines, KEEP_RECORDS, KEEP_BYTES, e);
+}
+
+int death_ring_add(struct death_ring *ring, const char *line, struct err *e)
+{
+	const size_t length = strlen(line);
+
+	if (length >= DEATH_RING_LINE_BYTES)
+		return err_rule(e, EFBIG, "a death of %zu bytes is not kept", length);
+	if ((ring->count >= DEATH_RING_RECORDS || ring->bytes + length + 1 > DEATH_RING_BYTES) && make_room(ring, e) < 0)
+		return -e->code;
+	scoped(scoped_free) char *text = malloc(length + 1);
+	scoped(fd_drop) int fd = open(ring->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (!text || fd < 0)
+		return err_set(e, text ? errno : ENOMEM, "cannot open '%s'", ring->path);
+	*(char *)mempcpy(text, line, length) = '\n';
+	if (fd_write_all(fd, text, length + 1, e) < 0)
+		return err_wrap(e, "cannot keep a death in '%s'", ring->path);
+	ring->count++;
+	ring->bytes += length + 1;
+	ring->last_number++;
+	return 0;
+}
+
+int death_ring_list(const struct death_ring *ring, char **ret_text, struct err *e)
+{
+	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
+	char *text = NULL;
+	size_t length = 0;
+
+	if (!lines)
+		return -e->code;
+	FILE *out = open_memstream(&text, &length);
+	if (!out)
+		return err_set(e, ENOMEM, "cannot list the deaths");
+	fprintf(out, "{\"apiVersion\":\"%s\",\"kind\":\"ExecutorDeathList\",\"items\":[", STOKER_API_VERSION);
+	for (unsigned i = lines->count; i-- > 0;)
+		fprintf(out, "%.*s%s", (int)lines->lines[i].length, lines->lines[i].start, i ? "," : "");
+	fputs("]}", out);
+	const bool failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed) {
+		free(text);
+		return err_set(e, ENOMEM, "cannot list the deaths");
+	}
+	*ret_text = text;
+	return 0;
+}

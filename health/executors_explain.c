@@ -1,0 +1,221 @@
+/* executors_explain.c - what is known about one container's end or a kill in it, put together; when; and told. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "health/executors_inside.h"
+
+#define PEAK_US	       60000000ULL
+#define SIBLING_US     60000000ULL
+#define LOWERED_US     60000000ULL
+#define PIDS_MAX       512
+#define EXIT_OF_SIGKILL 137
+
+/* --- the evidence --- */
+
+static bool is_main(const struct executor *x, const struct oom_kill *kill)
+{
+	/* In an image with an init the JVM is not the first process; what a standalone worker lives by is its own JVM, not its executors'. */
+	const bool by_jvm = !x->sidecar && x->role != EXECUTOR_ROLE_STANDALONE_WORKER && strcmp(kill->comm, "java") == 0;
+
+	return by_jvm || (x->pid != 0 && kill->pid == x->pid);
+}
+
+static bool main_was_killed(const struct executors_entry *entry)
+{
+	bool killed = false;
+
+	for (uint32_t i = 0; i < entry->oom_count && i < DEATH_OOM_MAX && entry->ooms; i++)
+		killed = killed || is_main(&entry->executor, &entry->ooms[i]);
+	return killed;
+}
+
+/* Kills that are not explained: of the container's own counters; if it went too fast for them, of its pod's. */
+static uint64_t count_kills(const struct executors_entry *entry)
+{
+	const struct sample_events own = sample_events_minus(&entry->counted, &entry->explained_events);
+	uint64_t left = 0;
+
+	if (entry->gone_us && entry->pod && entry->pod->open && entry->pod->cgroup.versions[CGROUP_MEMORY] == 2)
+		left = executors_pod_left(entry->table, entry).oom_kill;
+	return own.oom_kill > left ? own.oom_kill : left;
+}
+
+struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left)
+{
+	const uint64_t counted = count_kills(entry);
+	const uint64_t killed_us = entry->killed_us ? entry->killed_us : counted ? entry->ended.us : 0;
+
+	return (struct settle_evidence){
+		.now_us = now_us,
+		.killed_us = killed_us,
+		.counted = counted,
+		.logged = entry->oom_count,
+		.log_is_read = entry->table->kmsg,
+		.main_killed = main_was_killed(entry),
+		.victims_left = victims_left,
+		.ended_us = entry->ended.us,
+		.gone_us = entry->gone_us,
+		.has_code = entry->has_code,
+		.code_may_come = entry->table->nri && entry->table->codes && !entry->removed && entry->executor.source == EXECUTOR_FROM_NRI,
+		.tail_asked_us = entry->tail_asked_us,
+		.tail_is_there = entry->tail_is_there,
+	};
+}
+
+/* Is anybody left, and a victim among them? After a kill only: each look is a read of cgroup.procs. */
+static bool look_at_victims(struct executors_entry *entry, struct moment now)
+{
+	uint32_t pids[PIDS_MAX];
+	struct err e = {0};
+	bool left = false;
+
+	if (!entry->open || entry->gone_us || entry->ended.us || !entry->killed_us)
+		return false;
+	const int n = cgroup_pids(&entry->cgroup, pids, PIDS_MAX, &e);
+	if (n == -ENODEV || n == 0) {
+		if (n < 0)
+			entry->gone_us = now.us;
+		entry->ended = now;
+	}
+	for (int i = 0; i < n; i++)
+		for (uint32_t k = 0; k < entry->oom_count && k < DEATH_OOM_MAX && entry->ooms; k++)
+			left = left || entry->ooms[k].pid == pids[i];
+	return left;
+}
+
+/* --- the facts --- */
+
+static void find_peak(const struct executors_entry *entry, uint64_t now_us, struct sample *ret)
+{
+	*ret = entry->last;
+	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
+		const struct sample *s = &entry->ring[i];
+		if (s->have && s->time_us + PEAK_US > now_us && s->current_bytes > ret->current_bytes)
+			*ret = *s;
+	}
+}
+
+static void exit_facts(const struct executors_entry *entry, bool lives, struct death_facts *f)
+{
+	f->exit_code = entry->has_code ? entry->exit_code : -1;
+	f->exit_source = entry->has_code ? (entry->executor.source == EXECUTOR_FROM_RUN ? DEATH_EXIT_WAITED : DEATH_EXIT_NRI) : DEATH_EXIT_UNKNOWN;
+	/* The kernel's SIGKILL of the first process is its exit code. */
+	for (uint32_t i = 0; !lives && !entry->has_code && i < f->oom_count; i++)
+		if (entry->executor.pid && f->ooms[i].pid == entry->executor.pid)
+			f->exit_code = EXIT_OF_SIGKILL;
+}
+
+void executors_facts(const struct executors_entry *entry, bool lives, struct moment now, struct death_facts *f)
+{
+	const struct executors_pod *pod = entry->pod;
+	const char *storage = entry->table->ops->storage(entry->table);
+
+	memset(f, 0, sizeof(*f));
+	f->executor = entry->executor;
+	f->lives = lives;
+	f->last = entry->last;
+	find_peak(entry, now.us, &f->at_peak);
+	f->container = sample_events_minus(&entry->counted, &entry->explained_events);
+	f->pod = executors_pod_left(entry->table, entry);
+	f->pod_limit_bytes = pod && pod->limit_bytes ? pod->limit_bytes : entry->executor.pod_limit_bytes;
+	if (entry->limit_lowered_us && now.us - entry->limit_lowered_us < LOWERED_US && entry->limit_was_bytes != UINT64_MAX)
+		f->limit_was_bytes = entry->limit_was_bytes;
+	f->oom_count = !entry->ooms ? 0 : entry->oom_count < DEATH_OOM_MAX ? entry->oom_count : DEATH_OOM_MAX;
+	if (f->oom_count)
+		memcpy(f->ooms, entry->ooms, f->oom_count * sizeof(f->ooms[0]));
+	f->sibling_oom = pod && pod->oom_us && *pod->oom_container && now.us - pod->oom_us < SIBLING_US &&
+			 strcmp(pod->oom_container, entry->executor.container_id) != 0;
+	f->processes = entry->processes;
+	f->scratch_bytes = entry->last.shmem_bytes;
+	f->log_bits = entry->log_bits;
+	str_copy(f->log_line, sizeof(f->log_line), entry->log_line);
+	str_copy(f->storage_reason, sizeof(f->storage_reason), storage ? storage : "");
+	f->deleted = pod && pod->stopping.us && (lives || !entry->ended.us || pod->stopping.us <= entry->ended.us);
+	f->started_wall_us = entry->started.wall_us ? entry->started.wall_us : entry->executor.created_wall_us;
+	f->ended_wall_us = lives || !entry->ended.wall_us ? now.wall_us : entry->ended.wall_us;
+	exit_facts(entry, lives, f);
+}
+
+/* --- telling --- */
+
+static void tell(struct executors_entry *entry, bool lives, struct moment now)
+{
+	struct executors *x = entry->table;
+	struct death death = {0};
+	uint64_t first_us = entry->killed_us ? entry->killed_us : entry->ended.us;
+
+	executors_facts(entry, lives, now, &x->facts);
+	death_explain(&x->facts, &death);
+	if (entry->ended.us && entry->ended.us < first_us)
+		first_us = entry->ended.us;
+	death.explained_after_us = now.us - first_us;
+	x->ops->death(x, &death);
+}
+
+/* The next kill is another matter: what was explained does not count for it. */
+static void worker_told(struct executors_entry *entry, struct moment now)
+{
+	entry->explained_events = entry->counted;
+	entry->killed_us = 0;
+	entry->oom_count = 0;
+	entry->worker_told_us = now.us;
+}
+
+bool executors_settle(struct executors_entry *entry, struct moment now)
+{
+	if (entry->unread && (entry->killed_us || entry->ended.us))
+		executors_count(entry, now);
+	if (!entry->killed_us && !entry->ended.us)
+		return false;
+	const bool victims_left = look_at_victims(entry, now);
+	if (entry->ended.us && entry->pod)
+		executors_pod_read(entry->pod, now);
+	const struct settle_evidence evidence = executors_evidence(entry, now.us, victims_left);
+	const struct settle settle = settle_decide(&evidence);
+	entry->settle_us = settle.until_us;
+	if (settle.ask_tail) {
+		entry->tail_asked_us = now.us;
+		entry->tail_is_there = !entry->table->ops->tail(entry->table, entry);
+		if (entry->tail_is_there) /* cannot be asked: goes without */
+			entry->settle_us = now.us;
+	}
+	if (settle.what == SETTLE_WORKER) {
+		/* Each of many kills in a row: the first at once, the others together. */
+		entry->settle_us = entry->worker_told_us ? entry->worker_told_us + EXECUTORS_MERGE_US : now.us;
+		if (entry->settle_us <= now.us) {
+			tell(entry, true, now);
+			worker_told(entry, now);
+		}
+	}
+	if (settle.what != SETTLE_END)
+		return false;
+	tell(entry, false, now);
+	executors_forget(entry->table, entry, true);
+	return true;
+}
+
+/* --- the clock --- */
+
+void executors_run(struct executors *x, struct moment now)
+{
+	for (unsigned i = 0; i < x->count;) {
+		struct executors_entry *entry = x->entries[i];
+		executors_sample(entry, now);
+		i += !executors_settle(entry, now); /* another takes the place of one that is gone */
+	}
+}
+
+uint64_t executors_due(const struct executors *x, uint64_t now_us)
+{
+	uint64_t due_us = UINT64_MAX;
+
+	for (unsigned i = 0; i < x->count; i++) {
+		const struct executors_entry *entry = x->entries[i];
+		const bool settling = entry->killed_us || entry->ended.us;
+		const uint64_t its_us = settling ? entry->settle_us : executors_sample_due(entry, now_us);
+		due_us = its_us < due_us ? its_us : due_us;
+	}
+	return due_us;
+}

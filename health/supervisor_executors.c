@@ -1,0 +1,248 @@
+/* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions to the broker, deaths out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "health/supervisor.h"
+
+static struct moment moment_now(void)
+{
+	return (struct moment){clock_mono_us(), clock_wall_us()};
+}
+
+/* --- the timer: one, at the next thing that is due --- */
+
+static void arm(struct supervisor *s, uint64_t now_us);
+
+static void due(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	const struct moment now = moment_now();
+
+	executors_run(&s->executors, now);
+	arm(s, now.us);
+}
+
+static void arm(struct supervisor *s, uint64_t now_us)
+{
+	const uint64_t due_us = executors_due(&s->executors, now_us);
+
+	if (due_us == UINT64_MAX)
+		uv_timer_stop(&s->executors_due);
+	else /* rounded up: a moment too early is a wake-up for nothing */
+		uv_timer_start(&s->executors_due, due, due_us > now_us ? (due_us - now_us + US_PER_MS - 1) / US_PER_MS : 0, 0);
+}
+
+/* Not at once: it may be called from within a step of the table. */
+static void changed(struct executors *x)
+{
+	struct supervisor *s = x->owner;
+
+	uv_update_time(s->loop);
+	uv_timer_start(&s->executors_due, due, 0, 0);
+}
+
+/* --- questions to the broker --- */
+
+static struct wire_container_ask ask_for(const struct executors_entry *entry)
+{
+	const struct executor *x = &entry->executor;
+	struct wire_container_ask ask = {.who.pid = x->pid};
+
+	str_copy(ask.who.container_id, sizeof(ask.who.container_id), x->container_id);
+	str_copy(ask.who.pod_uid, sizeof(ask.who.pod_uid), x->pod_uid);
+	str_copy(ask.name_space, sizeof(ask.name_space), x->name_space);
+	str_copy(ask.pod, sizeof(ask.pod), x->pod);
+	str_copy(ask.container, sizeof(ask.container), x->container);
+	return ask;
+}
+
+static bool ask_processes(struct executors *x, const struct executors_entry *entry)
+{
+	struct supervisor *s = x->owner;
+	struct wire_container_ask ask = ask_for(entry);
+
+	return cgroup_path_of(&entry->executor, ask.cgroup, sizeof(ask.cgroup), NULL) == 0 &&
+	       link_send(&s->broker, WIRE_PROCESSES, ++s->asked, &ask, sizeof(ask));
+}
+
+static bool ask_tail(struct executors *x, const struct executors_entry *entry)
+{
+	struct supervisor *s = x->owner;
+	const struct wire_container_ask ask = ask_for(entry);
+
+	/* Without a pod there is no log of it. */
+	return *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
+}
+
+static const char *storage_reason(struct executors *x)
+{
+	const struct supervisor *s = x->owner;
+	const struct report_condition *c = &s->monitor.report.condition;
+
+	return c->status == CONDITION_FALSE ? c->reason : "";
+}
+
+/* --- a death: kept, logged, counted, told --- */
+
+static void count_running(struct supervisor *s)
+{
+	struct executor_counts *c = &s->monitor.executors;
+
+	memset(c->running, 0, sizeof(c->running));
+	for (unsigned i = 0; i < s->executors.count; i++) {
+		const struct executor *x = &s->executors.entries[i]->executor;
+		if (!x->sidecar && x->role < EXECUTOR_ROLE_MAX_)
+			c->running[x->role]++;
+	}
+}
+
+/* One line on stdout, which is what a cluster's log collector keeps when everything here is gone. */
+static void print_line(const struct log *log, const char *json)
+{
+	char *line = NULL;
+	struct err e = {0};
+
+	if (asprintf(&line, "%s\n", json) < 0)
+		return;
+	if (fd_write_all(STDOUT_FILENO, line, strlen(line), &e) < 0)
+		log_warn(log, "a death could not be written to stdout", "error", e.text);
+	free(line);
+}
+
+static void keep(struct supervisor *s, const struct death *death)
+{
+	scoped(scoped_free) char *json = NULL;
+	struct err e = {0};
+
+	if (death_to_json(death, &json, &e) < 0) {
+		log_error(s->log, "a death cannot be written down", "error", e.text);
+		return;
+	}
+	print_line(s->log, json);
+	if (death_ring_add(&s->deaths, json, &e) < 0)
+		log_error(s->log, "a death is not kept", "error", e.text);
+}
+
+static void on_death(struct executors *x, const struct death *found)
+{
+	struct supervisor *s = x->owner;
+	struct death death = *found;
+	char who[320];
+
+	death.number = s->deaths.last_number + 1;
+	executor_say(&death.executor, who, sizeof(who));
+	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "something in an executor was killed" : "executor ended", "who", who,
+		 "namespace", death.executor.name_space, "pod", death.executor.pod, "cause", death_cause_name(death.cause), "summary", death.summary,
+		 "explained_after_us", log_number(death.explained_after_us), (char *)0);
+	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
+	keep(s, &death);
+}
+
+/* --- records of stoker-nri --- */
+
+#define TEXT(member) offsetof(struct executor, member), sizeof(((struct executor *)0)->member)
+static const struct {
+	size_t offset, size;
+} executor_texts[] = {
+	{TEXT(container_id)}, {TEXT(pod_uid)},	      {TEXT(name_space)}, {TEXT(pod)},		 {TEXT(container)},   {TEXT(app_id)},	     {TEXT(app_name)},
+	{TEXT(executor_id)},  {TEXT(spark_version)}, {TEXT(queue)},	  {TEXT(connect_name)}, {TEXT(driver_url)}, {TEXT(cgroup_parent)}, {TEXT(cgroups_path)},
+};
+
+/* It comes from the role that reads foreign bytes: nothing of it is believed that can be checked. */
+static bool is_well_formed(const struct executor *x)
+{
+	bool good = x->role > EXECUTOR_ROLE_NONE && x->role < EXECUTOR_ROLE_MAX_ && x->local_dir_count <= EXECUTOR_LOCAL_DIRS_MAX && *x->container_id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(executor_texts); i++)
+		good = good && str_is_ended((const char *)x + executor_texts[i].offset, executor_texts[i].size);
+	for (uint32_t i = 0; good && i < x->local_dir_count; i++)
+		good = str_is_ended(x->local_dirs[i], sizeof(x->local_dirs[i]));
+	return good;
+}
+
+typedef void take_container(struct executors *executors, const struct wire_container *who, struct moment now);
+
+static take_container *taker_of(uint16_t type)
+{
+	switch (type) {
+	case WIRE_CONTAINER_STARTED: return executors_started;
+	case WIRE_CONTAINER_STOPPED: return executors_stopped;
+	case WIRE_CONTAINER_REMOVED: return executors_removed;
+	case WIRE_POD_STOPPING: return executors_pod_stopping;
+	default: return NULL;
+	}
+}
+
+bool supervisor_executors_record(struct supervisor *s, const struct record *record)
+{
+	const struct executor *executor = record_payload(record, sizeof(*executor));
+	const struct wire_container *who = record_payload(record, sizeof(*who));
+	take_container *take = taker_of(record->header.type);
+	const struct moment now = moment_now();
+
+	if (record->header.type == WIRE_EXECUTOR && executor && is_well_formed(executor))
+		executors_add(&s->executors, executor, now);
+	else if (take && who && str_is_ended(who->container_id, sizeof(who->container_id)) && str_is_ended(who->pod_uid, sizeof(who->pod_uid)))
+		take(&s->executors, who, now);
+	else if (record->header.type == WIRE_SYNCHRONIZED && record->header.length == 0)
+		executors_synchronized(&s->executors, now);
+	else
+		return false;
+	count_running(s);
+	return true;
+}
+
+void supervisor_executors_nri(struct supervisor *s, bool live, bool codes)
+{
+	executors_nri(&s->executors, live, codes);
+}
+
+/* --- answers of the broker, the kernel's log --- */
+
+bool supervisor_executors_answer(struct supervisor *s, const struct record *record)
+{
+	const struct wire_processes *processes = record_payload(record, sizeof(*processes));
+	const struct wire_log *tail = record_payload(record, sizeof(*tail));
+
+	if (record->header.type == WIRE_PROCESSES_READ && processes && str_is_ended(processes->who.container_id, sizeof(processes->who.container_id)))
+		executors_processes(&s->executors, processes, moment_now());
+	else if (record->header.type == WIRE_LOG_READ && tail && str_is_ended(tail->who.container_id, sizeof(tail->who.container_id)) &&
+		 str_is_ended(tail->line, sizeof(tail->line)))
+		executors_tail(&s->executors, tail, moment_now());
+	else
+		return false;
+	return true;
+}
+
+void supervisor_executors_oom(struct supervisor *s, const struct oom_kill *kill)
+{
+	executors_oom(&s->executors, kill, moment_now());
+}
+
+/* --- start --- */
+
+void supervisor_executors_start(struct supervisor *s)
+{
+	static const struct executors_ops ops = {
+		.processes = ask_processes, .tail = ask_tail, .storage = storage_reason, .death = on_death, .changed = changed};
+	struct err e = {0};
+
+	uv_timer_init(s->loop, &s->executors_due);
+	s->executors_due.data = s;
+	s->monitor.executors.present = 1;
+	if (death_ring_open(&s->deaths, s->monitor.config.runtime_dir, &e) < 0)
+		log_error(s->log, "deaths of an earlier life are not there", "error", e.text);
+	else if (s->deaths.bad_total > 0)
+		log_warn(s->log, "lines of an earlier life are no deaths, left out", "lines", log_number(s->deaths.bad_total));
+	if (executors_start(&s->executors, s->loop, s->log, &ops, s, &e) < 0) {
+		log_warn(s->log, "no cgroups: executors are not watched", "error", e.text);
+		monitor_input(&s->monitor, "cgroups", "missing", e.text);
+	} else {
+		monitor_input(&s->monitor, "cgroups", "ok", cgroup_mode_name(s->executors.layout.mode));
+	}
+}
