@@ -9,7 +9,7 @@
  * unless it waits for more than that; more than 256 frames unread also end it. So a message of at most 4096 bytes is one frame,
  * a longer one is two: its header alone, then all the rest (measured against NRI 0.3 to 0.12 with 6 KB and 3 MB).
  *
- * The caller owns the socket and reads it; the only call made here is one sendmsg(2) for each message.
+ * The caller owns the socket and reads it; the only call made here is one sendmsg(2) for each message (writev without SIGPIPE).
  * Source: containerd/nri pkg/net/multiplex/mux.go. */
 #pragma once
 
@@ -49,7 +49,8 @@ void mux_open(struct mux *mux);
 void mux_close(struct mux *mux); /* gives back its memory; mux_open makes it usable again */
 
 /* Takes what was read from the socket: 1 = *ret is a message and `ret_taken` bytes were taken (call again with the rest),
- * 0 = all were taken, -EPROTO or -ENOMEM = drop the connection. A message is valid until the next call, and as long as `bytes`. */
+ * 0 = all were taken, -EPROTO or -ENOMEM = drop the connection. A message is valid until the next call, and as long as `bytes`.
+ * Call until it returns 0, even with nothing left: that call gives back the memory of a long message. */
 int mux_feed(struct mux *mux, const unsigned char *bytes, size_t length, size_t *ret_taken, struct mux_message *ret, struct err *e);
 
 /* Sends one whole ttrpc message (made by ttrpc_end) in one system call. `fd` is a non-blocking socket; what it does not take is kept.

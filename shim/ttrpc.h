@@ -64,6 +64,9 @@ struct ttrpc_inbox {
 /* Takes bytes until a message is whole: 1 = *ret, and `ret_taken` bytes were taken; 0 = all were taken, more is needed;
  * -ENOMEM. A message longer than TTRPC_DATA_MAX_BYTES is handed out at its header with `too_long`. */
 int ttrpc_feed(struct ttrpc_inbox *inbox, const unsigned char *bytes, size_t length, size_t *ret_taken, struct ttrpc_message *ret);
+
+/* Gives back the place of the message that was handed out; ttrpc_feed does it too. */
+void ttrpc_release(struct ttrpc_inbox *inbox);
 void ttrpc_inbox_drop(struct ttrpc_inbox *inbox);
 
 /* 0, or -EBADMSG. */
@@ -81,7 +84,7 @@ enum ttrpc_verdict {
 	TTRPC_REFUSE, /* *refusal holds the answer, ready to be sent */
 };
 
-/* Judges what came as Go's server does: even or used stream, too long, malformed → an error reply; unknown type → ignored. */
+/* Judges what came as Go's server does; `refusal` is an empty writer. Even or used stream, too long, malformed → an error reply; unknown type → ignored. */
 enum ttrpc_verdict ttrpc_accept(struct ttrpc_server *server, const struct ttrpc_message *message, struct ttrpc_request *ret,
 				struct proto_writer *refusal);
 
