@@ -145,6 +145,8 @@ void supervisor_fs_refused(struct supervisor *s, const struct wire_refused *refu
 
 	if (refused->request == WIRE_FS_MARK) {
 		fs_error_watch_refused(&s->fs_errors, refused->errnum);
+		if (refused->errnum == EBUSY)
+			supervisor_hints_wanted(s); /* the broker's children were late: soon, not with the next probe */
 		say(s);
 		return;
 	}

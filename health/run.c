@@ -1,0 +1,396 @@
+/* run.c - see run.h. */
+#include "health/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "health/executors.h"
+#include "health/kernel_log.h"
+
+#define RUN_LEFT_MAX	 1024
+#define RUN_TICK_MS	 250
+#define RUN_REMOVE_US	 (5 * US_PER_S) /* the kernel frees a big process slowly */
+#define RUN_EXPLAIN_US	 (4 * US_PER_S)
+
+static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPWR};
+
+struct run {
+	const struct run_options *options;
+	struct run_end *end;
+	uv_loop_t loop;
+	struct executors executors;
+	struct executor executor;
+	struct made_group group;
+	struct kernel_log kernel_log;
+	pid_t pid;
+	int pid_fd, stderr_fd, signal_fd;
+	uv_poll_t pid_poll, stderr_poll, signal_poll;
+	uv_timer_t tick;
+	sigset_t old_mask;
+	bool ended;
+	uint64_t ended_us;
+	char tail[DEATH_LOG_TAIL_BYTES];
+	size_t tail_length;
+};
+
+static struct moment now(void)
+{
+	return (struct moment){clock_mono_us(), clock_wall_us()};
+}
+
+static struct wire_container self(const struct run *run)
+{
+	struct wire_container who = {.pid = (uint32_t)run->pid};
+
+	str_copy(who.container_id, sizeof(who.container_id), run->executor.container_id);
+	str_copy(who.pod_uid, sizeof(who.pod_uid), run->executor.pod_uid);
+	return who;
+}
+
+/* --- what the table asks, and what it tells --- */
+
+static bool read_processes(struct executors *executors, const struct executors_entry *entry)
+{
+	struct wire_processes processes = {0};
+	struct run *run = executors->owner;
+
+	if (!entry->open || processes_read(&entry->cgroup, &processes) < 0)
+		return false;
+	processes.who = self(run);
+	executors_processes(executors, &processes, now());
+	return true;
+}
+
+static bool read_tail(struct executors *executors, const struct executors_entry *entry)
+{
+	struct run *run = executors->owner;
+	struct wire_log log = {.who = self(run)};
+
+	(void)entry;
+	log.bits = death_read_log(run->tail, run->tail_length, log.line, sizeof(log.line));
+	executors_tail(executors, &log, now());
+	return true;
+}
+
+static const char *no_storage_verdict(struct executors *executors)
+{
+	(void)executors;
+	return "";
+}
+
+static void use_death(struct executors *executors, const struct death *death)
+{
+	struct run *run = executors->owner;
+
+	if (death->lives) {
+		if (run->options->on_survived)
+			run->options->on_survived(run->options->owner, death);
+		return;
+	}
+	run->end->death = *death;
+	run->end->explained = true;
+}
+
+static void nothing_changed(struct executors *executors)
+{
+	(void)executors; /* the tick is often enough here */
+}
+
+static const struct executors_ops executors_ops = {read_processes, read_tail, no_storage_verdict, use_death, nothing_changed};
+
+/* --- the kernel's log --- */
+
+static void ignore_hint(struct kernel_log *log, const struct kmsg_hint *hint)
+{
+	(void)log;
+	(void)hint;
+}
+
+static void ignore_nfs(struct kernel_log *log, const struct kmsg_nfs *nfs)
+{
+	(void)log;
+	(void)nfs;
+}
+
+static void ignore_gap(struct kernel_log *log)
+{
+	(void)log;
+}
+
+static void log_lost(struct kernel_log *log, const struct err *why)
+{
+	struct run *run = log->owner;
+
+	log_warn(run->options->log, "the kernel's log is lost, its words about kills are missing", "error", why->text);
+}
+
+static void use_oom(struct kernel_log *log, const struct oom_kill *kill)
+{
+	struct run *run = log->owner;
+
+	executors_oom(&run->executors, kill, now());
+}
+
+static const struct kernel_log_ops kernel_log_ops = {.on_hint = ignore_hint, .on_nfs = ignore_nfs, .on_gap = ignore_gap, .on_lost = log_lost, .on_oom = use_oom};
+
+static void open_kernel_log(struct run *run)
+{
+	struct err e = {0};
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || kernel_log_start(&run->kernel_log, &run->loop, fd, &kernel_log_ops, run, &e) < 0)
+		log_warn(run->options->log, "without the kernel's log a kill is explained from counters alone", "error", fd < 0 ? strerror(errno) : e.text);
+	else
+		run->executors.kmsg = true;
+}
+
+/* --- the process --- */
+
+static void keep_tail(struct run *run, const char *bytes, size_t length)
+{
+	if (length >= sizeof(run->tail)) {
+		bytes += length - sizeof(run->tail);
+		length = sizeof(run->tail);
+	}
+	size_t keep = run->tail_length + length > sizeof(run->tail) ? sizeof(run->tail) - length : run->tail_length;
+	memmove(run->tail, run->tail + run->tail_length - keep, keep);
+	memcpy(run->tail + keep, bytes, length);
+	run->tail_length = keep + length;
+}
+
+static void pass_stderr(struct run *run)
+{
+	char buffer[8192];
+	ssize_t n = 0;
+
+	while (run->stderr_fd >= 0 && (n = read(run->stderr_fd, buffer, sizeof(buffer))) > 0) {
+		keep_tail(run, buffer, (size_t)n);
+		fd_write_all(STDERR_FILENO, buffer, (size_t)n, &(struct err){0});
+	}
+	if (n == 0 && run->stderr_fd >= 0) {
+		uv_poll_stop(&run->stderr_poll);
+		fd_drop(&run->stderr_fd);
+	}
+}
+
+static void stderr_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	pass_stderr(poll->data);
+}
+
+/* What is still in the cgroup goes with it. */
+static void kill_left(struct run *run)
+{
+	uint32_t pids[RUN_LEFT_MAX];
+	struct executors_entry *entry = executors_find(&run->executors, run->executor.container_id);
+	int count = entry && entry->open ? cgroup_pids(&entry->cgroup, pids, RUN_LEFT_MAX, &(struct err){0}) : 0;
+
+	for (int i = 0; i < count; i++)
+		kill((pid_t)pids[i], SIGKILL);
+}
+
+static void process_ended(uv_poll_t *poll, int status, int events)
+{
+	struct run *run = poll->data;
+	siginfo_t info = {0};
+
+	(void)status;
+	(void)events;
+	if (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return;
+	uv_poll_stop(poll);
+	pass_stderr(run);
+	run->ended = true;
+	run->ended_us = clock_mono_us();
+	run->end->exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	struct wire_container who = self(run);
+	who.has_exit = true;
+	who.exit_code = run->end->exit_code;
+	who.finished_wall_us = clock_wall_us();
+	executors_stopped(&run->executors, &who, now());
+}
+
+static void signal_came(uv_poll_t *poll, int status, int events)
+{
+	struct run *run = poll->data;
+	struct signalfd_siginfo info;
+
+	(void)status;
+	(void)events;
+	/* A key of the terminal goes to its whole foreground group: the process has it already. */
+	while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_code != SI_KERNEL && !run->ended)
+			kill(run->pid, (int)info.ssi_signo);
+}
+
+static void tick(uv_timer_t *timer)
+{
+	struct run *run = timer->data;
+	struct moment at = now();
+	struct err e = {0};
+
+	executors_run(&run->executors, at);
+	if (!run->ended)
+		return;
+	uv_timer_set_repeat(timer, 10);
+	if (!run->end->explained && at.us - run->ended_us < RUN_EXPLAIN_US)
+		return;
+	kill_left(run);
+	int removed = made_group_remove(&run->group, &e);
+	if (removed < 0 && at.us - run->ended_us < RUN_REMOVE_US)
+		return;
+	if (removed < 0)
+		log_warn(run->options->log, "the cgroup of the run is left behind", "error", e.text);
+	uv_stop(timer->loop);
+}
+
+/* In the child: waits until it is in its cgroup, then becomes what is wanted. Its failure to do so comes back as an errno. */
+static void become(const struct run *run, const int gate[2], const int failure[2], int stderr_end)
+{
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+	close(gate[1]);
+	if (read(gate[0], &byte, 1) == 1) {
+		dup2(stderr_end, STDERR_FILENO);
+		execvp(run->options->argv[0], run->options->argv);
+		int errnum = errno;
+		(void)!write(failure[1], &errnum, sizeof(errnum));
+	}
+	_exit(127);
+}
+
+static int spawn(struct run *run, struct err *e)
+{
+	int gate[2], failure[2], pipe_fds[2], errnum = 0;
+
+	if (pipe2(gate, O_CLOEXEC) < 0 || pipe2(failure, O_CLOEXEC) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set(e, errno, "cannot make a pipe");
+	run->pid = fork();
+	if (run->pid < 0)
+		return err_set(e, errno, "cannot fork");
+	if (run->pid == 0)
+		become(run, gate, failure, pipe_fds[1]);
+	close(gate[0]);
+	close(failure[1]);
+	close(pipe_fds[1]);
+	run->stderr_fd = pipe_fds[0];
+	fcntl(run->stderr_fd, F_SETFL, O_NONBLOCK);
+	run->pid_fd = (int)syscall(SYS_pidfd_open, run->pid, 0);
+	int r = run->pid_fd < 0 ? err_set(e, errno, "cannot watch the process") : made_group_enter(&run->group, run->pid, e);
+	if (r == 0)
+		(void)!write(gate[1], "g", 1);
+	close(gate[1]); /* without the byte it ends */
+	if (r == 0 && read(failure[0], &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum)) {
+		run->end->exit_code = errnum == ENOENT ? 127 : 126;
+		r = err_set(e, errnum, "cannot execute '%s'", run->options->argv[0]);
+	}
+	close(failure[0]);
+	if (r < 0)
+		waitpid(run->pid, NULL, 0);
+	return r;
+}
+
+static int watch(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback, struct err *e)
+{
+	if (uv_poll_init(&run->loop, poll, fd) < 0)
+		return err_rule(e, EIO, "cannot poll a descriptor");
+	poll->data = run;
+	uv_poll_start(poll, UV_READABLE, callback);
+	return 0;
+}
+
+static int block_signals(struct run *run, struct err *e)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		sigaddset(&mask, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
+	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->signal_fd < 0 ? err_set(e, errno, "signalfd") : 0;
+}
+
+static void describe(struct run *run)
+{
+	struct executor *executor = &run->executor;
+
+	*executor = run->options->executor;
+	executor->source = EXECUTOR_FROM_RUN;
+	executor->pid = (uint32_t)run->pid;
+	executor->limit_bytes = run->options->limits.memory_bytes;
+	str_append(executor->cgroups_path, sizeof(executor->cgroups_path), "/%s", run->group.name);
+	str_copy(executor->container_id, sizeof(executor->container_id), run->group.name);
+	str_copy(executor->pod_uid, sizeof(executor->pod_uid), run->group.name);
+	executor->created_wall_us = clock_wall_us();
+}
+
+static int prepare(struct run *run, struct err *e)
+{
+	char name[64];
+
+	if (uv_loop_init(&run->loop) < 0)
+		return err_rule(e, ENOMEM, "no loop");
+	if (executors_start(&run->executors, &run->loop, run->options->log, &executors_ops, run, e) < 0 || block_signals(run, e) < 0)
+		return -e->code;
+	executors_nri(&run->executors, true, true); /* we are its runtime, and tell exits */
+	open_kernel_log(run);
+	snprintf(name, sizeof(name), "stoker-run-%d", getpid());
+	return made_group_make(&run->executors.layout, name, &run->options->limits, &run->group, e);
+}
+
+static int supervise(struct run *run, struct err *e)
+{
+	if (spawn(run, e) < 0)
+		return -e->code;
+	describe(run);
+	executors_add(&run->executors, &run->executor, now());
+	struct wire_container who = self(run);
+	executors_started(&run->executors, &who, now());
+	if (watch(run, &run->pid_poll, run->pid_fd, process_ended, e) < 0 || watch(run, &run->stderr_poll, run->stderr_fd, stderr_readable, e) < 0 ||
+	    watch(run, &run->signal_poll, run->signal_fd, signal_came, e) < 0)
+		return -e->code;
+	uv_timer_init(&run->loop, &run->tick);
+	run->tick.data = run;
+	uv_timer_start(&run->tick, tick, 0, RUN_TICK_MS);
+	uv_run(&run->loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+int run_supervised(const struct run_options *options, struct run_end *ret, struct err *e)
+{
+	scoped(scoped_free) struct run *run = calloc(1, sizeof(*run)); /* large; the loop in it ends with the process */
+
+	if (!run)
+		return err_set(e, ENOMEM, "no memory for the run");
+	*ret = (struct run_end){0};
+	run->options = options;
+	run->end = ret;
+	run->pid_fd = run->stderr_fd = run->signal_fd = run->kernel_log.fd = -1;
+	int r = prepare(run, e);
+	if (r == 0)
+		r = supervise(run, e);
+	if (r < 0)
+		made_group_remove(&run->group, &(struct err){0});
+	fd_drop(&run->pid_fd);
+	fd_drop(&run->stderr_fd);
+	fd_drop(&run->signal_fd);
+	fd_drop(&run->kernel_log.fd);
+	return r;
+}

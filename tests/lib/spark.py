@@ -1,0 +1,128 @@
+"""Real Spark without Kubernetes: a driver with master local-cluster, whose executor JVM is started through `stoker run`.
+
+The executor's JAVA_HOME is a directory of ours with one file, bin/java, that executes `stoker run … -- java …`: the process that
+Spark's Worker starts, kills and waits for is stoker run, which passes signals and the exit code on."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+from cases import Skip, wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+JAVA = """#!/bin/bash
+# started by Spark's Worker instead of java
+unset SPARK_EXECUTOR_DIRS
+export SPARK_LOCAL_DIRS={scratch}
+exec {stoker} run -q {options} --report {report} -- {java} "$@"
+"""
+
+
+def environment(version="4.3.0"):
+    """What the driver's process needs: SPARK_HOME, JAVA_HOME, the virtual environment's Python."""
+    if not shutil.which("java"):
+        raise Skip("Java 17 (package openjdk-17-jre-headless)")
+    r = subprocess.run([f"{HERE}/../spark/build", version], capture_output=True, text=True)
+    if r.returncode != 0:
+        raise Skip(f"PySpark {version}: {r.stderr[-300:]}")
+    venv = r.stdout.strip()
+    home = next(os.path.join(venv, "lib", d, "site-packages/pyspark") for d in os.listdir(f"{venv}/lib"))
+    java = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("java"))))
+    return {"SPARK_HOME": home, "JAVA_HOME": java, "PYSPARK_PYTHON": f"{venv}/bin/python", "PYSPARK_DRIVER_PYTHON": f"{venv}/bin/python",
+            "SPARK_LOCAL_IP": "127.0.0.1", "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), "LANG": "C.UTF-8"}
+
+
+class Job:
+    """One driver with one executor. `conf` are Spark settings; limit_mib the executor's memory limit."""
+
+    def __init__(self, t, scenario, value="", heap_mib=512, limit_mib=896, conf=None, options="", scratch=None, version="4.3.0"):
+        self.t = t
+        self.dir = f"{t.dir}/{scenario}-{len(os.listdir(t.dir))}"
+        os.makedirs(f"{self.dir}/java/bin")
+        self.scratch = scratch or f"{self.dir}/scratch"
+        os.makedirs(self.scratch, exist_ok=True)
+        self.report = f"{self.dir}/deaths.json"
+        env = environment(version)
+        limit = f"--memory {limit_mib}m" if limit_mib else ""
+        with open(f"{self.dir}/java/bin/java", "w") as f:
+            f.write(JAVA.format(stoker=f"{os.environ['STOKER_BIN']}/stoker", options=f"{limit} {options}", report=self.report, java=f"{env['JAVA_HOME']}/bin/java",
+                                scratch=self.scratch))
+        os.chmod(f"{self.dir}/java/bin/java", 0o755)
+        settings = {"spark.executorEnv.JAVA_HOME": f"{self.dir}/java", "spark.local.dir": f"{self.dir}/driver-scratch", "spark.ui.enabled": "false",
+                    "spark.executor.memory": f"{heap_mib}m", "spark.task.maxFailures": "1", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+                    "spark.worker.ui.retainedExecutors": "1", **(conf or {})}
+        command = [f"{env['SPARK_HOME']}/bin/spark-submit", "--master", f"local-cluster[1,1,{heap_mib}]", "--driver-memory", "512m"]
+        for key, v in settings.items():
+            command += ["--conf", f"{key}={v}"]
+        self.errors = open(f"{self.dir}/driver.err", "w")
+        self.driver = subprocess.Popen([*command, f"{HERE}/../spark/jobs.py", scenario, str(value)], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=self.errors, text=True, start_new_session=True)
+        t.cleanup(self.end)
+        t.note(lambda: f"driver's stderr: …{open(f'{self.dir}/driver.err').read()[-3000:]}\ndeaths: {self.deaths()}")
+        self.steps = {}
+
+    def await_line(self, name):
+        """Reads the driver's lines until `AWAIT name`; keeps the steps' results."""
+        for line in self.driver.stdout:
+            words = line.split()
+            if words[:1] == ["STEP"]:
+                self.steps[words[1]] = (words[2], " ".join(words[4:]))
+            if words == ["AWAIT", name]:
+                return
+        raise AssertionError(f"the driver ended before '{name}': {self.steps}")
+
+    def go(self):
+        self.driver.stdin.write("\n")
+        self.driver.stdin.flush()
+
+    def through(self):
+        """From the start to the end of the scenario."""
+        self.await_line("warm")
+        self.go()
+        self.await_line("done")
+        return self.steps
+
+    def deaths(self):
+        try:
+            with open(self.report) as f:
+                return [json.loads(line) for line in f if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def death(self, index=0):
+        wait_for(lambda: len(self.deaths()) > index, "the death to be explained", 60)
+        return self.deaths()[index]
+
+    def executors(self):
+        """pids of the executor JVMs (not of stoker run) of this driver."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    words = f.read().split(b"\0")
+            except OSError:
+                continue
+            if any(b"ExecutorBackend" in w for w in words) and any(self.dir.encode() in w for w in self.environ(pid)) and not words[0].endswith(b"stoker"):
+                found.append(int(pid))
+        return found
+
+    @staticmethod
+    def environ(pid):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                return f.read().split(b"\0")
+        except OSError:
+            return []
+
+    def end(self):
+        if self.driver.poll() is None:
+            os.killpg(self.driver.pid, signal.SIGTERM)
+            try:
+                self.driver.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.driver.pid, signal.SIGKILL)
+                self.driver.wait()
+        for pid in self.executors():
+            os.kill(pid, signal.SIGKILL)
+        self.errors.close()
