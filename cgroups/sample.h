@@ -35,8 +35,9 @@ struct sample {
 	uint64_t time_us; /* monotonic */
 	uint32_t have;	  /* SAMPLE_HAS_… */
 	uint64_t current_bytes, peak_bytes, limit_bytes, swap_bytes;
+	/* kernel: v2 without sock; before 5.18 the sum of its parts, without vmalloc; v1 with everything, from memory.kmem.usage_in_bytes */
 	uint64_t anon_bytes, file_bytes /* page cache and shmem */, shmem_bytes, kernel_bytes, sock_bytes, slab_bytes;
-	uint64_t file_dirty_bytes, file_writeback_bytes, file_mapped_bytes;
+	uint64_t file_dirty_bytes, file_writeback_bytes, file_mapped_bytes, inactive_file_bytes;
 	struct sample_events events; /* hierarchical */
 	struct sample_events local;  /* of this cgroup alone */
 	struct sample_pressure memory, io, cpu;
@@ -45,10 +46,22 @@ struct sample {
 	uint64_t pids_current, pids_max_events;
 };
 
-/* Parsers of one file's text each; a missing key leaves its field, a malformed line is -EBADMSG naming it. */
-int sample_parse_memory_stat(const char *text, size_t length, int version, struct sample *ret, struct err *e); /* version 1 or 2 */
-int sample_parse_events(const char *text, size_t length, struct sample_events *ret, struct err *e); /* v2 memory.events[.local]; v1 memory.oom_control */
+/* Parsers of one file's text each. A missing key leaves its field, an unknown one is passed over. A line of another shape is
+ * -EBADMSG with its number, and so is a text that ends within a line: it was cut, and its last number may be. Nothing of a bad
+ * text reaches the result. `version` is that of the controller's hierarchy, 1 or 2. */
+int sample_parse_memory_stat(const char *text, size_t length, int version, struct sample *ret, struct err *e);
+
+/* v2 memory.events and memory.events.local; v1 memory.oom_control. Returns SAMPLE_HAS_EVENTS and _GROUP as the text has them. */
+int sample_parse_events(const char *text, size_t length, struct sample_events *ret, struct err *e);
+
+/* "some" and "full"; cpu.pressure has no "full" before 5.13. */
 int sample_parse_pressure(const char *text, size_t length, struct sample_pressure *ret, struct err *e);
-int sample_parse_cpu_stat(const char *text, size_t length, struct sample *ret, struct err *e); /* v2, and v1 (nr_periods, throttled_time ns) */
-int sample_parse_io_stat(const char *text, size_t length, struct sample *ret, struct err *e);
-int sample_parse_number(const char *text, size_t length, uint64_t *ret, struct err *e); /* "max" = 0; v1's 0x7ffffffffffff000 = 0 too */
+
+int sample_parse_cpu_stat(const char *text, size_t length, struct sample *ret, struct err *e); /* either version's keys */
+int sample_parse_pids_events(const char *text, size_t length, struct sample *ret, struct err *e);
+
+/* v2 io.stat; v1 blkio.throttle.io_service_bytes_recursive. The sum of all devices. */
+int sample_parse_io_stat(const char *text, size_t length, int version, struct sample *ret, struct err *e);
+
+/* One number. "max" is 0, and so is what v1 shows where no limit is set. */
+int sample_parse_number(const char *text, size_t length, uint64_t *ret, struct err *e);

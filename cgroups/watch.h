@@ -1,47 +1,79 @@
 /* watch.h - tells at once when something happens to many cgroups, for next to nothing. On the loop.
  *
- * v2: one inotify instance, IN_MODIFY on the *file* memory.events (a directory watch loses events after drop_caches: measured),
- * IN_DELETE of the parent for the end. v1: eventfd on memory.oom_control; inotify never fires there. When the kernel has no
- * watch left (ENOSPC) that cgroup is polled, and `polled` says so. Pressure: one unprivileged PSI trigger (window 2 s).
- * Closing a trigger costs 8 ms (synchronize_rcu), so it is done apart from the loop. */
+ * v2: one inotify instance, IN_MODIFY on the *file* memory.events (a watch on the directory loses events after drop_caches:
+ * measured), IN_DELETE on the parent directory for the end (no IN_DELETE_SELF comes while a descriptor is open: measured);
+ * cgroups of one parent share that watch. The kernel tells of a file at most every 10 ms, and of the last change always.
+ * v1: an eventfd on memory.oom_control, since inotify never fires on v1's files. It tells every cgroup beneath the one that ran
+ * out, and *before* a victim is chosen and counted: so on_events comes again some times in the next 2.5 s.
+ * Pressure, where wanted: one PSI trigger without rights ("some 200000 2000000", 0.2 s of stall in 2 s; Linux 6.4, 6.1.192), which
+ * needs cgroupfs writable. Closing one takes 8 ms (synchronize_rcu), so it is done apart from the loop.
+ * Where a way is missing the cgroup is looked at once a second; `polled` and cgroup_watcher_say() tell. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "base/err.h"
 #include "cgroups/cgroup.h"
 
-struct cgroup_watcher;
+#define CGROUP_WATCH_BUCKETS 256
+
 struct cgroup_watch;
 
+/* A callback may remove any watch, its own too, and add others. on_events comes before on_gone. */
 struct cgroup_watch_ops {
-	void (*on_events)(struct cgroup_watch *watch);	 /* memory.events changed (or v1's oom eventfd, or it may have) */
+	void (*on_events)(struct cgroup_watch *watch);	 /* memory.events changed, or it may have: read it */
 	void (*on_pressure)(struct cgroup_watch *watch); /* memory stall; may be NULL */
-	void (*on_gone)(struct cgroup_watch *watch);	 /* the directory is removed */
+	void (*on_gone)(struct cgroup_watch *watch);	 /* the directory is removed; once */
 };
 
-struct cgroup_watch { /* embedded by the owner; zeroed before the first use */
+struct cgroup_watch { /* embedded by the owner, who sets the first four fields; zeroed before the first use */
 	const struct cgroup_watch_ops *ops;
 	void *owner;
-	struct cgroup_watcher *watcher;
-	const struct cgroup *cgroup;
-	int events_wd, parent_wd; /* -1 = none */
-	int event_fd;		  /* v1 */
-	bool polled, active;
-	struct cgroup_watch *next;
+	bool want_pressure;
+	const struct cgroup *cgroup; /* stays open while it is watched */
+
+	struct cgroup_watcher *watcher; /* NULL = not watched */
+	uint64_t name_hash;		/* of the directory's own name */
+	int events_wd, parent_wd;	/* of inotify; -1 = none */
+	int event_fd;			/* v1; -1 = none */
+	int pressure_fd;		/* the trigger; -1 = none */
+	bool polled, gone;
+	unsigned pending; /* bits, what is to be called */
+	unsigned again;	  /* v1: looks that are left */
+	LIST_ENTRY(cgroup_watch) all, by_events, by_parent;
+	TAILQ_ENTRY(cgroup_watch) queue;
 };
+
+LIST_HEAD(cgroup_watch_list, cgroup_watch);
+TAILQ_HEAD(cgroup_watch_queue, cgroup_watch);
 
 struct cgroup_watcher {
 	uv_loop_t *loop;
-	int inotify_fd;
+	int inotify_fd; /* -1 = none: everything is polled */
+	int epoll_fd;	/* all descriptors in one, so that a watch needs no handle of the loop */
 	uv_poll_t poll;
-	uv_timer_t poll_timer; /* runs only while something is polled */
-	struct cgroup_watch *first;
-	unsigned count, polled_count;
+	uv_timer_t timer; /* runs only while something is polled or is looked at again */
+	uint64_t round;
+	struct cgroup_watch_list all, by_events[CGROUP_WATCH_BUCKETS], by_parent[CGROUP_WATCH_BUCKETS];
+	struct cgroup_watch_queue queue;
+	unsigned count, polled_count, again_count, without_pressure_count;
+	uint64_t overflows;   /* inotify's queue ran over: everything was looked at */
+	char why_polled[160]; /* the first reason; "" = none is */
+	char why_no_pressure[160];
 };
 
+/* Without inotify (no instance left) it still starts, and polls. */
 int cgroup_watcher_start(struct cgroup_watcher *watcher, uv_loop_t *loop, struct err *e);
-void cgroup_watcher_stop(struct cgroup_watcher *watcher);
-int cgroup_watch_add(struct cgroup_watcher *watcher, struct cgroup_watch *watch, const struct cgroup *cgroup, const char *path, const struct cgroup_layout *layout, struct err *e);
-void cgroup_watch_remove(struct cgroup_watch *watch);
+void cgroup_watcher_stop(struct cgroup_watcher *watcher); /* closes the handles: run the loop once more before its end */
+
+/* `path` is what the cgroup was opened by. -ENODEV when it is gone already. Read its events after this: what came before is not
+ * told. */
+int cgroup_watch_add(struct cgroup_watcher *watcher, struct cgroup_watch *watch, const char *path, struct err *e);
+void cgroup_watch_remove(struct cgroup_watch *watch); /* also of one that is not watched */
+
+/* What is missing, for people: "12 cgroups are polled each second: no inotify watch left (…)". "" = nothing. */
+void cgroup_watcher_say(const struct cgroup_watcher *watcher, char *text, size_t size);
