@@ -47,8 +47,8 @@ static void pod_open(struct executors *x, struct executors_pod *pod, const struc
 		pod->first = pod->counted = sample.events;
 		pod->limit_bytes = sample.limit_bytes;
 	}
-	pod->watch = (struct cgroup_watch){.ops = &ops, .owner = pod};
-	if (cgroup_watch_add(&x->watcher, &pod->watch, &pod->cgroup, path, &x->layout, &e) < 0)
+	pod->watch = (struct cgroup_watch){.ops = &ops, .owner = pod, .cgroup = &pod->cgroup};
+	if (cgroup_watch_add(&x->watcher, &pod->watch, path, &e) < 0)
 		log_debug(x->log, "a pod's cgroup is not watched", "uid", pod->uid, "error", e.text);
 }
 
@@ -78,8 +78,7 @@ void executors_pod_put(struct executors *x, struct executors_pod *pod)
 
 	if (!pod || --pod->users > 0)
 		return;
-	if (pod->watch.active)
-		cgroup_watch_remove(&pod->watch);
+	cgroup_watch_remove(&pod->watch);
 	if (pod->open)
 		cgroup_close(&pod->cgroup);
 	while (*at != pod)

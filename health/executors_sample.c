@@ -241,15 +241,14 @@ void executors_open(struct executors_entry *entry, bool fresh, struct moment now
 			entry->first = entry->explained_events = entry->counted = sample.events;
 		executors_take(entry, &sample, now);
 	}
-	entry->watch = (struct cgroup_watch){.ops = &ops, .owner = entry};
-	if (cgroup_watch_add(&x->watcher, &entry->watch, &entry->cgroup, path, &x->layout, &e) < 0)
+	entry->watch = (struct cgroup_watch){.ops = &ops, .owner = entry, .cgroup = &entry->cgroup};
+	if (cgroup_watch_add(&x->watcher, &entry->watch, path, &e) < 0)
 		log_warn(x->log, "a container's cgroup is sampled, not watched", "pod", entry->executor.pod, "error", e.text);
 }
 
 void executors_close(struct executors_entry *entry)
 {
-	if (entry->watch.active)
-		cgroup_watch_remove(&entry->watch);
+	cgroup_watch_remove(&entry->watch);
 	if (entry->open)
 		cgroup_close(&entry->cgroup);
 	entry->open = false;
