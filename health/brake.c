@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
-#include "build_config.h"
 
 void brake_start(struct brake *b, const char *node, uint64_t now_us)
 {
@@ -332,7 +331,7 @@ struct brake_step brake_next(struct brake *b, const struct brake_input *in)
 {
 	const struct kube_lease *mine = own(b);
 
-#if STOKER_SABOTAGE_BRAKE_IGNORED
+#ifdef STOKER_SABOTAGE_BRAKE_IGNORED
 	if (in->wanted && !in->is_on)
 		return step_of(BRAKE_READY, NULL);
 #endif

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/str.h"
-#include "build_config.h"
 #include "health/kube_others.h"
 #include "health/json.h"
 
@@ -213,7 +212,7 @@ char *kube_node_taint_patch(const struct kube_node *node, const struct report_ta
 {
 	scoped(json_drop) cJSON *patch = cJSON_CreateArray();
 
-#if !STOKER_SABOTAGE_TAINT_BLIND
+#ifndef STOKER_SABOTAGE_TAINT_BLIND
 	/* null is what an absent list equals (evanphx/json-patch v4, tried on 1.34) */
 	cJSON_AddItemToArray(patch, operation("test", node->taints ? cJSON_Duplicate(node->taints, 1) : cJSON_CreateNull()));
 #endif

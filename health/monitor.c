@@ -5,7 +5,6 @@
 
 #include "base/str.h"
 #include "health/kube_others.h"
-#include "build_config.h"
 
 void monitor_init(struct monitor *m, const struct monitor_ops *ops, const struct log *log, void *owner)
 {
@@ -347,7 +346,7 @@ bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_
 		struct monitor_watch *w = &m->watch[i];
 		if (w->alias_of >= 0 || (*hint->device && !block_names_has(&w->names, hint->device)))
 			continue;
-#if STOKER_SABOTAGE_REMOUNTED_RECOVERS
+#ifdef STOKER_SABOTAGE_REMOUNTED_RECOVERS
 		if (strstr(hint->message, "re-mounted"))
 			w->verdict.state = VERDICT_HEALTHY;
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "build_config.h"
 #include "health/reporter.h"
 
 #define HOUR_US (3600 * US_PER_S)
@@ -172,7 +171,7 @@ void reporter_brake(struct reporter *r, uint64_t now_us, uint64_t *next_us)
 	if (step.need == BRAKE_TAKE_OFF)
 		r->goal.wanted = false;
 	r->taint_waits = hard && !is_on && step.need != BRAKE_READY;
-#if STOKER_SABOTAGE_SLOT_FOR_UNTAINT
+#ifdef STOKER_SABOTAGE_SLOT_FOR_UNTAINT
 	r->taint_waits = r->taint_waits || (!r->goal.wanted && is_on && !brake_holds(&r->brake));
 #endif
 	/* A hold must be seen before the taint is put on, and what people do about it while it is wanted. */

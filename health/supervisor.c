@@ -63,7 +63,7 @@ static void on_hint(struct kernel_log *log, const struct kmsg_hint *hint)
 {
 	struct supervisor *s = log->owner;
 
-#if STOKER_SABOTAGE_KMSG_IGNORED
+#ifdef STOKER_SABOTAGE_KMSG_IGNORED
 	(void)hint;
 	(void)s;
 #else

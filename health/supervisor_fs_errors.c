@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "build_config.h"
 #include "health/supervisor.h"
 
 #define ASK_AGAIN_US	 (60 * US_PER_S) /* for a group that was refused */
@@ -31,7 +30,7 @@ static void on_error(struct fs_error_watch *watch, uint32_t index, const struct 
 	const char *name = strerrorname_np(error->errnum);
 	size_t i = 0;
 
-#if STOKER_SABOTAGE_FS_ERROR_IGNORED
+#ifdef STOKER_SABOTAGE_FS_ERROR_IGNORED
 	return;
 #endif
 	if (index == FS_ERROR_NO_WATCH) {

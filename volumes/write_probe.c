@@ -19,7 +19,6 @@
 #include "base/fd.h"
 #include "base/record.h"
 #include "base/str.h"
-#include "build_config.h"
 #include "volumes/place_search.h"
 
 #ifndef OPEN_TREE_CLONE
@@ -195,7 +194,7 @@ static void probe_measure(struct finding *f, int directory_fd)
 	if (fstatfs(directory_fd, &st) < 0)
 		return;
 	uint64_t block_bytes = (uint64_t)(st.f_frsize ? st.f_frsize : st.f_bsize);
-#if STOKER_SABOTAGE_RESERVED_IS_FREE
+#ifdef STOKER_SABOTAGE_RESERVED_IS_FREE
 	st.f_bavail = st.f_bfree;
 #endif
 	f->space = (struct space){
@@ -247,13 +246,13 @@ static void probe_walk(const struct write_probe *what, struct finding *f, struct
 /* Deliberate faults, to prove that the tests see them (tests/run sabotage). Never in a shipped build. */
 static bool probe_sabotage(const struct write_probe *what, struct finding *f)
 {
-#if STOKER_SABOTAGE_PROBE_HEALTHY
+#ifdef STOKER_SABOTAGE_PROBE_HEALTHY
 	char path[NAME_PATH_BYTES];
 	probe_resolve(what, f, path);
 	f->step = PROBE_DONE;
 	f->errnum = 0;
 	return true;
-#elif STOKER_SABOTAGE_RO_TRUSTED
+#elif defined(STOKER_SABOTAGE_RO_TRUSTED)
 	char path[NAME_PATH_BYTES];
 	struct statvfs st = {0};
 	probe_resolve(what, f, path);

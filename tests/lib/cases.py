@@ -64,10 +64,10 @@ def interrupt(number, _frame):
     raise (Overdue if number == signal.SIGALRM else Ended)(f"signal {number}")
 
 
-def wait_for(predicate, what, deadline=60, pause=0.01):
+def wait_for(predicate, what, deadline=60, pause=0.01, is_ours=True):
     """Waits for an event that can only be asked for; fails with `what` when it does not come."""
-    if os.environ.get("STOKER_IMPATIENT"):  # sabotage: what does not come is what is expected
-        deadline = min(deadline, 15)
+    if is_ours and os.environ.get("STOKER_IMPATIENT"):  # sabotage: what does not come is what is expected, and what comes takes a second
+        deadline = min(deadline, float(os.environ["STOKER_IMPATIENT"]))
     end = time.monotonic() + deadline
     while True:
         value = predicate()

@@ -84,7 +84,7 @@ class Cluster:
         self.start_apiserver()
         for thing in self.RIGHTS:
             self.api("POST", COLLECTION[thing["kind"]], thing)
-        wait_for(lambda: self.try_api("GET", "/api/v1/namespaces/default"), "the namespace default")
+        wait_for(lambda: self.try_api("GET", "/api/v1/namespaces/default"), "the namespace default", is_ours=False)
         if scheduler:
             self.start("kube-scheduler", f"--kubeconfig={self.kubeconfig('scheduler', SCHEDULER)}", "--bind-address=127.0.0.1",
                        f"--secure-port={self.scheduler_port}", "--leader-elect=false")
@@ -124,7 +124,7 @@ class Cluster:
                    f"--service-account-key-file={d}/sa.pub", f"--service-account-signing-key-file={d}/sa.key", "--profiling=false",
                    *(flag.format(dir=d) for flag in self.APISERVER),
                    f"--audit-policy-file={d}/audit-policy.yaml", f"--audit-log-path={self.audit_path}", "--audit-log-mode=blocking")
-        wait_for(lambda: self.processes["kube-apiserver"].poll() is not None or self.try_api("GET", "/readyz"), "kube-apiserver to be ready", 180, 0.05)
+        wait_for(lambda: self.processes["kube-apiserver"].poll() is not None or self.try_api("GET", "/readyz"), "kube-apiserver to be ready", 180, 0.05, is_ours=False)
         assert self.processes["kube-apiserver"].poll() is None, "kube-apiserver has ended: " + self.tail("kube-apiserver")
 
     # --- keys ---
