@@ -85,39 +85,9 @@ static void tell(struct reporter *r)
 		r->state_sent = *s;
 }
 
-/* --- lanes --- */
-
 static const char *node_name(const struct reporter *r)
 {
 	return *r->report.node ? r->report.node : r->config.node;
-}
-
-void reporter_lane_fail(struct reporter *r, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail)
-{
-	struct reporter_lane *l = &r->lanes[lane];
-
-	l->failures++;
-	l->failed_us = clock_mono_us();
-	/* Conflicts are the daily bread of a shared list: at once at first, said only when they do not end. */
-	bool at_once = meaning == KUBE_CONFLICT && l->failures <= REPORTER_CONFLICTS_AT_ONCE;
-	l->not_before_us = l->failed_us + (at_once ? 0 : kube_answer_pause_us(meaning, l->failures, retry_after_s, reporter_random()));
-	if (meaning == KUBE_CONFLICT)
-		r->read_wanted = true;
-	if (at_once)
-		return;
-	kube_answer_words(lane, meaning, status, detail, l->words, sizeof(l->words));
-	if (l->said != meaning)
-		log_warn(r->log, "the node object cannot be brought in line, trying again", "detail", l->words);
-	l->said = meaning;
-}
-
-void reporter_lane_succeed(struct reporter *r, enum kube_lane lane)
-{
-	struct reporter_lane *l = &r->lanes[lane];
-
-	if (*l->words)
-		log_info(r->log, "works again", "after", l->words, "failures", log_number(l->failures));
-	*l = (struct reporter_lane){0};
 }
 
 static void plan_heartbeat(struct reporter *r)
@@ -137,6 +107,7 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	struct err e = {0};
 	bool was_on = r->node.known && kube_node_carries(&r->node, r->goal.key, false);
 
+	reporter_lanes_heard(r->lanes, meaning, clock_mono_us());
 	if (is_the_brakes(lane))
 		reporter_brake_answer(r, lane, answer);
 	if (is_the_brakes(lane) || reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer)) {
@@ -171,29 +142,6 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	reporter_step(r);
 }
 
-bool reporter_lane_send(struct reporter *r, enum kube_lane lane, const char *target, char *body)
-{
-	struct err e = {0};
-
-	reporter_aliases_asked(r, lane);
-	if (kube_client_send(&r->client, lane, target, body, &e) == 0)
-		return true;
-	reporter_lane_fail(r, lane, KUBE_UNREACHABLE, 0, 0, e.text);
-	return false;
-}
-
-/* Wanted now, allowed now, and none under way. Notes in *next when it will be allowed. */
-bool reporter_lane_is_due(const struct reporter *r, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us)
-{
-	if (!wanted || kube_client_is_busy(&r->client, lane))
-		return false;
-	if (r->lanes[lane].not_before_us <= now_us)
-		return true;
-	if (r->lanes[lane].not_before_us < *next_us)
-		*next_us = r->lanes[lane].not_before_us;
-	return false;
-}
-
 /* --- the decision: what is to be sent now --- */
 
 static void due(uv_timer_t *timer)
@@ -220,18 +168,6 @@ static void connect_to_cluster(struct reporter *r)
 	str_copy(r->state.detail, sizeof(r->state.detail), e.text);
 }
 
-/* What failed is not wanted any more (the fault was over before the API server was back): a read tells whether all is well. */
-static void settle_lane(struct reporter *r, enum kube_lane lane, bool wanted)
-{
-	struct reporter_lane *l = &r->lanes[lane];
-
-	if (wanted || l->failures == 0 || kube_client_is_busy(&r->client, lane))
-		return;
-	r->lanes[KUBE_READ] = *l;
-	*l = (struct reporter_lane){0};
-	r->read_wanted = true;
-}
-
 static void reporter_step(struct reporter *r)
 {
 	uint64_t now = clock_mono_us(), next = now + REPORTER_NO_CLUSTER_US;
@@ -245,8 +181,8 @@ static void reporter_step(struct reporter *r)
 		if (have)
 			reporter_brake(r, now, &next);
 		bool taint = have && !r->taint_waits && !kube_node_has_taint(&r->node, &r->goal);
-		settle_lane(r, KUBE_CONDITION, condition);
-		settle_lane(r, KUBE_TAINT, taint);
+		reporter_lane_settle(r, KUBE_CONDITION, condition);
+		reporter_lane_settle(r, KUBE_TAINT, taint);
 		/* A read that failed is wanted still: only one that goes well settles what was in doubt. */
 		if (reporter_lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted || r->lanes[KUBE_READ].failures > 0, now, &next)) {
 			r->read_wanted = false;

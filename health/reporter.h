@@ -15,22 +15,14 @@
 #include "health/kube_node.h"
 #include "health/report.h"
 #include "health/reporter_events.h"
+#include "health/reporter_lane.h"
 #include "health/wire.h"
 
 #define REPORTER_HEARTBEAT_US	  (300 * 1000000ULL) /* jittered by a tenth */
 #define REPORTER_NO_CLUSTER_US	  (60 * 1000000ULL)
-#define REPORTER_CONFLICTS_AT_ONCE 5
 #define REPORTER_PUT_BACKS	   3 /* so often an hour is a taint put back that somebody took off */
 #define REPORTER_REREAD_US	   (60 * 1000000ULL) /* the node object, while a taint is wanted: holds, and what people took off */
 #define REPORTER_FRESH_US	   (5 * 1000000ULL)  /* and before the taint is put on */
-
-struct reporter_lane {
-	unsigned failures;   /* in a row */
-	uint64_t not_before_us;
-	uint64_t failed_us;  /* when the last failure was */
-	enum kube_meaning said; /* what was logged last */
-	char words[256];     /* of the failure that stands; "" = well */
-};
 
 struct reporter {
 	uv_loop_t *loop;

@@ -45,9 +45,3 @@ bool reporter_events_answer(struct reporter *reporter, enum kube_lane lane, cons
 /* Of any lane: takes from an answer with the node object what it says about aliases. True if the answer was theirs alone. */
 bool reporter_aliases_answer(struct reporter *reporter, enum kube_lane lane, const struct kube_answer *answer);
 void reporter_aliases_asked(struct reporter *reporter, enum kube_lane lane); /* a request of the node object goes out */
-
-/* reporter.c */
-bool reporter_lane_is_due(const struct reporter *reporter, enum kube_lane lane, bool wanted, uint64_t now_us, uint64_t *next_us);
-void reporter_lane_fail(struct reporter *reporter, enum kube_lane lane, enum kube_meaning meaning, long status, uint64_t retry_after_s, const char *detail);
-void reporter_lane_succeed(struct reporter *reporter, enum kube_lane lane);
-bool reporter_lane_send(struct reporter *reporter, enum kube_lane lane, const char *target, char *body);

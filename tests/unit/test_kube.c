@@ -13,6 +13,7 @@
 #include "health/kube_answer.h"
 #include "health/kube_config.h"
 #include "health/kube_node.h"
+#include "health/reporter_lane.h"
 
 #define TYPE "stoker.dev/StorageReady"
 #define A    "{\"key\":\"a\",\"value\":\"1\",\"effect\":\"NoSchedule\",\"timeAdded\":\"2026-01-01T00:00:00Z\"}"
@@ -202,6 +203,47 @@ static void test_every_answer_means_something(void **unused)
 	assert_int_equal(kube_answer_retry_after("Wed, 21 Oct 2026 07:28:00 GMT"), 1);
 }
 
+static void test_an_outage_is_over_for_all_lanes_at_once(void **unused)
+{
+	const uint64_t s = 1000000, begin = 1000 * s;
+	struct reporter_lane lanes[KUBE_LANE_MAX_] = {0};
+	uint64_t now = begin;
+
+	(void)unused;
+	/* an hour without an answer, the longest pauses that the dice give */
+	while (now < begin + 3600 * s) {
+		assert_true(reporter_lane_note(&lanes[KUBE_TAINT], KUBE_UNREACHABLE, 0, now, UINT32_MAX));
+		assert_true(lanes[KUBE_TAINT].not_before_us <= now + 15 * s);
+		now = lanes[KUBE_TAINT].not_before_us > now ? lanes[KUBE_TAINT].not_before_us : now + 1;
+	}
+	reporter_lane_note(&lanes[KUBE_TAINT], KUBE_UNREACHABLE, 0, now, 29);
+	reporter_lane_note(&lanes[KUBE_LEASES], KUBE_BROKEN, 0, now, 29);
+	reporter_lane_note(&lanes[KUBE_EVENT], KUBE_FORBIDDEN, 0, now, UINT32_MAX);
+	lanes[KUBE_TAINT].not_before_us = lanes[KUBE_LEASES].not_before_us = now + 10 * s;
+	const uint64_t forbidden = lanes[KUBE_EVENT].not_before_us;
+
+	/* not by silence elsewhere, not by a server that asks to wait, not right after a try */
+	reporter_lanes_heard(lanes, KUBE_UNREACHABLE, now + 2 * s);
+	reporter_lanes_heard(lanes, KUBE_BROKEN, now + 2 * s);
+	reporter_lanes_heard(lanes, KUBE_BUSY, now + 2 * s);
+	reporter_lanes_heard(lanes, KUBE_DONE, now + s / 2);
+	assert_int_equal(lanes[KUBE_LEASES].not_before_us, now + 10 * s);
+	reporter_lanes_heard(lanes, KUBE_FORBIDDEN, now + 2 * s);
+	assert_int_equal(lanes[KUBE_TAINT].not_before_us, now + 2 * s);
+	assert_int_equal(lanes[KUBE_LEASES].not_before_us, now + 2 * s);
+	assert_int_equal(lanes[KUBE_EVENT].not_before_us, forbidden);
+
+	/* a right that is missing for a moment while the server starts does not inherit the outage's count */
+	reporter_lane_note(&lanes[KUBE_TAINT], KUBE_FORBIDDEN, 0, now, UINT32_MAX);
+	assert_int_equal(lanes[KUBE_TAINT].failures, 1);
+	assert_true(lanes[KUBE_TAINT].not_before_us <= now + 5 * s);
+	/* and a conflict after it is tried at once; the sixth is not */
+	lanes[KUBE_TAINT] = (struct reporter_lane){.failures = 9, .meaning = KUBE_UNREACHABLE};
+	for (unsigned i = 1; i <= REPORTER_CONFLICTS_AT_ONCE; i++)
+		assert_false(reporter_lane_note(&lanes[KUBE_TAINT], KUBE_CONFLICT, 0, now, 7));
+	assert_true(reporter_lane_note(&lanes[KUBE_TAINT], KUBE_CONFLICT, 0, now, 7));
+}
+
 static void test_base64_is_strict(void **unused)
 {
 	static const struct {
@@ -276,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_the_conditions_patch_and_its_times),
 		cmocka_unit_test(test_answers_that_are_no_node),
 		cmocka_unit_test(test_every_answer_means_something),
+		cmocka_unit_test(test_an_outage_is_over_for_all_lanes_at_once),
 		cmocka_unit_test(test_base64_is_strict),
 		cmocka_unit_test(test_kubeconfigs),
 	};
