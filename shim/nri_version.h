@@ -2,7 +2,7 @@
  *
  * From NRI 0.12 on the runtime says it itself; before, it follows from the runtime's name and version. Not known (0.0.0, a new
  * runtime, a fork) counts as the oldest: it is told less, never something that makes it refuse us.
- * Source: go.mod of containerd v1.7.0 to v2.4.0-beta.0 and CRI-O v1.26 to v1.36. */
+ * Source: go.mod of containerd v1.7.0 to v2.4.0-beta.0 and CRI-O v1.26 to v1.36 (NRI keeps such a table too: pkg/api/version.go). */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,9 @@
 struct nri_version {
 	uint16_t major, minor, patch; /* all 0 = not known */
 };
+
+/* What we say that we speak: the newest whose calls are all understood here. */
+#define NRI_VERSION_OURS "v0.12.5"
 
 /* "v0.12.1", "0.12.1-rc.1+x", "1.7.23~ds1": the first three numbers. Anything else is not known. */
 struct nri_version nri_version_parse(struct text text);

@@ -20,6 +20,19 @@ static inline bool text_is(struct text text, const char *want)
 	return text.length == strlen(want) && memcmp(text.bytes, want, text.length) == 0;
 }
 
+#define WORD(writer, number, word) proto_write_text(writer, number, word, strlen(word))
+
+static inline struct proto_writer writer_on(unsigned char *bytes, size_t size)
+{
+	return (struct proto_writer){.bytes = bytes, .size = size};
+}
+
+static inline struct text written(const struct proto_writer *writer)
+{
+	assert_false(writer->overflow);
+	return text_of(writer->bytes, writer->length);
+}
+
 /* A request as Go's client writes it, in one ttrpc message. */
 static inline size_t make_request(unsigned char *bytes, size_t size, uint32_t stream, const char *method, size_t payload_bytes)
 {

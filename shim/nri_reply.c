@@ -1,0 +1,75 @@
+#include "shim/nri_reply.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "shim/nri_version.h"
+
+#define PAIR_OVERHEAD_BYTES 12 /* three tags and lengths, the longest of two bytes each */
+static_assert(NRI_REPLY_BYTES > (PLAN_ENV_MAX + PLAN_UNIFIED_MAX) * (sizeof(struct plan_pair) + PAIR_OVERHEAD_BYTES) + 256, "a full plan fits");
+
+static void write_string(struct proto_writer *writer, uint32_t number, const char *array, size_t size)
+{
+	proto_write_text(writer, number, array, strnlen(array, size));
+}
+
+void nri_write_register(struct proto_writer *writer, const char *name, const char *index)
+{
+	proto_write_text(writer, 1, name, strlen(name));
+	proto_write_text(writer, 2, index, strlen(index));
+	proto_write_text(writer, 3, NRI_VERSION_OURS, strlen(NRI_VERSION_OURS));
+}
+
+void nri_write_configured(struct proto_writer *writer, uint32_t events, bool keep_connected)
+{
+	proto_write_number(writer, 2, events);
+	if (keep_connected) {
+		size_t policy = proto_begin(writer, 3);
+		proto_write_number(writer, 2, 1);
+		proto_end(writer, policy);
+	}
+}
+
+void nri_write_synchronized(struct proto_writer *writer, bool more)
+{
+	proto_write_number(writer, 2, more);
+}
+
+/* KeyValue, and an entry of a map: the same on the wire. */
+static void write_pairs(struct proto_writer *writer, uint32_t number, const struct plan_pair *pairs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t pair = proto_begin(writer, number);
+		write_string(writer, 1, pairs[i].key, sizeof(pairs[i].key));
+		write_string(writer, 2, pairs[i].value, sizeof(pairs[i].value));
+		proto_end(writer, pair);
+	}
+}
+
+static void write_linux(struct proto_writer *writer, const struct plan *plan)
+{
+	if (plan->unified_count > 0) {
+		size_t resources = proto_begin(writer, 2);
+		write_pairs(writer, 6, plan->unified, plan->unified_count);
+		proto_end(writer, resources);
+	}
+	if (plan->set_oom_score_adj) {
+		size_t optional = proto_begin(writer, 4); /* empty says 0 */
+		proto_write_number(writer, 1, (uint64_t)plan->oom_score_adj);
+		proto_end(writer, optional);
+	}
+}
+
+void nri_write_created(struct proto_writer *writer, const struct plan *plan)
+{
+	if (plan_is_empty(plan))
+		return;
+	size_t adjust = proto_begin(writer, 1);
+	write_pairs(writer, 4, plan->env, plan->env_count);
+	if (plan->unified_count > 0 || plan->set_oom_score_adj) {
+		size_t linux_ = proto_begin(writer, 6);
+		write_linux(writer, plan);
+		proto_end(writer, linux_);
+	}
+	proto_end(writer, adjust);
+}
