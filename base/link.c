@@ -68,14 +68,11 @@ static void link_down(struct link *link, const struct err *why)
 		link_close(link); /* a server's link is finished */
 }
 
-static void link_readable(uv_poll_t *poll, int status, int events)
+static void link_receive(struct link *link)
 {
-	struct link *link = poll->data;
 	struct record record;
 	struct err e = {0};
 
-	(void)status;
-	(void)events;
 	for (int i = 0; i < LINK_RECORDS_A_TURN && link->fd >= 0; i++) {
 		int r = record_receive(link->fd, &record, &e);
 		if (r == -EAGAIN)
@@ -97,6 +94,20 @@ static void link_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
+static void link_ready(uv_poll_t *poll, int status, int events)
+{
+	struct link *link = poll->data;
+
+	if (status < 0 || events & ~UV_WRITABLE)
+		link_receive(link);
+	if (link->fd < 0 || !link->await_writable || !(events & UV_WRITABLE))
+		return;
+	link->await_writable = false;
+	uv_poll_start(&link->poll, UV_READABLE, link_ready);
+	if (link->ops->on_writable)
+		link->ops->on_writable(link);
+}
+
 static int link_watch(struct link *link, uv_loop_t *loop, int fd, struct err *e)
 {
 	if (uv_poll_init(loop, &link->poll, fd) < 0)
@@ -104,7 +115,8 @@ static int link_watch(struct link *link, uv_loop_t *loop, int fd, struct err *e)
 	link->poll.data = link;
 	link->fd = fd;
 	link->open_handles++;
-	uv_poll_start(&link->poll, UV_READABLE, link_readable);
+	link->await_writable = false;
+	uv_poll_start(&link->poll, UV_READABLE, link_ready);
 	return 0;
 }
 
@@ -164,6 +176,14 @@ bool link_send_fd(struct link *link, uint16_t type, uint64_t id, const void *pay
 bool link_send(struct link *link, uint16_t type, uint64_t id, const void *payload, size_t length)
 {
 	return link_send_fd(link, type, id, payload, length, -1);
+}
+
+void link_await_writable(struct link *link)
+{
+	if (link->fd < 0)
+		return;
+	link->await_writable = true;
+	uv_poll_start(&link->poll, UV_READABLE | UV_WRITABLE, link_ready);
 }
 
 int link_take_fd(struct link *link)

@@ -17,6 +17,7 @@ struct link_ops {
 	void (*on_record)(struct link *link, const struct record *record); /* may take record->fd by setting it to -1 through the non-const owner: see link_take_fd */
 	void (*on_down)(struct link *link, const struct err *why);	   /* lost; may be NULL */
 	void (*on_closed)(struct link *link);				   /* after link_close; the memory is free again; may be NULL */
+	void (*on_writable)(struct link *link);				   /* once after link_await_writable; may be NULL */
 };
 
 struct link {
@@ -25,6 +26,7 @@ struct link {
 	int fd; /* -1 while down */
 	char path[108]; /* "" for a link made from a connected socket */
 	bool closing;
+	bool await_writable;
 	unsigned failures; /* in a row, for the back-off */
 	uint64_t refused;  /* records that could not be sent (peer slow) or understood */
 	int *taken_fd;	   /* inside on_record */
@@ -42,6 +44,9 @@ int link_adopt(struct link *link, uv_loop_t *loop, int fd, const struct link_ops
 /* False (and counted) when the link is down or its peer does not read; the caller sends its newest state again in on_up. */
 bool link_send(struct link *link, uint16_t type, uint64_t id, const void *payload, size_t length);
 bool link_send_fd(struct link *link, uint16_t type, uint64_t id, const void *payload, size_t length, int pass_fd);
+
+/* A send was refused because the peer does not read: on_writable runs once when it has read some. */
+void link_await_writable(struct link *link);
 
 /* Within on_record: the descriptor that came with it, now the caller's; -1 if none. */
 int link_take_fd(struct link *link);

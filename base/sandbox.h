@@ -15,6 +15,7 @@ enum sandbox_role {
 	SANDBOX_BROKER,
 	SANDBOX_REPORTER,
 	SANDBOX_WEB,
+	SANDBOX_NRI,
 	/* children forked without exec */
 	SANDBOX_CHILD_PROBE,
 	SANDBOX_CHILD_RELAY,  /* sends the mount table, hands out kmsg */

@@ -6,15 +6,18 @@
 #define B (1u << SANDBOX_BROKER)
 #define R (1u << SANDBOX_REPORTER)
 #define W (1u << SANDBOX_WEB)
+#define N (1u << SANDBOX_NRI)
 #define P (1u << SANDBOX_CHILD_PROBE)
 #define L (1u << SANDBOX_CHILD_RELAY)
 #define C (1u << SANDBOX_CHILD_CONFIG)
 #define ROLES	 (D | B | R | W)
 #define CHILDREN (P | L | C)
-#define ALL	 (ROLES | CHILDREN)
+#define ALL	 (ROLES | CHILDREN | N)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
- * before they close their own filter, and stokerd's holds what stoker-web does, the dynamic loader included.
+ * before they close their own filter, and stokerd's holds what stoker-web and stoker-nri do, the dynamic loader included.
+ *
+ * stoker-nri is in no group: what it reads comes from every pod of the node, and what it answers is root-equivalent.
  *
  * The configuration's reader opens its file before it seals itself: after it neither openat nor a signal call, since in the
  * broker it is root with the broker's capabilities and what it reads is foreign. */
@@ -29,13 +32,13 @@ const struct sandbox_call sandbox_calls[] = {
 
 	/* descriptors that are there already */
 	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES},
-	{"fstat", ROLES}, {"newfstatat", ROLES}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N},
+	{"fstat", ROLES}, {"newfstatat", ROLES}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
 	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
 	{"getpeername", ROLES}, {"poll", ROLES}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
 
 	/* the loop (libuv 1.44) */
-	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES}, {"epoll_wait", ROLES}, {"epoll_pwait", ROLES}, {"eventfd2", ROLES},
+	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES | N}, {"epoll_wait", ROLES | N}, {"epoll_pwait", ROLES | N}, {"eventfd2", ROLES},
 	{"timerfd_create", ROLES}, {"timerfd_settime", ROLES}, {"signalfd4", ROLES}, {"pipe2", ROLES}, {"pipe", ROLES}, {"inotify_init1", D | B | R},
 	{"inotify_add_watch", D | B | R}, {"inotify_rm_watch", D | B | R},
 
@@ -51,7 +54,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
 
 	/* sockets of their own */
-	{"socket", D | B | R}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
+	{"socket", D | B | R}, {"flock", D}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
 	{"setns", B}, {"open_tree", B}, {"fanotify_init", B}, {"fanotify_mark", B}, {"openat2", B | P}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},

@@ -52,14 +52,14 @@ static int beside(const char *name, char *path, size_t size, struct err *e)
 
 static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *e)
 {
-	char web_path[512];
+	static struct supervisor_paths paths;
 
 	config_source.on_config = use_config;
 	config_source.on_error = refuse_config;
-	if (config_source_start(&config_source, loop, config_path, e) < 0 || beside("stoker-web", web_path, sizeof(web_path), e) < 0)
+	if (config_source_start(&config_source, loop, config_path, e) < 0 || beside("stoker-web", paths.web, sizeof(paths.web), e) < 0)
 		return -e->code;
 	role_log.minimum = config_source.current.log_level;
-	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, web_path, e) < 0)
+	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, &paths, e) < 0)
 		return -e->code;
 	resident_lock_and_say(&role_log);
 	if (sandbox_enter(SANDBOX_STOKERD, e) < 0)

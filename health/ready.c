@@ -25,6 +25,8 @@ static const struct {
 	{"port", READY_WARNING, READY_WARNING, "choose another web.listen; the socket RUNTIMEDIR/stoker.sock works"},
 	{"web", READY_WARNING, READY_WARNING, "stokerd starts it again; look at its log"},
 	{"others", READY_WARNING, READY_WARNING, "look at the disk yourself (touch a file), and stop the agent that is wrong: what latches, as node-problem-detector does, needs a restart"},
+	/* Clusters whose runtime has no NRI live without it. */
+	{"nri", READY_WARNING, READY_WARNING, "executors are recognised by their cgroups and processes, and nothing is set at their creation"},
 	{"nfs", READY_WARNING, READY_WARNING, "look at the NFS server that is named"},
 };
 

@@ -301,6 +301,15 @@ static void broker_record(struct link *link, const struct record *record)
 	}
 }
 
+/* --- the container runtime --- */
+
+static void nri_input(void *owner, const char *state, const char *detail)
+{
+	struct supervisor *s = owner;
+
+	monitor_input(&s->monitor, "nri", state, detail);
+}
+
 /* --- start --- */
 
 static void tick(uv_timer_t *timer)
@@ -319,15 +328,17 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	supervisor_hints_reset(s);
 	monitor_configure(&s->monitor, config, clock_mono_us());
 	supervisor_discovery_reset(s);
+	supervisor_nri_configure(&s->nri, config);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
 
-int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *log, const struct config *config, const char *web_path,
-		     struct err *e)
+int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *log, const struct config *config,
+		     const struct supervisor_paths *paths, struct err *e)
 {
+	static const struct supervisor_nri_ops nri_ops = {.on_input = nri_input};
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
-	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->web_restart, &s->hints};
+	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->hints};
 
 	s->loop = loop;
 	s->log = log;
@@ -336,7 +347,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = s;
 	}
-	str_copy(s->web_path, sizeof(s->web_path), web_path ? web_path : "");
+	s->paths = *paths;
 	monitor_init(&s->monitor, &monitor_ops, log, s);
 	s->monitor.agent.started_wall_us = clock_wall_us();
 	str_copy(s->monitor.agent.version, sizeof(s->monitor.agent.version), STOKER_VERSION);
@@ -349,6 +360,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	s->monitor.mounts_expected = true;
 	if (supervisor_open_outputs(s, e) < 0)
 		return -e->code;
+	supervisor_nri_start(&s->nri, loop, log, paths->nri, config, &nri_ops, s);
 	supervisor_configure(s, config);
 	supervisor_restore(s);
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_BROKER_SOCKET);

@@ -5,19 +5,25 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "base/child.h"
 #include "base/config.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/role_child.h"
 #include "health/death_ring.h"
 #include "health/executors.h"
 #include "health/fs_error_watch.h"
 #include "health/kernel_log.h"
 #include "health/monitor.h"
 #include "health/nfs_servers.h"
+#include "health/supervisor_nri.h"
 #include "health/wire.h"
 
 #define SUPERVISOR_EVENTS_KEPT 8
+
+/* The executables of the roles that stokerd starts; "" = there is none. */
+struct supervisor_paths {
+	char web[512], nri[512];
+};
 
 struct supervisor {
 	uv_loop_t *loop;
@@ -67,19 +73,16 @@ struct supervisor {
 	struct event_watcher event_watcher;
 	struct event events_kept[SUPERVISOR_EVENTS_KEPT]; /* while the reporter is away */
 	unsigned events_waiting;
-	/* web */
-	char web_path[512];
+	/* the roles that stokerd starts */
+	struct supervisor_paths paths;
 	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
-	struct child web;
-	struct link web_link;
-	bool web_used;
-	uv_timer_t web_restart;
-	unsigned web_failures;
+	struct role_child web;
+	struct supervisor_nri nri;
 };
 
-/* Large (about 1 MiB): allocated once by the caller, zeroed. `web_path` is the executable stoker-web, NULL = none. */
+/* Large (about 1 MiB): allocated once by the caller, zeroed. */
 int supervisor_start(struct supervisor *supervisor, uv_loop_t *loop, const struct log *log, const struct config *config,
-		     const char *web_path, struct err *e);
+		     const struct supervisor_paths *paths, struct err *e);
 void supervisor_configure(struct supervisor *supervisor, const struct config *config);
 
 /* A kernel's hint that names no filesystem: everything is probed, at most once a second. */

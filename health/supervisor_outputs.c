@@ -16,8 +16,6 @@
 #include "base/str.h"
 #include "health/supervisor.h"
 
-#define WEB_RESTART_MAX_MS 5000
-
 /* --- state file: what must outlive a restart of stokerd --- */
 
 /* While a disk is unmounted for repair, only our memory knows that it was bad and that the path must be a mount. */
@@ -157,65 +155,20 @@ static void reporter_connects(uv_poll_t *poll, int status, int events)
 
 /* --- stoker-web --- */
 
-static void start_web(struct supervisor *s);
-
-static void web_restart_due(uv_timer_t *timer)
+static void web_record(struct role_child *web, const struct record *record)
 {
-	start_web(timer->data);
-}
-
-static void web_settle(struct supervisor *s)
-{
-	if (s->web_used || child_is_running(&s->web) || uv_is_active((uv_handle_t *)&s->web_restart))
-		return;
-	uint64_t pause_ms = 20ULL << (s->web_failures < 8 ? s->web_failures : 8);
-	s->web_failures++;
-	monitor_input(&s->monitor, "web", "missing", "stoker-web ended; it is started again");
-	uv_timer_start(&s->web_restart, web_restart_due, pause_ms < WEB_RESTART_MAX_MS ? pause_ms : WEB_RESTART_MAX_MS, 0);
-}
-
-static void web_exited(struct child *child, int status)
-{
-	struct supervisor *s = child->owner;
-
-	log_warn(s->log, "stoker-web ended", "status", log_number(status));
-	if (s->web_used)
-		link_close(&s->web_link);
-	web_settle(s);
-}
-
-static void web_closed(struct link *link)
-{
-	struct supervisor *s = link->owner;
-
-	s->web_used = false;
-	web_settle(s);
-}
-
-static void web_down(struct link *link, const struct err *why)
-{
-	struct supervisor *s = link->owner;
-
-	(void)why;
-	if (child_is_running(&s->web))
-		child_signal(&s->web, SIGKILL); /* a web role without its link serves nobody */
-}
-
-static void web_record(struct link *link, const struct record *record)
-{
-	struct supervisor *s = link->owner;
+	struct supervisor *s = web->owner;
 	scoped(scoped_free) char *text = NULL;
 	struct wire_part part = {.last = 1};
 	struct err e = {0};
 	const size_t head = offsetof(struct wire_part, bytes);
 
-	s->web_failures = 0;
 	if (record->header.type != WIRE_GET_HEALTH)
 		return;
 	monitor_snapshot(&s->monitor, clock_wall_us(), &s->health);
 	if (health_to_json(&s->health, &text, &e) < 0) {
 		part.errnum = e.code;
-		link_send(link, WIRE_HEALTH_PART, record->header.id, &part, head);
+		role_child_send(web, WIRE_HEALTH_PART, record->header.id, &part, head, -1);
 		return;
 	}
 	size_t left = strlen(text);
@@ -224,45 +177,28 @@ static void web_record(struct link *link, const struct record *record)
 		left -= part.length;
 		part.last = left == 0;
 		memcpy(part.bytes, p, part.length);
-		if (!link_send(link, WIRE_HEALTH_PART, record->header.id, &part, head + part.length) || part.last)
+		if (!role_child_send(web, WIRE_HEALTH_PART, record->header.id, &part, head + part.length, -1) || part.last)
 			break;
 	}
 }
 
-static int try_web(struct supervisor *s, struct err *e)
+static void web_up(struct role_child *web)
 {
-	static const struct child_ops child_ops = {.on_exit = web_exited};
-	static const struct link_ops link_ops = {.on_record = web_record, .on_down = web_down, .on_closed = web_closed};
-	const char *const argv[] = {s->web_path, NULL};
-	int pair[2];
+	struct supervisor *s = web->owner;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return err_set(e, errno, "cannot make a socket pair");
-	scoped(fd_drop) int ours = pair[0], theirs = pair[1];
-	if (child_exec(&s->web, s->loop, &child_ops, s, argv, theirs, e) < 0 ||
-	    link_adopt(&s->web_link, s->loop, fd_take(&ours), &link_ops, s, e) < 0)
-		return -e->code;
-	s->web_used = true;
 	for (int i = 0; i < 2; i++) {
 		struct wire_listen listening = {.is_unix = i == 0};
 		if (s->http_fds[i] >= 0)
-			link_send_fd(&s->web_link, WIRE_LISTEN, 0, &listening, sizeof(listening), s->http_fds[i]);
+			role_child_send(web, WIRE_LISTEN, 0, &listening, sizeof(listening), s->http_fds[i]);
 	}
-	return 0;
+	monitor_input(&s->monitor, "web", "ok", "serving");
 }
 
-static void start_web(struct supervisor *s)
+static void web_down(struct role_child *web, const char *why)
 {
-	struct err e = {0};
+	struct supervisor *s = web->owner;
 
-	if (!*s->web_path)
-		return;
-	if (try_web(s, &e) == 0) {
-		monitor_input(&s->monitor, "web", "ok", "serving");
-		return;
-	}
-	log_error(s->log, "cannot start stoker-web", "error", e.text);
-	web_settle(s);
+	monitor_input(&s->monitor, "web", "missing", why);
 }
 
 /* --- sockets --- */
@@ -313,6 +249,7 @@ static int listen_tcp(const char *where, struct err *e)
 
 int supervisor_open_outputs(struct supervisor *s, struct err *e)
 {
+	static const struct role_child_ops web_ops = {.on_up = web_up, .on_record = web_record, .on_down = web_down};
 	const struct config *config = &s->monitor.config;
 	char path[256];
 
@@ -339,6 +276,6 @@ int supervisor_open_outputs(struct supervisor *s, struct err *e)
 		monitor_input(&s->monitor, "port", "missing", e->text);
 		s->http_fds[1] = -1;
 	}
-	start_web(s);
+	role_child_start(&s->web, s->loop, s->log, "stoker-web", s->paths.web, &web_ops, s);
 	return 0;
 }

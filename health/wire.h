@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "base/config.h"
 #include "base/executor.h"
 #include "health/event.h"
 #include "health/report.h"
@@ -40,11 +41,11 @@ enum wire_type {
 	/* stokerd -> reporter */
 	WIRE_EVENT = 48, /* struct event */
 	/* stokerd -> nri */
-	WIRE_NRI_CONFIG = 64, /* struct wire_nri_config: first, and again when it changes */
-	WIRE_NRI_CONNECTION,  /* the socket connected to the runtime beside it; the one before is closed */
+	WIRE_NRI_CONFIG = 64, /* struct wire_nri_config: first, and again when it changes; beside it the lock, which is kept */
+	WIRE_NRI_CONNECTION,  /* no payload, its number is the id; the socket connected to the runtime beside it; the one before is closed */
 	/* nri -> stokerd */
 	WIRE_NRI_STATE,		/* struct wire_nri_state */
-	WIRE_NRI_LOST,		/* no payload: the connection is gone, dial again */
+	WIRE_NRI_LOST,		/* no payload: the connection with this id is gone, dial again */
 	WIRE_EXECUTOR,		/* struct executor: a container of a Spark pod is created, or is found at Synchronize */
 	WIRE_CONTAINER_STARTED, /* struct wire_container */
 	WIRE_CONTAINER_STOPPED, /* struct wire_container, with the exit code if the runtime says it */
@@ -110,11 +111,19 @@ struct wire_listen {
 
 /* --- executors --- */
 
+struct wire_nri_config {
+	struct config_executors executors;
+	uint32_t cgroup_v2; /* bool: this node's containers live in it */
+	uint32_t log_level; /* enum log_level */
+};
+
 enum wire_nri { WIRE_NRI_OFF, WIRE_NRI_DISCONNECTED, WIRE_NRI_REGISTERING, WIRE_NRI_SYNCHRONISING, WIRE_NRI_LIVE };
 
 struct wire_nri_state {
 	uint32_t state; /* enum wire_nri */
-	uint32_t unified; /* bool: keys of cgroup v2 may be sent */
+	uint32_t unified;    /* bool: keys of cgroup v2 may be sent */
+	uint32_t exit_codes; /* bool: WIRE_CONTAINER_STOPPED comes when a container ends by itself, with its code */
+	uint32_t zero;
 	char runtime[32], runtime_version[32], nri_version[16];
 	uint64_t requests_total, late_total, refused_total, adjusted_total, reconnects_total;
 	char why[192]; /* of the last loss */

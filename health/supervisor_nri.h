@@ -1,0 +1,50 @@
+/* supervisor_nri.h - stokerd's side of NRI: keeps stoker-nri running, dials the container runtime's socket for it, and passes on
+ * what it tells.
+ *
+ * The socket is dialled here because stoker-nri may not connect; the descriptor goes to it as a record. One connection for each
+ * node: two of them make every CreateContainer fail ("plugins stoker and stoker both tried to set …", koordinator#2334). So a
+ * lock is held (flock on RUNTIMEDIR/nri.lock), and stoker-nri holds the same lock: it is free only when the connection is gone.
+ * When the runtime is away it is dialled again after 100 ms to 5 s, with jitter; whoever starts first does not matter. */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "base/role_child.h"
+#include "health/wire.h"
+
+#define SUPERVISOR_NRI_RETRY_MIN_MS 100
+#define SUPERVISOR_NRI_RETRY_MAX_MS 5000
+
+struct supervisor_nri_ops {
+	void (*on_input)(void *owner, const char *state, const char *detail); /* of the input "nri": ok, degraded, missing, off */
+	/* What the runtime tells of; strings are checked. Any of these may be NULL. */
+	void (*on_state)(void *owner, const struct wire_nri_state *state);
+	void (*on_executor)(void *owner, const struct executor *executor);
+	void (*on_container)(void *owner, enum wire_type what, const struct wire_container *container); /* WIRE_CONTAINER_…, WIRE_POD_STOPPING */
+	void (*on_synchronized)(void *owner); /* who was not named since WIRE_NRI_SYNCHRONISING is gone */
+	void (*on_complaint)(void *owner, const struct wire_complaint *complaint);
+};
+
+struct supervisor_nri {
+	uv_loop_t *loop;
+	const struct log *log;
+	const struct supervisor_nri_ops *ops;
+	void *owner;
+	struct role_child role;
+	struct wire_nri_config config; /* as stoker-nri has it */
+	struct wire_nri_state state;   /* its last word */
+	char lock_path[CONFIG_SOCKET_BYTES + 16];
+	int lock_fd;	/* -1 = not held */
+	bool connected; /* handed over, and not reported lost */
+	uint64_t handed_over_total;
+	unsigned failures; /* in a row, for the back-off */
+	uv_timer_t dial;
+};
+
+/* Zeroed by the caller. `path` is the executable stoker-nri; "" = there is none. Before the filter is closed. */
+void supervisor_nri_start(struct supervisor_nri *nri, uv_loop_t *loop, const struct log *log, const char *path, const struct config *config,
+			  const struct supervisor_nri_ops *ops, void *owner);
+void supervisor_nri_configure(struct supervisor_nri *nri, const struct config *config);
