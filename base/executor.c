@@ -3,7 +3,6 @@
 
 #include "base/executor.h"
 #include "base/scoped.h"
-#include "base/str.h"
 
 static const char *const role_names[EXECUTOR_ROLE_MAX_] = {
 	[EXECUTOR_ROLE_NONE] = "none",
@@ -35,30 +34,6 @@ const char *executor_qos_name(enum executor_qos qos)
 bool executor_is_driver(const struct executor *executor)
 {
 	return executor->role == EXECUTOR_ROLE_DRIVER || executor->role == EXECUTOR_ROLE_CLIENT_DRIVER || executor->role == EXECUTOR_ROLE_CONNECT_SERVER;
-}
-
-bool executor_is_sound(const struct executor *x)
-{
-	const struct {
-		const char *array;
-		size_t size;
-	} strings[] = {
-#define STRING(field) {x->field, sizeof(x->field)}
-		STRING(container_id), STRING(pod_uid),	    STRING(name_space), STRING(pod),	     STRING(container), STRING(app_id),	      STRING(app_name),	   STRING(executor_id),
-		STRING(spark_version), STRING(queue), STRING(connect_name), STRING(driver_url), STRING(cgroup_parent), STRING(cgroups_path),
-#undef STRING
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		if (!str_is_ended(strings[i].array, strings[i].size))
-			return false;
-	if (x->local_dir_count > EXECUTOR_LOCAL_DIRS_MAX)
-		return false;
-	for (uint32_t i = 0; i < x->local_dir_count; i++)
-		if (!str_is_ended(x->local_dirs[i], sizeof(x->local_dirs[i])))
-			return false;
-	return x->role < EXECUTOR_ROLE_MAX_ && x->language < ARRAY_SIZE(language_names) && x->qos < ARRAY_SIZE(qos_names) &&
-	       x->operator_ <= EXECUTOR_OPERATOR_KYUUBI && x->scheduler <= EXECUTOR_SCHEDULER_RUNAI && x->source <= EXECUTOR_FROM_RUN;
 }
 
 void executor_say(const struct executor *executor, char *text, size_t size)

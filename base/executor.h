@@ -85,7 +85,6 @@ struct executor {
 const char *executor_role_name(enum executor_role role);	     /* "executor", "driver", "client-driver", "connect-server" … */
 const char *executor_language_name(enum executor_language language); /* "JVM", "Python", "R", "unknown" */
 const char *executor_qos_name(enum executor_qos qos);		     /* as Kubernetes spells it */
-bool executor_is_sound(const struct executor *executor);		     /* of a record: every string ends, every number is one of its kind */
 bool executor_is_driver(const struct executor *executor);	     /* any kind of driver: never killed, never asked to leave */
 
 /* For people: "app NAME exec N", "app NAME driver", else "POD". */

@@ -310,6 +310,28 @@ static void nri_input(void *owner, const char *state, const char *detail)
 	monitor_input(&s->monitor, "nri", state, detail);
 }
 
+static void nri_state(void *owner, const struct wire_nri_state *state)
+{
+	const struct supervisor *s = owner;
+
+	log_debug(s->log, "nri", "state", log_number(state->state), "requests", log_number((int64_t)state->requests_total));
+}
+
+static bool nri_record(void *owner, const struct record *record)
+{
+	const struct supervisor *s = owner;
+
+	log_debug(s->log, "executor record", "type", log_number(record->header.type));
+	return true;
+}
+
+static void nri_complaint(void *owner, const struct wire_complaint *complaint)
+{
+	const struct supervisor *s = owner;
+
+	log_warn(s->log, "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
+}
+
 /* --- start --- */
 
 static void tick(uv_timer_t *timer)
@@ -335,7 +357,8 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *log, const struct config *config,
 		     const struct supervisor_paths *paths, struct err *e)
 {
-	static const struct supervisor_nri_ops nri_ops = {.on_input = nri_input};
+	static const struct supervisor_nri_ops nri_ops = {
+		.on_input = nri_input, .on_state = nri_state, .on_record = nri_record, .on_complaint = nri_complaint};
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
 	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->hints};

@@ -121,8 +121,7 @@ static void dial_due(uv_timer_t *timer)
 static void tell_state(struct supervisor_nri *n)
 {
 	n->state.reconnects_total = n->handed_over_total > 0 ? n->handed_over_total - 1 : 0;
-	if (n->ops->on_state)
-		n->ops->on_state(n->owner, &n->state);
+	n->ops->on_state(n->owner, &n->state);
 }
 
 static void lost(struct supervisor_nri *n)
@@ -153,63 +152,44 @@ static void take_state(struct supervisor_nri *n, const struct wire_nri_state *st
 	tell_state(n);
 }
 
-static bool strings_end(const struct record *record)
+#define ENDS(field) str_is_ended(field, sizeof(field))
+
+static bool take_complaint(struct supervisor_nri *n, const struct wire_complaint *p)
+{
+	if (!p || !ENDS(p->who.container_id) || !ENDS(p->who.pod_uid) || !ENDS(p->name_space) || !ENDS(p->pod) || !ENDS(p->text))
+		return false;
+	n->ops->on_complaint(n->owner, p);
+	return true;
+}
+
+static bool take_record(struct supervisor_nri *n, const struct record *record)
 {
 	const struct wire_nri_state *state = record_payload(record, sizeof(*state));
-	const struct executor *x = record_payload(record, sizeof(*x));
-	const struct wire_container *c = record_payload(record, sizeof(*c));
-	const struct wire_complaint *p = record_payload(record, sizeof(*p));
 
-#define ENDS(field) str_is_ended(field, sizeof(field))
 	switch (record->header.type) {
-	case WIRE_NRI_STATE: return state && ENDS(state->runtime) && ENDS(state->runtime_version) && ENDS(state->nri_version) && ENDS(state->why);
-	case WIRE_EXECUTOR: return x && executor_is_sound(x);
-	case WIRE_CONTAINER_STARTED:
-	case WIRE_CONTAINER_STOPPED:
-	case WIRE_CONTAINER_REMOVED:
-	case WIRE_POD_STOPPING: return c && ENDS(c->container_id) && ENDS(c->pod_uid);
-	case WIRE_COMPLAINT:
-		return p && ENDS(p->who.container_id) && ENDS(p->who.pod_uid) && ENDS(p->name_space) && ENDS(p->pod) && ENDS(p->text);
+	case WIRE_NRI_STATE:
+		if (!state || !ENDS(state->runtime) || !ENDS(state->runtime_version) || !ENDS(state->nri_version) || !ENDS(state->why))
+			return false;
+		take_state(n, state);
+		return true;
 	case WIRE_NRI_LOST:
-	case WIRE_SYNCHRONIZED: return record->header.length == 0;
-	default: return false;
+		if (n->connected && record->header.id == n->handed_over_total) /* not of one before */
+			lost(n);
+		return true;
+	case WIRE_COMPLAINT: return take_complaint(n, record_payload(record, sizeof(struct wire_complaint)));
+	default: return n->ops->on_record(n->owner, record);
 	}
-#undef ENDS
 }
+#undef ENDS
 
 static void role_record(struct role_child *role, const struct record *record)
 {
 	struct supervisor_nri *n = role->owner;
-	const struct supervisor_nri_ops *ops = n->ops;
-	const void *payload = record->payload;
 
-	if (!strings_end(record)) {
-		role->link.refused++;
-		log_warn(n->log, "record not understood", "from", "stoker-nri", "type", log_number(record->header.type));
+	if (take_record(n, record))
 		return;
-	}
-	switch (record->header.type) {
-	case WIRE_NRI_STATE: take_state(n, payload); break;
-	case WIRE_NRI_LOST:
-		if (n->connected && record->header.id == n->handed_over_total) /* not of one before */
-			lost(n);
-		break;
-	case WIRE_EXECUTOR:
-		if (ops->on_executor)
-			ops->on_executor(n->owner, payload);
-		break;
-	case WIRE_SYNCHRONIZED:
-		if (ops->on_synchronized)
-			ops->on_synchronized(n->owner);
-		break;
-	case WIRE_COMPLAINT:
-		if (ops->on_complaint)
-			ops->on_complaint(n->owner, payload);
-		break;
-	default:
-		if (ops->on_container)
-			ops->on_container(n->owner, (enum wire_type)record->header.type, payload);
-	}
+	role->link.refused++;
+	log_warn(n->log, "record not understood", "from", "stoker-nri", "type", log_number(record->header.type));
 }
 
 /* --- stoker-nri itself --- */

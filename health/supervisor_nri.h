@@ -20,12 +20,10 @@
 
 struct supervisor_nri_ops {
 	void (*on_input)(void *owner, const char *state, const char *detail); /* of the input "nri": ok, degraded, missing, off */
-	/* What the runtime tells of; strings are checked. Any of these may be NULL. */
-	void (*on_state)(void *owner, const struct wire_nri_state *state);
-	void (*on_executor)(void *owner, const struct executor *executor);
-	void (*on_container)(void *owner, enum wire_type what, const struct wire_container *container); /* WIRE_CONTAINER_…, WIRE_POD_STOPPING */
-	void (*on_synchronized)(void *owner); /* who was not named since WIRE_NRI_SYNCHRONISING is gone */
-	void (*on_complaint)(void *owner, const struct wire_complaint *complaint);
+	void (*on_state)(void *owner, const struct wire_nri_state *state);    /* changed, or its counters */
+	/* WIRE_EXECUTOR, WIRE_CONTAINER_…, WIRE_POD_STOPPING, WIRE_SYNCHRONIZED, unchecked. False = not understood. */
+	bool (*on_record)(void *owner, const struct record *record);
+	void (*on_complaint)(void *owner, const struct wire_complaint *complaint); /* its strings end */
 };
 
 struct supervisor_nri {
