@@ -42,6 +42,8 @@ enum death_cause {
 	DEATH_DRIVER_GONE,	   /* its driver died or left */
 	DEATH_HEARTBEAT,	   /* 56: lost heartbeats; under pressure or not */
 	DEATH_APPLICATION,	   /* uncaught exception, exit code of the application */
+	DEATH_THREADS,		   /* no new thread: the limit of processes */
+	DEATH_DISK_DENIED,	   /* 53, and its user may not write to the local dirs */
 	DEATH_CAUSE_MAX_
 };
 
@@ -70,9 +72,16 @@ enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME,
 #define DEATH_LOG_EXEC_FORMAT	  0x40000U
 #define DEATH_LOG_NOT_FOUND	  0x80000U
 #define DEATH_LOG_REGISTERED	  0x100000U /* Successfully registered with driver */
+#define DEATH_LOG_SHUTDOWN	  0x200000U /* Driver commanded a shutdown: the application is over */
+#define DEATH_LOG_NATIVE_OOM	  0x400000U /* insufficient memory for the Java Runtime Environment */
+#define DEATH_LOG_DENIED	  0x800000U /* Permission denied */
+#define DEATH_LOG_JVM_CRASH	  0x1000000U /* fatal error detected by the Java Runtime Environment */
 
 #define DEATH_LOG_TAIL_BYTES (16 * 1024)
-uint32_t death_read_log(const char *tail, size_t length, char *line, size_t line_size); /* `line`: the one that says most, redacted by the caller */
+/* The tail of a container's log: CRI lines ("2026-11-26T16:00:00.1Z stderr F TEXT"), or plain ones. What is older than two minutes
+ * before its last line is left out. `line`: the one that says most, cut and without control characters, "" = none; redacted by
+ * the caller. */
+uint32_t death_read_log(const char *tail, size_t length, char *line, size_t line_size);
 
 /* Memory of its processes by kind (RSS of /proc/PID/status), at the last sample that has it. */
 struct death_processes {
@@ -89,18 +98,21 @@ struct death_facts {
 	int32_t exit_code;    /* as kubelet shows it: 128 + signal; -1 = not known */
 	char runtime_reason[32]; /* "OOMKilled", "StartError" …; "" */
 	char kubelet_reason[32]; /* "Evicted" …, where known */
-	/* since the container began (deltas against its start for the pod) */
+	/* Counters: what is not explained yet. A Python worker that was killed an hour ago is no part of this death. */
+	uint32_t counters_are_final; /* bool: one of the two below was read after the end: no oom_kill in them then means none */
 	struct sample last;   /* the container's last sample before the end; have = 0: none */
 	struct sample at_peak; /* the one with the highest use in the last minute */
 	struct sample_events container; /* deltas */
 	struct sample_events pod;	/* deltas, without live siblings' */
 	uint64_t pod_limit_bytes;
 	uint64_t limit_was_bytes; /* before it was lowered; 0 = it was not */
+	uint64_t growth_bytes;	  /* how much its use rose in the last minute of samples; 0 = not known */
 	uint32_t oom_count;
 	struct oom_kill ooms[DEATH_OOM_MAX]; /* of this pod, or global with a victim here */
 	uint32_t sibling_oom; /* bool: another container of the pod was OOM-killed */
 	struct death_processes processes;
 	uint64_t scratch_bytes; /* files in memory-backed mounts; = shmem where not known apart */
+	uint32_t log_is_read; /* bool: a word that is missing in log_bits is missing in its log */
 	uint32_t log_bits;
 	char log_line[256]; /* redacted */
 	char storage_reason[NAME_REASON_BYTES]; /* the node's verdict on the filesystem of its local dirs, "" = healthy */
@@ -119,19 +131,25 @@ struct death {
 	uint64_t started_wall_us, ended_wall_us;
 	uint64_t explained_after_us; /* from the first evidence to this record */
 	uint64_t limit_bytes, used_bytes, anon_bytes, shmem_bytes, cache_bytes, kernel_bytes;
-	uint64_t jvm_bytes, python_bytes, other_bytes; /* processes */
+	uint64_t jvm_bytes, python_bytes, other_bytes; /* processes; R among the others */
 	char setting[96];   /* "spark.executor.memoryOverhead"; "" = none helps */
-	char value[32];	    /* "1229m" */
+	char value[48];	    /* "1229m" */
 	uint64_t value_bytes;
 	char summary[320];  /* one sentence with the number first */
 	char advice[320];   /* what to change or do, and why */
 	char evidence[640]; /* what it rests on, "; " between */
 };
 
+#define DEATH_NOTE_BYTES      1024
+#define DEATH_JSON_MAX_BYTES  (32 * 1024)
+#define DEATH_JSON_KIND	      "ExecutorDeath"
+
+const char *death_confidence_name(enum death_confidence confidence); /* "guess", "likely", "certain" */
 const char *death_cause_name(enum death_cause cause);	/* "heap", "overhead", "python" …: metric label, JSON */
 const char *death_cause_reason(enum death_cause cause); /* "ExecutorHeapExhausted" …: Event reason */
 bool death_is_good(enum death_cause cause);		/* finished, decommissioned: no Event of type Warning */
 
+/* The rules, in their order: death_rules.c; who grew: death_memory.c; by how much to raise what: death_need.c. */
 void death_explain(const struct death_facts *facts, struct death *ret);
 
 /* "app NAME exec 3: " + number and setting first; at most 1,024 bytes with NUL, for an Event's note. */

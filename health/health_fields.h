@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
 #include "health/health.h"
 
 #define HEALTH_KIND "NodeHealth"
@@ -41,3 +44,10 @@ extern const struct field health_taint_field;	      /* of struct health */
 extern const struct field health_agent_field;	      /* of struct health */
 extern const struct field health_filesystem_fields[]; /* of struct health_filesystem */
 extern const struct field health_input_fields[];      /* of struct health_input */
+
+/* For other kinds of object that are written and read by a table. False: no memory. `where` is "" or ends with '.': the place that
+ * an error names. Missing and null are left as they are in `base`. */
+bool fields_add(cJSON *object, const struct field *fields, const void *base);
+int fields_read(const cJSON *object, const char *where, const struct field *fields, void *base, struct err *e);
+int fields_parse(const char *text, size_t length, size_t most, cJSON **ret, struct err *e); /* one JSON value, nothing after it */
+int fields_must_be(const cJSON *root, const char *key, const char *value, struct err *e);

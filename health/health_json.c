@@ -11,8 +11,6 @@
 
 /* Each function: false = no memory. The caller frees the root, and with it all that hangs on it. */
 
-static bool add_fields(cJSON *object, const struct field *fields, const void *base);
-
 static bool is_clean(const char *text)
 {
 	for (size_t n; *text; text += n) {
@@ -98,7 +96,7 @@ static bool add_object(cJSON *object, const struct field *field, const void *bas
 	if (!present)
 		return cJSON_AddNullToObject(object, field->key) != NULL;
 	cJSON *sub = cJSON_AddObjectToObject(object, field->key);
-	return sub && add_fields(sub, field->sub, base);
+	return sub && fields_add(sub, field->sub, base);
 }
 
 static bool add_field(cJSON *object, const struct field *f, const void *base)
@@ -121,7 +119,7 @@ static bool add_field(cJSON *object, const struct field *f, const void *base)
 	return false;
 }
 
-static bool add_fields(cJSON *object, const struct field *fields, const void *base)
+bool fields_add(cJSON *object, const struct field *fields, const void *base)
 {
 	bool good = true;
 
@@ -135,7 +133,7 @@ static bool add_item(cJSON *array, const struct field *fields, const void *base)
 {
 	cJSON *item = cJSON_CreateObject();
 
-	return item && cJSON_AddItemToArray(array, item) && add_fields(item, fields, base);
+	return item && cJSON_AddItemToArray(array, item) && fields_add(item, fields, base);
 }
 
 static bool add_body(cJSON *root, const struct health *h)
@@ -153,7 +151,7 @@ static bool add_body(cJSON *root, const struct health *h)
 	good = good && inputs;
 	for (uint32_t i = 0; good && i < h->input_count; i++) {
 		cJSON *input = cJSON_AddObjectToObject(inputs, h->inputs[i].name);
-		good = input && add_fields(input, health_input_fields, &h->inputs[i]);
+		good = input && fields_add(input, health_input_fields, &h->inputs[i]);
 	}
 	return good;
 }
@@ -164,7 +162,7 @@ int health_to_json(const struct health *h, char **ret_text, struct err *e)
 	char *text = NULL;
 
 	if (root && cJSON_AddStringToObject(root, "apiVersion", STOKER_API_VERSION) && cJSON_AddStringToObject(root, "kind", HEALTH_KIND) &&
-	    add_fields(root, health_head_fields, h) && add_body(root, h))
+	    fields_add(root, health_head_fields, h) && add_body(root, h))
 		text = cJSON_PrintUnformatted(root);
 	if (!text)
 		return err_set(e, ENOMEM, "cannot write the health as JSON");

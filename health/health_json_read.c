@@ -14,8 +14,6 @@
 #define JSON_NUMBER_MAX	 9007199254740991.0 /* 2^53 - 1: beyond, a double skips whole numbers */
 #define JSON_WHERE_BYTES 96
 
-static int read_fields(const cJSON *object, const char *where, const struct field *fields, void *base, struct err *e);
-
 /* `where` is "" or ends with '.'; cJSON gives no line numbers, so the place is the path of keys. */
 static int refuse(struct err *e, const char *where, const char *key, const char *rule)
 {
@@ -151,7 +149,7 @@ static int read_object(const cJSON *item, const char *where, const struct field 
 	/* A flag of its own says that the object is there; a time is one of the object's fields. */
 	if (f->size == sizeof(one))
 		memcpy(at, &one, sizeof(one));
-	return read_fields(item, below, f->sub, base, e);
+	return fields_read(item, below, f->sub, base, e);
 }
 
 static int read_field(const cJSON *item, const char *where, const struct field *f, void *base, struct err *e)
@@ -189,7 +187,7 @@ static int read_field(const cJSON *item, const char *where, const struct field *
 }
 
 /* Missing and null are the same: nothing. Of twins the first counts. */
-static int read_fields(const cJSON *object, const char *where, const struct field *fields, void *base, struct err *e)
+int fields_read(const cJSON *object, const char *where, const struct field *fields, void *base, struct err *e)
 {
 	for (const struct field *f = fields; f->key; f++) {
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, f->key);
@@ -208,7 +206,7 @@ static int read_conditions(const cJSON *array, struct report_condition *ret, str
 		struct report_condition c = {0};
 		if (!cJSON_IsObject(item))
 			return refuse(e, "", "conditions", "must be an array of objects");
-		if (read_fields(item, "conditions[].", health_condition_fields, &c, e) < 0)
+		if (fields_read(item, "conditions[].", health_condition_fields, &c, e) < 0)
 			return -e->code;
 		/* A newer daemon has more of them. */
 		if (strcmp(c.type, STOKER_STORAGE_READY) == 0 && !*ret->type)
@@ -229,7 +227,7 @@ static int read_filesystems(const cJSON *array, struct health *ret, struct err *
 		snprintf(where, sizeof(where), "filesystems[%u].", ret->filesystem_count);
 		if (!cJSON_IsObject(item))
 			return refuse(e, "", "filesystems", "must be an array of objects");
-		if (read_fields(item, where, health_filesystem_fields, &ret->filesystems[ret->filesystem_count], e) < 0)
+		if (fields_read(item, where, health_filesystem_fields, &ret->filesystems[ret->filesystem_count], e) < 0)
 			return -e->code;
 		ret->filesystem_count++;
 	}
@@ -251,7 +249,7 @@ static int read_inputs(const cJSON *object, struct health *ret, struct err *e)
 		if (!cJSON_IsObject(item))
 			return refuse(e, "inputs.", input->name, "must be an object");
 		snprintf(where, sizeof(where), "inputs.%s.", input->name);
-		if (read_fields(item, where, health_input_fields, input, e) < 0)
+		if (fields_read(item, where, health_input_fields, input, e) < 0)
 			return -e->code;
 		ret->input_count++;
 	}
@@ -269,7 +267,7 @@ static int member(const cJSON *root, const char *key, cJSON_bool (*is_right)(con
 	return is_right(*ret) ? 0 : refuse(e, "", key, rule);
 }
 
-static int must_be(const cJSON *root, const char *key, const char *value, struct err *e)
+int fields_must_be(const cJSON *root, const char *key, const char *value, struct err *e)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
 
@@ -284,8 +282,8 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 
 	if (!cJSON_IsObject(root))
 		return err_rule(e, EBADMSG, "must be a JSON object");
-	if (must_be(root, "apiVersion", STOKER_API_VERSION, e) < 0 || must_be(root, "kind", HEALTH_KIND, e) < 0 ||
-	    read_fields(root, "", health_head_fields, ret, e) < 0 || member(root, "conditions", cJSON_IsArray, "must be an array", &conditions, e) < 0 ||
+	if (fields_must_be(root, "apiVersion", STOKER_API_VERSION, e) < 0 || fields_must_be(root, "kind", HEALTH_KIND, e) < 0 ||
+	    fields_read(root, "", health_head_fields, ret, e) < 0 || member(root, "conditions", cJSON_IsArray, "must be an array", &conditions, e) < 0 ||
 	    member(root, "taint", cJSON_IsObject, "must be an object or null", &taint, e) < 0 ||
 	    member(root, "agent", cJSON_IsObject, "must be an object or null", &agent, e) < 0 ||
 	    member(root, "filesystems", cJSON_IsArray, "must be an array", &filesystems, e) < 0 ||
@@ -299,12 +297,12 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 }
 
 /* cJSON bounds the depth itself (CJSON_NESTING_LIMIT, 1000). */
-static int parse(const char *text, size_t length, cJSON **ret, struct err *e)
+int fields_parse(const char *text, size_t length, size_t most, cJSON **ret, struct err *e)
 {
 	const char *end = text;
 
-	if (length > HEALTH_JSON_MAX_BYTES)
-		return err_rule(e, EMSGSIZE, "longer than %d bytes", HEALTH_JSON_MAX_BYTES);
+	if (length > most)
+		return err_rule(e, EMSGSIZE, "longer than %zu bytes", most);
 	*ret = cJSON_ParseWithLengthOpts(text, length, &end, 0);
 	if (!*ret)
 		return err_rule(e, EBADMSG, "no JSON: byte %td", end ? end - text : (ptrdiff_t)0);
@@ -323,7 +321,7 @@ int health_from_json(const char *text, size_t length, struct health *ret, struct
 	e = e ? e : &local;
 	if (!read)
 		return err_set(e, ENOMEM, "cannot read the health's JSON");
-	if (parse(text, length, &root, e) < 0 || read_root(root, read, e) < 0)
+	if (fields_parse(text, length, HEALTH_JSON_MAX_BYTES, &root, e) < 0 || read_root(root, read, e) < 0)
 		return err_wrap(e, "health");
 	str_copy(read->report.node, sizeof(read->report.node), read->node);
 	memcpy(ret, read, sizeof(*ret));
