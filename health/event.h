@@ -21,6 +21,10 @@
 #define EVENT_NAME_BYTES 254
 
 #define EVENT_STORAGE_RECOVERED "StorageRecovered"
+/* About the taint that is wanted; said by the reporter itself, of the node. */
+#define EVENT_TAINT_HELD	"TaintHeld"	/* by the node's annotation, or because somebody took it off too often */
+#define EVENT_TAINT_PUT_BACK	"TaintPutBack"	/* somebody took it off */
+#define EVENT_NO_BRAKE_SLOT	"NoBrakeSlot"	/* the brake does not allow it (yet) */
 
 /* One thing to be said; travels as a record. */
 struct event {

@@ -29,6 +29,13 @@ const char *condition_status_name(enum condition_status status)
 	return (unsigned)status < CONDITION_STATUS_MAX_ ? name[status] : "Unknown";
 }
 
+const char *taint_holder_name(enum taint_holder holder)
+{
+	static const char *const name[HOLDER_MAX_] = {"", "cluster", "brake", "person"};
+
+	return (unsigned)holder < HOLDER_MAX_ ? name[holder] : "";
+}
+
 int health_exit_code(enum health_status status)
 {
 	static const int code[HEALTH_STATUS_MAX_] = {[HEALTH_UNKNOWN] = 2, [HEALTH_HEALTHY] = 0, [HEALTH_WARNING] = 0, [HEALTH_UNHEALTHY] = 1};

@@ -81,6 +81,7 @@ struct health {
 	uint32_t report_ready;	/* bool: every watched filesystem has been probed, the report may go out */
 	uint32_t taint_held;	/* bool: the taint is wanted but not put on the node (off, no cluster, not reachable …) */
 	char taint_why[256];	/* why it is held, or "" */
+	uint32_t taint_holder;	/* enum taint_holder */
 	struct health_agent agent;
 	struct executor_counts executors;
 	uint32_t filesystem_count;

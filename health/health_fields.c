@@ -22,6 +22,11 @@ static const char *condition_word(unsigned value)
 	return condition_status_name((enum condition_status)value);
 }
 
+static const char *holder_word(unsigned value)
+{
+	return taint_holder_name((enum taint_holder)value);
+}
+
 #define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 
 static const struct field probe_fields[] = {
@@ -93,6 +98,7 @@ static const struct field taint_fields[] = {
 	{"effect", FIELD_TEXT, AT(health, report.taint.effect)},
 	{"held", FIELD_BOOL, AT(health, taint_held)},
 	{"why", FIELD_TEXT, AT(health, taint_why)},
+	{"heldBy", FIELD_WORD, AT(health, taint_holder), NULL, holder_word, HOLDER_MAX_},
 	{0},
 };
 

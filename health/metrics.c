@@ -113,6 +113,12 @@ static void put_taint_wanted(FILE *out, const char *name, const struct health *h
 	fprintf(out, "%s %d\n", name, h->report.taint.wanted != 0);
 }
 
+static void put_taint_held(FILE *out, const char *name, const struct health *h)
+{
+	for (unsigned i = HOLDER_CLUSTER; i < HOLDER_MAX_; i++)
+		fprintf(out, "%s{by=\"%s\"} %d\n", name, taint_holder_name((enum taint_holder)i), h->report.taint.wanted && h->taint_held && h->taint_holder == i);
+}
+
 static void put_writes(FILE *out, const char *name, const struct health *h)
 {
 	fprintf(out, "%s %" PRIu64 "\n", name, h->agent.report_writes);
@@ -165,6 +171,7 @@ static const struct node_metric {
 	{"stoker_node_status", "gauge", "1 for the status that the node has.", put_status},
 	{"stoker_node_tainted", "gauge", "1 while our taint is on the node object.", put_tainted},
 	{"stoker_node_taint_wanted", "gauge", "1 while our taint should be on the node object.", put_taint_wanted},
+	{"stoker_node_taint_held", "gauge", "1 while our taint should be on the node object and is not, by what keeps it off.", put_taint_held},
 	{"stoker_last_report_timestamp_seconds", "gauge", "When the node object was last written, heartbeats too.", put_last_report},
 	{"stoker_reporter_writes_total", "counter", "Writes to the node object.", put_writes},
 	{"stoker_input_up", "gauge", "1 while this input or role works; what is off is left out.", put_inputs},
@@ -276,6 +283,26 @@ static void put_available_inodes(FILE *out, const char *name, const struct healt
 	put_number(out, name, f, f->available_inodes, f->inodes);
 }
 
+static void put_full_of(FILE *out, const char *name, const struct health_filesystem *f, const char *resource, uint64_t low_s, uint64_t high_s)
+{
+	const struct {
+		const char *bound;
+		uint64_t seconds;
+	} rows[] = {{"low", low_s}, {"high", high_s}};
+
+	for (size_t i = 0; high_s && i < ARRAY_SIZE(rows); i++) {
+		fputs(name, out);
+		put_filesystem_labels(out, f);
+		fprintf(out, ",resource=\"%s\",bound=\"%s\"} %" PRIu64 "\n", resource, rows[i].bound, rows[i].seconds);
+	}
+}
+
+static void put_full(FILE *out, const char *name, const struct health_filesystem *f)
+{
+	put_full_of(out, name, f, "bytes", f->space_full_low_s, f->space_full_high_s);
+	put_full_of(out, name, f, "inodes", f->inodes_full_low_s, f->inodes_full_high_s);
+}
+
 static const struct filesystem_metric {
 	const char *name, *type, *help;
 	void (*put)(FILE *out, const char *name, const struct health_filesystem *f);
@@ -289,6 +316,7 @@ static const struct filesystem_metric {
 	{"stoker_filesystem_available_bytes", "gauge", "Bytes that ordinary users can still write.", put_available},
 	{"stoker_filesystem_inodes", "gauge", "Inodes in all.", put_inodes},
 	{"stoker_filesystem_available_inodes", "gauge", "Inodes that ordinary users can still use.", put_available_inodes},
+	{"stoker_filesystem_full_seconds", "gauge", "Exhausted in so many seconds if it goes on, at the earliest and at the latest. Nothing while it is not filling up.", put_full},
 };
 
 /* --- all --- */

@@ -117,6 +117,7 @@ static void snapshot_taint(const struct monitor *m, struct health *h)
 	else if (m->reporter.sequence != m->report.sequence)
 		why = "on its way to the node object";
 	h->taint_held = why != NULL;
+	h->taint_holder = !why ? HOLDER_NOBODY : why == m->reporter.taint_why ? m->reporter.taint_holder : HOLDER_CLUSTER;
 	str_copy(h->taint_why, sizeof(h->taint_why), why ? why : "");
 }
 

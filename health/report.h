@@ -41,6 +41,17 @@ struct report {
 	struct report_condition aliases[REPORT_ALIASES]; /* the same under other names; type "" = not wanted */
 };
 
+/* Who keeps a taint that is wanted off the node. */
+enum taint_holder {
+	HOLDER_NOBODY,
+	HOLDER_CLUSTER, /* no cluster, not reachable, a right is missing, or it is on its way */
+	HOLDER_BRAKE,	/* no slot, or the last node that pods can go to */
+	HOLDER_PERSON,	/* the annotation, taken off too often, or retired */
+	HOLDER_MAX_
+};
+
+const char *taint_holder_name(enum taint_holder holder); /* "", "cluster", "brake", "person" */
+
 /* What the reporter tells back: its own state, and what it read on the node object at start. */
 struct report_state {
 	uint32_t connected; /* bool: the last request was answered well */
@@ -51,6 +62,7 @@ struct report_state {
 	char detail[256];   /* "connected to https://10.0.0.1:6443", or the error in words */
 	uint32_t degraded;  /* bool: connected, but something of the brake fails: `detail` says what */
 	char taint_why[256]; /* why the taint that is wanted is not on the node; "" = nothing is in its way */
+	uint32_t taint_holder; /* enum taint_holder, with taint_why */
 	uint32_t others_seen, others_bad; /* what other agents say on the node object: bits of kube_others.h */
 	uint32_t has_condition; /* bool: `condition` below was read from the node object */
 	struct report_condition condition;

@@ -13,6 +13,7 @@
 #include "health/brake.h"
 #include "health/kube_client.h"
 #include "health/kube_node.h"
+#include "health/put_back.h"
 #include "health/report.h"
 #include "health/reporter_events.h"
 #include "health/reporter_lane.h"
@@ -20,7 +21,6 @@
 
 #define REPORTER_HEARTBEAT_US	  (300 * 1000000ULL) /* jittered by a tenth */
 #define REPORTER_NO_CLUSTER_US	  (60 * 1000000ULL)
-#define REPORTER_PUT_BACKS	   3 /* so often an hour is a taint put back that somebody took off */
 #define REPORTER_REREAD_US	   (60 * 1000000ULL) /* the node object, while a taint is wanted: holds, and what people took off */
 #define REPORTER_FRESH_US	   (5 * 1000000ULL)  /* and before the taint is put on */
 
@@ -51,8 +51,8 @@ struct reporter {
 	bool taint_waits;	  /* nothing is to be done about it for now: state.taint_why says why */
 	bool taint_doubt;	  /* a patch ended without an answer */
 	uint64_t read_us;	  /* when the node object was last read */
-	uint64_t removed_us[REPORTER_PUT_BACKS]; /* when somebody else took our taint off */
-	uint64_t left_off_us;	  /* it stays off until then */
+	struct put_back put_back; /* what somebody else took off */
+	const char *held_said;	  /* the reason of the last Event about a taint that is held back; NULL = none is */
 	char hold_said[64];
 	bool retired_said;
 	uv_timer_t due;

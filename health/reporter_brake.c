@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "health/reporter.h"
 
-#define HOUR_US (3600 * US_PER_S)
-
 static void plan(uint64_t pause_us, uint64_t now_us, uint64_t *next_us)
 {
 	if (now_us + pause_us < *next_us)
@@ -20,17 +18,12 @@ void reporter_note_removal(struct reporter *r, bool was_on, uint64_t now_us)
 {
 	if (!was_on || !r->goal.wanted || r->taint_waits || r->taint_doubt || kube_node_carries(&r->node, r->goal.key, false))
 		return;
-	uint64_t *oldest = &r->removed_us[0];
-	for (unsigned i = 1; i < REPORTER_PUT_BACKS; i++)
-		if (r->removed_us[i] < *oldest)
-			oldest = &r->removed_us[i];
-	if (*oldest && now_us - *oldest < HOUR_US) {
-		r->left_off_us = *oldest + HOUR_US;
+	if (put_back_step(&r->put_back, now_us)) {
+		reporter_taint_event(r, EVENT_TAINT_PUT_BACK, "somebody took it off while the fault stands: it is put back; to keep it off, annotate the node with " STOKER_HOLD_UNTIL);
+		log_warn(r->log, "somebody took the taint off while the fault stands: it is put back", "key", r->goal.key);
+	} else {
 		log_warn(r->log, "the taint was taken off again and is left off for now", "key", r->goal.key);
-		return;
 	}
-	*oldest = now_us;
-	log_warn(r->log, "somebody took the taint off while the fault stands: it is put back", "key", r->goal.key);
 }
 
 /* Why there shall be no taint although the fault stands, or "". */
@@ -48,9 +41,9 @@ static void find_hold(struct reporter *r, uint64_t now_us, uint64_t *next_us, ch
 	} else if (r->node.hold_wall_us > wall) {
 		str_append(why, 256, "held until %s by the node's annotation " STOKER_HOLD_UNTIL, r->node.hold_text);
 		plan(r->node.hold_wall_us - wall, now_us, next_us);
-	} else if (r->left_off_us > now_us) {
+	} else if (r->put_back.left_off_us > now_us) {
 		str_append(why, 256, "taken off by somebody more than %d times within an hour: left off for %u minutes more; annotate the node with " STOKER_HOLD_UNTIL " to keep it off",
-			   REPORTER_PUT_BACKS, (unsigned)((r->left_off_us - now_us) / (60 * US_PER_S) + 1));
+			   PUT_BACK_TIMES, (unsigned)((r->put_back.left_off_us - now_us) / (60 * US_PER_S) + 1));
 		plan(60 * US_PER_S, now_us, next_us);
 	}
 }
@@ -119,6 +112,18 @@ static bool do_step(struct reporter *r, const struct brake_step *step, uint64_t 
 	return false;
 }
 
+/* An Event when it begins, not for each minute that it lasts and not for every other neighbour that holds the slot. Retiring is no trouble,
+ * and an API server that cannot be asked is not the brake's. */
+static void tell_held(struct reporter *r, const char *hold, bool wanted)
+{
+	const char *why = *hold ? hold : r->brake.why;
+	const char *reason = !wanted || !*why || r->config.retire ? NULL : *hold ? EVENT_TAINT_HELD : EVENT_NO_BRAKE_SLOT;
+
+	if (reason && r->held_said != reason)
+		reporter_taint_event(r, reason, why);
+	r->held_said = reason;
+}
+
 static void say_why(struct reporter *r, const char *hold)
 {
 	const char *why = *hold ? hold : r->brake.why;
@@ -131,11 +136,13 @@ static void say_why(struct reporter *r, const char *hold)
 			break;
 		}
 	}
+	bool wanted = r->report.taint.wanted && (r->taint_waits || !r->goal.wanted);
+	tell_held(r, hold, wanted);
 	if (!*why && r->taint_waits)
 		why = "asking for a brake slot";
-	bool wanted = r->report.taint.wanted && (r->taint_waits || !r->goal.wanted);
 	if (wanted && strcmp(r->state.taint_why, why) != 0 && *why)
 		log_info(r->log, "no taint for now", "why", why);
+	r->state.taint_holder = !wanted || !*why ? HOLDER_NOBODY : *hold ? HOLDER_PERSON : why == r->brake.why ? HOLDER_BRAKE : HOLDER_CLUSTER;
 	memset(r->state.taint_why, 0, sizeof(r->state.taint_why)); /* compared as bytes */
 	str_copy(r->state.taint_why, sizeof(r->state.taint_why), wanted ? why : "");
 }

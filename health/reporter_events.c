@@ -19,6 +19,17 @@ void reporter_event(struct reporter *r, const struct event *event)
 	log_warn(r->log, "Events given up: too many wait for the API server; conditions and taint are not touched by it", "lost", log_number(events->book.lost));
 }
 
+void reporter_taint_event(struct reporter *r, const char *reason, const char *why)
+{
+	const struct report_taint *taint = &r->report.taint;
+	struct event event = {.warning = 1, .wall_us = clock_wall_us()};
+
+	str_copy(event.reason, sizeof(event.reason), reason);
+	str_copy(event.action, sizeof(event.action), "Taint");
+	str_append(event.note, sizeof(event.note), "taint %s=%s:%s: %s", taint->key, taint->value, taint->effect, why);
+	reporter_event(r, &event);
+}
+
 void reporter_events_step(struct reporter *r, uint64_t now_us, uint64_t *next_us)
 {
 	struct event_entry *entry = event_book_next(&r->events.book, now_us, next_us);

@@ -36,6 +36,9 @@ struct reporter_aliases {
 
 void reporter_event(struct reporter *reporter, const struct event *event);
 
+/* An Event of the node about the taint that is wanted: one of event.h's three reasons. */
+void reporter_taint_event(struct reporter *reporter, const char *reason, const char *why);
+
 /* Sends what is due, and lowers *next_us to when there may be more. */
 void reporter_events_step(struct reporter *reporter, uint64_t now_us, uint64_t *next_us);
 void reporter_aliases_step(struct reporter *reporter, uint64_t now_us, uint64_t *next_us);

@@ -100,7 +100,7 @@ static void reporter_record(struct link *link, const struct record *record)
 	const struct report_state *state = record_payload(record, sizeof(*state));
 
 	if (record->header.type != WIRE_REPORT_STATE || !state || !str_is_ended(state->detail, sizeof(state->detail)) ||
-	    !str_is_ended(state->taint_why, sizeof(state->taint_why)) || !str_is_ended(state->condition.reason, sizeof(state->condition.reason))) {
+	    !str_is_ended(state->taint_why, sizeof(state->taint_why)) || state->taint_holder >= HOLDER_MAX_ || !str_is_ended(state->condition.reason, sizeof(state->condition.reason))) {
 		link->refused++;
 		log_warn(s->log, "record not understood", "from", "reporter", "type", log_number(record->header.type));
 		return;

@@ -40,6 +40,13 @@ RIGHTS = [
      "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "stoker"},
      "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
 ]
+EVENT_RIGHTS = [
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "stoker-events", "namespace": "default"},
+     "rules": [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "stoker-events", "namespace": "default"},
+     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "stoker-events"},
+     "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
+]
 COLLECTION = {"Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/roles",
               "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-system/rolebindings",
               "Namespace": "/api/v1/namespaces", "ServiceAccount": "/api/v1/namespaces/stoker-system/serviceaccounts",

@@ -54,6 +54,7 @@ class Node:
         self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\ndiscover: '{discover}'\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
                          f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: {log}\n")
         self.report = "report:\n  kubernetes: 'off'\n"
+        self.environment = None  # this process's own
         self.extra = extra
         t.note(self.tail)
 
@@ -135,7 +136,7 @@ class Node:
 
     def spawn(self, *argv, **more):
         with open(self.log_path, "ab") as log:
-            p = subprocess.Popen([os.path.join(BIN, argv[0]), *argv[1:]], stderr=log, stdout=log, stdin=subprocess.DEVNULL, **more)
+            p = subprocess.Popen([os.path.join(BIN, argv[0]), *argv[1:]], stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=self.environment, **more)
         self.t.cleanup(lambda: self.end(p))
         return p
 

@@ -4,12 +4,13 @@ import json
 import os
 import sys
 import socket
+import struct
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import case, main, wait_for  # noqa: E402
-from cluster import ADMIN, Cluster  # noqa: E402
+from cluster import ADMIN, EVENT_RIGHTS, Cluster  # noqa: E402
 from node import Node  # noqa: E402
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/stoker-system/leases"
@@ -63,8 +64,17 @@ class Watch:
             self.history.append(tainted)
 
 
+def allow_events(cluster):
+    for thing in EVENT_RIGHTS:
+        cluster.apply(thing)
+
+
+def events(cluster, reason):
+    return [e for e in cluster.api("GET", "/apis/events.k8s.io/v1/namespaces/default/events")["items"] if e["reason"] == reason]
+
+
 class Stage:
-    def __init__(self, t, share, count=5, agents=None, more=""):
+    def __init__(self, t, share, count=5, agents=None, more="", disks=1, environment=None):
         self.t, self.cluster = t, Cluster(t)
         self.names = [f"node-{i}" for i in range(count)]
         for name in self.names:
@@ -73,12 +83,14 @@ class Stage:
         with open(token, "w") as f:
             f.write(self.cluster.service_account_token(86400))
         kubeconfig = self.cluster.kubeconfig("stoker", token_file=token)
-        self.nodes, self.disks = [], []
+        self.nodes, self.disks, self.more = [], [], []
         for name in self.names[:agents]:
             node = Node(Own(t, name), period="1s", minimum_bad="0s", name=name)
             node.report = f"report:\n  kubeconfig: {kubeconfig}\n  maxTainted: {share}\n{more}"
             # memory: made and filled in no time
+            node.environment = environment
             self.disks.append(node.tmpfs("size=1m"))
+            self.more += [node.tmpfs("size=1m,nr_inodes=64") for _ in range(disks - 1)]
             self.nodes.append(node)
         for node in self.nodes:
             node.start()
@@ -243,6 +255,104 @@ def hold_and_hand(t):
     s.nodes[0].kill("stoker-reporter")
     s.wait_tainted(lambda now: now == [0], "a hold that is none to be ignored")
     assert s.nodes[0].log("annotation ignored: it is no time like 2026-11-26T08:15:00Z")
+
+
+@case
+def what_a_person_takes_off_is_put_back_three_times(t):
+    """One Event with a count; the fourth time it stays off, and that is said too. The condition stays."""
+    s = Stage(t, 1, count=2, agents=1, disks=2)
+    allow_events(s.cluster)
+    first, second = s.disks[0], s.more[0]
+    s.break_(0)
+    s.wait_tainted(lambda now: now == [0], "the taint")
+    second.fill_inodes()
+    for turn in range(4):
+        s.cluster.patch_taints("node-0", [])
+        # the reason changes, and so the taint's value: its patch meets a list without it, as any write after a person's
+        if turn % 2:
+            wait_for(lambda: (first.fill(), s.cluster.condition("node-0")["reason"] == "TmpfsSize")[1], "the first disk's reason", 60, 0.1)
+        else:
+            first.empty()
+            wait_for(lambda: s.cluster.condition("node-0")["reason"] == "TmpfsInodes", "the second disk's reason", 60, 0.05)
+        if turn < 3:
+            s.wait_tainted(lambda now: now == [0], f"the taint to be put back, time {turn + 1}")
+    s.wait_why(0, "taken off by somebody more than 3 times within an hour: left off for ")
+    wait_for(lambda: not s.holders(), "the slot to be given back", 60, 0.05)
+    assert s.tainted() == [] and s.cluster.condition("node-0")["status"] == "False"
+    assert len(s.nodes[0].log("somebody took the taint off while the fault stands: it is put back")) == 3
+    said = wait_for(lambda: [e for e in events(s.cluster, "TaintHeld") if "within an hour" in e["note"]], "the Event", 60, 0.05)
+    back = events(s.cluster, "TaintPutBack")
+    assert len(said) == len(back) == 1 and back[0]["series"]["count"] >= 2, (said, back)
+    assert back[0]["action"] == "Taint" and back[0]["regarding"]["name"] == "node-0" and back[0]["note"].startswith(f"taint {KEY}=Tmpfs"), back
+
+
+@case
+def fewer_are_allowed_than_hold_slots(t):
+    """The configuration shrinks: holders keep theirs until they are well, nobody new gets one before the number is right."""
+    s = Stage(t, 2, count=4, agents=3)
+    allow_events(s.cluster)
+    s.break_(0, 1)
+    s.wait_tainted(lambda now: now == [0, 1], "two to be tainted")
+    for node in s.nodes:
+        node.write_config(node.read_config().replace("maxTainted: 2", "maxTainted: 1"))
+    s.break_(2)
+    s.wait_why(2, "waiting for a brake slot: 2 of 1 taken by node-")
+    assert s.tainted() == [0, 1], s.tainted()
+    assert s.nodes[2].health()["taint"]["heldBy"] == "brake", s.nodes[2].health()["taint"]
+    s.repair(0)
+    s.wait_tainted(lambda now: now == [1], "the first to be well")
+    s.wait_why(2, "waiting for a brake slot: 1 of 1 taken by node-1")
+    s.repair(1)
+    s.wait_tainted(lambda now: now == [2], "the slot to go on", 150)
+    assert s.watch.most == 2 and not any(len(h) == 2 and 2 in h for h in s.watch.history), s.watch.history
+    # one Event for the whole wait, though its words have changed
+    wait_for(lambda: events(s.cluster, "NoBrakeSlot"), "the Event", 60, 0.05)
+    said = [e for e in events(s.cluster, "NoBrakeSlot") if e["regarding"]["name"] == "node-2"]
+    assert len(said) == 1 and not said[0].get("series") and "2 of 1 taken" in said[0]["note"], said
+
+
+@case
+def the_wall_clock_steps(t):
+    """Two hours forth and back: a hold ends and begins again by it, the slot is kept and renewed, the taint of a fault stands."""
+    shift = os.path.join(t.dir, "clock")
+    with open(shift, "wb") as f:
+        f.write(bytes(8))
+    os.chmod(t.dir, 0o755)
+    s = Stage(t, 1, count=2, agents=1, environment={**os.environ, "LD_PRELOAD": f"{os.environ['STOKER_TESTS']}/clock_shift.so", "STOKER_TEST_CLOCK": shift})
+    allow_events(s.cluster)
+
+    def step(hours):
+        with open(shift, "r+b") as f:
+            f.write(struct.pack("=q", hours * 3600))
+        s.nodes[0].kill("stoker-reporter")  # looks at once, not within the minute
+        wait_for(lambda: s.nodes[0].pid("stoker-reporter"), "the reporter to be back")
+
+    def renewed():
+        return (s.leases().get("stoker-brake-0") or {"spec": {}})["spec"].get("renewTime", "")
+
+    def day(hours):
+        return time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + hours * 3600))
+
+    s.break_(0)
+    s.wait_tainted(lambda now: now == [0], "the taint")
+    for hours in (2, -2, 0):
+        step(hours)
+        wait_for(lambda: renewed()[:13] == day(hours), f"the slot to be renewed {hours} h from now; it was at {renewed()}", 60, 0.05)
+        assert s.tainted() == [0] and s.holders() == ["node-0"], (s.tainted(), s.holders())
+    assert s.watch.history[-1] == ["node-0"] and len(s.watch.history) <= 2, s.watch.history  # never off in between
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    s.cluster.api("PATCH", "/api/v1/nodes/node-0", {"metadata": {"annotations": {"stoker.dev/hold-until": until}}}, "application/merge-patch+json")
+    step(0)
+    s.wait_tainted(lambda now: not now, "the hold")
+    wait_for(lambda: events(s.cluster, "TaintHeld"), "the hold to be said", 60, 0.05)
+    assert s.nodes[0].health()["taint"]["heldBy"] == "person", s.nodes[0].health()["taint"]
+    step(2)
+    s.wait_tainted(lambda now: now == [0], "the hold to be over by this node's clock")
+    step(0)
+    s.wait_tainted(lambda now: not now, "the hold to count again")
+    s.repair(0)
+    wait_for(lambda: s.cluster.condition("node-0")["status"] == "True", "the node to be well", 60, 0.05)
+    wait_for(lambda: not s.holders(), "the slot to be given back", 60, 0.05)
 
 
 @case

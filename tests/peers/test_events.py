@@ -6,17 +6,11 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import CASES, case, main, wait_for  # noqa: E402
+from cluster import EVENT_RIGHTS  # noqa: E402
 from test_api import NAME, Stage  # noqa: E402
 
 CASES.clear()  # those of test_api are its own
 
-EVENT_RIGHTS = [
-    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "stoker-events", "namespace": "default"},
-     "rules": [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]},
-    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "stoker-events", "namespace": "default"},
-     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "stoker-events"},
-     "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
-]
 STRATEGIC = "application/strategic-merge-patch+json"
 
 

@@ -259,6 +259,7 @@ static void fill_ugly(struct health *h)
 	h->filesystems[0].probes = (struct health_probes){3, 1, 2, 0, 5000, {1, 0, 0, 0, 2}};
 	h->status = health_judge(h);
 	h->taint_held = 1;
+	h->taint_holder = HOLDER_PERSON;
 	strcpy(h->taint_why, "no cluster");
 	h->executors.present = 1;
 	h->executors.running[EXECUTOR_ROLE_EXECUTOR] = 2;
@@ -283,7 +284,7 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"{\"apiVersion\":\"stoker.dev/v1alpha1\",\"kind\":\"NodeHealth\",\"node\":\"node-1\",\"time\":\"2026-11-26T08:17:00.000005Z\","
 		"\"status\":\"Unhealthy\",\"conditions\":[{\"type\":\"stoker.dev/StorageReady\",\"status\":\"False\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"words\",\"lastTransitionTime\":\"2026-11-26T08:15:01Z\"}],"
-		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\"},"
+		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\",\"heldBy\":\"person\"},"
 		"\"agent\":{\"startTime\":\"2026-11-26T08:15:00.000000Z\",\"version\":\"0.1.0\",\"kernelLogGaps\":1,\"kernelLogRecordsLost\":2,\"reportWrites\":3,"
 		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
 		"\"executors\":{\"running\":{\"executor\":2,\"driver\":0,\"client-driver\":0,\"connect-server\":0,\"standalone-master\":0,\"standalone-worker\":0},"

@@ -28,6 +28,10 @@ static struct health *new_health(void)
 	f->last_probe_wall_us = 1795680902 * US_PER_S;
 	f->probes = (struct health_probes){3, 1, 2, 0, 2501000, {1, 0, 0, 0, 0, 1, 0, 1}};
 	f->size_bytes = 100;
+	f->space_full_low_s = 900;
+	f->space_full_high_s = 1500;
+	h->report.taint.wanted = h->taint_held = 1;
+	h->taint_holder = HOLDER_BRAKE;
 	return h;
 }
 
@@ -54,6 +58,8 @@ static void test_metrics_are_exact_and_escaped(void **unused)
 		"stoker_filesystem_probe_duration_seconds_bucket" FS ",le=\"0.001\"} 1\n", "stoker_filesystem_probe_duration_seconds_bucket" FS ",le=\"10\"} 2\n",
 		"stoker_filesystem_probe_duration_seconds_bucket" FS ",le=\"+Inf\"} 3\n", "stoker_filesystem_probe_duration_seconds_sum" FS "} 2.501\n",
 		"stoker_filesystem_probe_duration_seconds_count" FS "} 3\n", "stoker_filesystem_available_bytes" FS "} 0\n",
+		"stoker_filesystem_full_seconds" FS ",resource=\"bytes\",bound=\"low\"} 900\n", "stoker_filesystem_full_seconds" FS ",resource=\"bytes\",bound=\"high\"} 1500\n",
+		"stoker_node_taint_held{by=\"brake\"} 1\n", "stoker_node_taint_held{by=\"person\"} 0\n", "stoker_node_taint_held{by=\"cluster\"} 0\n",
 	};
 	scoped(scoped_free) struct health *h = new_health();
 	scoped(scoped_free) char *text = NULL;
@@ -69,6 +75,7 @@ static void test_metrics_are_exact_and_escaped(void **unused)
 			fail_msg("'%s' is not in: %s", lines[i], text);
 	assert_null(strstr(text, "fs-error"));
 	assert_null(strstr(text, "available_inodes{")); /* not counted there */
+	assert_null(strstr(text, "resource=\"inodes\"")); /* and not filling up */
 }
 
 static void test_readiness_is_red_for_what_makes_blind_or_mute(void **unused)
