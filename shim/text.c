@@ -71,7 +71,7 @@ bool text_number(struct text text, uint64_t *ret)
 	return true;
 }
 
-/* "k", "kb", "kib" in either case; 0 = no unit of bytes. */
+/* "k", "kb", "ki", "kib" in either case; 0 = no unit of bytes. */
 static uint64_t unit_of(struct text unit)
 {
 	static const char letters[] = "bkmgtp";
@@ -82,7 +82,7 @@ static uint64_t unit_of(struct text unit)
 	for (uint32_t i = 0; i < unit.length; i++)
 		low[i] = (char)(unit.bytes[i] >= 'A' && unit.bytes[i] <= 'Z' ? unit.bytes[i] - 'A' + 'a' : unit.bytes[i]);
 	const char *at = low[0] ? strchr(letters, low[0]) : NULL;
-	if (!at || (low[1] && strcmp(low + 1, "b") != 0 && strcmp(low + 1, "ib") != 0))
+	if (!at || (low[1] && strcmp(low + 1, "b") != 0 && strcmp(low + 1, "i") != 0 && strcmp(low + 1, "ib") != 0))
 		return 0;
 	return 1ULL << (10 * (at - letters));
 }

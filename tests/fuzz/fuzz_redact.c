@@ -25,6 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = redact_arguments(redactor, in, size, text, sizeof(text));
 	if (n >= sizeof(text) || text[n] != '\0')
 		abort();
+	if (memmem(in, size, "hunter2", 7)) /* said without its name too: nobody can know it for a secret */
+		return 0;
 	/* Behind a space a name begins anew, whatever stood before it. */
 	in[size] = ' ';
 	memcpy(in + size + 1, PLANTED, sizeof(PLANTED) - 1);
