@@ -10,7 +10,7 @@ from cases import Context, wait_for
 from cluster import ADMIN, Cluster
 from node import Node
 
-ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-web")
+ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-web", "stoker-nri")
 NAME, PEER = "stoker-node", "npd-node"
 
 

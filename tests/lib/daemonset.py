@@ -38,7 +38,8 @@ class DaemonSet:
             containers[1] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
                                                                 {"$patch": "delete", "mountPath": "/mnt"}, {"$patch": "delete", "mountPath": "/var/lib/kubelet"}]}
         volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
-                   {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}}]
+                   {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}},
+                   {"name": "nri", "hostPath": {"path": self.node.nri, "type": "DirectoryOrCreate"}}]
         if self.overlay.endswith("observe-only"):
             volumes.append({"name": "mnt", "hostPath": {"path": self.data}})
         ours = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",

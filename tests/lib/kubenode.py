@@ -24,7 +24,10 @@ state = "{run}/containerd/state"
 [ttrpc]
   address = "{run}/containerd.sock.ttrpc"
 [plugins."io.containerd.nri.v1.nri"]
-  disable = true
+  disable = false
+  socket_path = "{nri}/nri.sock"
+  plugin_path = "{run}/containerd/nri-plugins"
+  plugin_config_path = "{run}/containerd/nri-conf.d"
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"
   [plugins."io.containerd.cri.v1.images".pinned_images]
@@ -64,6 +67,7 @@ class KubeNode(Cluster):
         except OSError:
             raise Skip(f"this host's name '{self.name}' does not resolve: kubectl exec could not find the kubelet")
         self.run = os.path.join(t.dir, "node")
+        self.nri = f"{self.run}/nri"  # /var/run/nri elsewhere
         self.containerd_root = containerd_root or f"{self.run}/containerd/root"
         self.cgroup = f"stoker-test-{os.getpid()}"
         self.kubelet_port, self.kubelet_health_port, self.controllers_port = free_ports(3)
@@ -94,7 +98,7 @@ class KubeNode(Cluster):
         for name in ("cni", "kubelet", "containerd"):
             os.makedirs(f"{self.run}/{name}")
         with open(f"{self.run}/containerd.toml", "w") as f:
-            f.write(CONTAINERD.format(run=self.run, root=self.containerd_root, cache=CACHE, pause=images.PAUSE))
+            f.write(CONTAINERD.format(run=self.run, root=self.containerd_root, cache=CACHE, nri=self.nri, pause=images.PAUSE))
         with open(f"{self.run}/cni/10-bridge.conflist", "w") as f:
             json.dump({"cniVersion": "1.0.0", "name": "test", "plugins": [
                 {"type": "bridge", "bridge": self.bridge(), "isGateway": True, "ipMasq": False, "hairpinMode": True,

@@ -104,7 +104,9 @@ class Node:
 
     def config_text(self):
         # JSON strings are YAML strings: any name of a mount point goes
-        return self.settings + self.report + self.extra + "watch:\n" + "".join(
+        # nor the containers of this machine, but where a case makes them
+        executors = "" if "executors:" in self.extra else "executors:\n  watch: 'off'\n"
+        return self.settings + self.report + self.extra + executors + "watch:\n" + "".join(
             f"- path: {json.dumps(path)}\n" + (f"  role: {role}\n" if role else "  ignore: true\n") for path, role in self.watched)
 
     def write_config_now(self):
@@ -212,7 +214,7 @@ class Node:
             front += self.children_of(root)
         for pid in list(front):
             if self.name_of(pid) == "stokerd":
-                front += [c for c in self.children_of(pid) if self.name_of(c) == "stoker-web"]
+                front += [c for c in self.children_of(pid) if self.name_of(c) in ("stoker-web", "stoker-nri")]
         found = [pid for pid in front if self.name_of(pid) == role]
         return found[0] if found else None
 
