@@ -177,7 +177,6 @@ int cgroup_pod_path_of(const struct executor *executor, char *path, size_t size,
 
 /* --- from /proc/PID/cgroup --- */
 
-/* "ID", "prefix-ID", with ".scope" or without; not conmon's own cgroup, which has the container's id in its name. */
 static bool names_container(struct piece piece, const char *id)
 {
 	size_t n = strlen(id);
@@ -187,6 +186,11 @@ static bool names_container(struct piece piece, const char *id)
 		return false;
 	piece.length -= n;
 	return piece.length == 0 || (piece.at[piece.length - 1] == '-' && !memmem(piece.at, piece.length, "conmon", 6));
+}
+
+bool cgroup_names_container(const char *name, const char *container_id)
+{
+	return names_container((struct piece){name, strlen(name)}, container_id);
 }
 
 static bool lists(const char *list, size_t length, const char *word)

@@ -24,6 +24,9 @@ int cgroup_pod_path_of(const struct executor *executor, char *path, size_t size,
 int cgroup_path_from_proc(const char *proc_cgroup, size_t length, const char *controller, const char *container_id, char *path, size_t size,
 			  struct err *e);
 
+/* Does a directory's name mean this container: "ID", "prefix-ID", with ".scope" or without? Not conmon's own, which has the id too. */
+bool cgroup_names_container(const char *name, const char *container_id);
+
 /* What a path says: the pod, and the container right beneath it. Further down a container may make what it likes, so names
  * there count for nothing. Without a pod in it the topmost container counts (plain docker or podman); "" = not told. */
 struct cgroup_name {

@@ -2,7 +2,8 @@
  *
  * Names and units are the kernel's (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst), parsed by name: keys come
  * and go with kernel versions. On v1 the memory.stat fields are the total_* ones (hierarchical), events come from
- * memory.oom_control (oom_kill, ≥ 4.13) and memory.failcnt. Pure parsing apart from reading (cgroup.h). */
+ * memory.oom_control (oom_kill, ≥ 4.13) and memory.failcnt, and are always this cgroup's alone: v1 does not add them up, so a
+ * pod's count there says nothing of its containers. Pure parsing apart from reading (cgroup.h). */
 #pragma once
 
 #include <stddef.h>
@@ -38,7 +39,7 @@ struct sample {
 	/* kernel: v2 without sock; before 5.18 the sum of its parts, without vmalloc; v1 with everything, from memory.kmem.usage_in_bytes */
 	uint64_t anon_bytes, file_bytes /* page cache and shmem */, shmem_bytes, kernel_bytes, sock_bytes, slab_bytes;
 	uint64_t file_dirty_bytes, file_writeback_bytes, file_mapped_bytes, inactive_file_bytes;
-	struct sample_events events; /* hierarchical */
+	struct sample_events events; /* hierarchical; v1: as local */
 	struct sample_events local;  /* of this cgroup alone */
 	struct sample_pressure memory, io, cpu;
 	uint64_t cpu_usage_us, periods, throttled_periods, throttled_us;

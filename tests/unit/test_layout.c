@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/fd.h"
@@ -16,40 +14,7 @@
 #include "base/str.h"
 #include "cgroups/layout.h"
 #include "cgroups/mounts.h"
-
-/* A root of a machine that is not this one. */
-struct stage {
-	char root[64];
-};
-
-static void put(const struct stage *s, const char *path, const char *text)
-{
-	char whole[512] = "";
-	struct err e = {0};
-
-	str_append(whole, sizeof(whole), "%s/%s", s->root, path);
-	for (char *p = whole + strlen(s->root) + 1; (p = strchr(p, '/')) != NULL; p++) {
-		*p = '\0';
-		assert_true(mkdir(whole, 0755) == 0 || errno == EEXIST);
-		*p = '/';
-	}
-	if (*text)
-		assert_int_equal(fd_replace_file(whole, text, strlen(text), 0644, &e), 0);
-}
-
-static void open_stage(struct stage *s)
-{
-	strcpy(s->root, "/tmp/stoker-layout-XXXXXX");
-	assert_non_null(mkdtemp(s->root));
-}
-
-static void close_stage(struct stage *s)
-{
-	char command[128] = "";
-
-	str_append(command, sizeof(command), "rm -rf '%s'", s->root);
-	assert_int_equal(system(command), 0);
-}
+#include "tests/unit/cgroup_stage.h"
 
 static const char v1_mounts[] =
 	"overlay / overlay rw,relatime,lowerdir=/a:/b 0 0\ntmpfs /sys/fs/cgroup tmpfs ro,nosuid,mode=755 0 0\n"
