@@ -49,7 +49,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
-	{"openat", D | B | R | P | L}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
+	{"openat", D | B | R | P | L}, {"openat2", B | D | P}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
 	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
 	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
 
@@ -57,7 +57,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"socket", D | B | R}, {"flock", D}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
-	{"setns", B}, {"open_tree", B}, {"fanotify_init", B}, {"fanotify_mark", B}, {"openat2", B | P}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
+	{"setns", B}, {"open_tree", B}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
 	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D},
 
 	/* what a probe does as an ordinary user */

@@ -22,6 +22,7 @@
 #define CGROUP_WATCH_BUCKETS 256
 
 struct cgroup_watch;
+struct cgroup_source; /* watch_source.h */
 
 /* A callback may remove any watch, its own too, and add others. on_events comes before on_gone. */
 struct cgroup_watch_ops {
@@ -39,11 +40,12 @@ struct cgroup_watch { /* embedded by the owner, who sets the first four fields; 
 	struct cgroup_watcher *watcher; /* NULL = not watched */
 	uint64_t name_hash;		/* of the directory's own name */
 	int events_wd, parent_wd;	/* of inotify; -1 = none */
-	int event_fd;			/* v1; -1 = none */
-	int pressure_fd;		/* the trigger; -1 = none */
-	bool polled, gone;
-	unsigned pending; /* bits, what is to be called */
-	unsigned again;	  /* v1: looks that are left */
+	struct cgroup_source *oom;	/* v1: the eventfd; NULL = none */
+	struct cgroup_source *pressure; /* the trigger; NULL = none */
+	bool polled, no_pressure, gone;
+	unsigned pending;      /* bits: what is to be called */
+	unsigned again;	       /* v1: looks that are left */
+	uint64_t again_due_ms; /* of the loop's clock */
 	LIST_ENTRY(cgroup_watch) all, by_events, by_parent;
 	TAILQ_ENTRY(cgroup_watch) queue;
 };
@@ -54,13 +56,13 @@ TAILQ_HEAD(cgroup_watch_queue, cgroup_watch);
 struct cgroup_watcher {
 	uv_loop_t *loop;
 	int inotify_fd; /* -1 = none: everything is polled */
-	int epoll_fd;	/* all descriptors in one, so that a watch needs no handle of the loop */
 	uv_poll_t poll;
 	uv_timer_t timer; /* runs only while something is polled or is looked at again */
-	uint64_t round;
+	uint64_t timer_ms, polled_ms;
+	struct cgroup_watch *current; /* whose callbacks run */
 	struct cgroup_watch_list all, by_events[CGROUP_WATCH_BUCKETS], by_parent[CGROUP_WATCH_BUCKETS];
 	struct cgroup_watch_queue queue;
-	unsigned count, polled_count, again_count, without_pressure_count;
+	unsigned count, polled_count, again_count, no_pressure_count;
 	uint64_t overflows;   /* inotify's queue ran over: everything was looked at */
 	char why_polled[160]; /* the first reason; "" = none is */
 	char why_no_pressure[160];
