@@ -73,7 +73,8 @@ void kube_answer_words(enum kube_lane lane, enum kube_meaning meaning, long http
 {
 	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes",     "patch nodes/status", "patch nodes", "list leases",
 							    "create leases", "update leases",	"list nodes",  "get another node",
-							    "create events", "patch events", "patch nodes/status for report.aliases"};
+							    "create events", "patch events", "patch nodes/status for report.aliases",
+							    "patch nodes/status (a dry run of what the policy must refuse)"};
 
 	if (size > 0)
 		*text = '\0';

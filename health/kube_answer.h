@@ -17,6 +17,7 @@ enum kube_lane {
 	KUBE_EVENT_MAKE, /* POST an Event */
 	KUBE_EVENT,	 /* PATCH its series */
 	KUBE_ALIAS,	 /* PATCH nodes/status: a condition under another name */
+	KUBE_POLICY,	 /* PATCH nodes/status as a dry run: what the admission policy must refuse */
 	KUBE_LANE_MAX_
 };
 

@@ -253,6 +253,7 @@ int kube_client_send(struct kube_client *client, enum kube_lane lane, const char
 		[KUBE_EVENT_MAKE] = {EVENTS, "", "POST", "Content-Type: application/json"},
 		[KUBE_EVENT] = {EVENTS "/", "", "PATCH", "Content-Type: application/merge-patch+json"},
 		[KUBE_ALIAS] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
+		[KUBE_POLICY] = {NODES "/", "/status?dryRun=All", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 	};
 	struct kube_request *r = &client->requests[lane];
 	char url[KUBE_URL_BYTES];

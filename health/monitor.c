@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "health/kube_others.h"
 
 void monitor_init(struct monitor *m, const struct monitor_ops *ops, const struct log *log, void *owner)
 {
@@ -379,28 +378,4 @@ void monitor_input(struct monitor *m, const char *name, const char *state, const
 	str_copy(input->name, sizeof(input->name), name);
 	str_copy(input->state, sizeof(input->state), state);
 	str_copy(input->detail, sizeof(input->detail), detail);
-}
-
-void monitor_reporter(struct monitor *m, const struct report_state *state)
-{
-	bool first = !m->reporter.connected && !m->reporter.off;
-
-	/* Another reporter counts from nothing; ours goes on. */
-	m->agent.report_writes += state->writes >= m->reporter.writes ? state->writes - m->reporter.writes : state->writes;
-	if (state->last_write_wall_us)
-		m->agent.last_write_wall_us = state->last_write_wall_us;
-	m->reporter = *state;
-	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
-		m->cautious = true;
-		for (uint32_t i = 0; i < m->watch_count; i++)
-			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
-	}
-	monitor_input(m, "reporter", state->off ? "off" : state->connected && !state->degraded ? "ok" : "degraded", state->detail);
-	if (state->others_seen || m->others_said) {
-		char words[256];
-		bool against = kube_others_judge(state->others_seen, state->others_bad, m->report.condition.status, words, sizeof(words));
-		m->others_said = true;
-		monitor_input(m, "others", against ? "degraded" : "ok", words);
-	}
-	m->ops->changed(m);
 }

@@ -33,6 +33,9 @@ struct report_taint {
 
 #define REPORT_ALIASES 2 /* alias.h */
 
+/* Whether a policy of the API server keeps this agent's token to its own conditions and taint, as a dry run showed. */
+enum report_policy { REPORT_POLICY_UNKNOWN, REPORT_POLICY_THERE, REPORT_POLICY_MISSING, REPORT_POLICY_MAX_ };
+
 struct report {
 	uint64_t sequence; /* rises by one with every change */
 	char node[NAME_NODE_BYTES];
@@ -64,6 +67,7 @@ struct report_state {
 	char taint_why[256]; /* why the taint that is wanted is not on the node; "" = nothing is in its way */
 	uint32_t taint_holder; /* enum taint_holder, with taint_why */
 	uint32_t others_seen, others_bad; /* what other agents say on the node object: bits of kube_others.h */
+	uint32_t policy; /* enum report_policy */
 	uint32_t has_condition; /* bool: `condition` below was read from the node object */
 	struct report_condition condition;
 };

@@ -38,7 +38,7 @@ static bool is_the_brakes(enum kube_lane lane)
 /* Lanes whose trouble is said, but costs neither condition nor taint. */
 static bool may_wait(enum kube_lane lane)
 {
-	return lane == KUBE_EVENT_MAKE || lane == KUBE_EVENT || lane == KUBE_ALIAS;
+	return lane == KUBE_EVENT_MAKE || lane == KUBE_EVENT || lane == KUBE_ALIAS || lane == KUBE_POLICY;
 }
 
 /* Behind "connected to …": what goes wrong beside condition and taint. */
@@ -69,6 +69,7 @@ static void tell(struct reporter *r)
 	s->condition = r->node.condition;
 	s->others_seen = r->node.others_seen & kube_others_mask(r->config.report.aliases);
 	s->others_bad = r->node.others_bad & s->others_seen;
+	s->policy = r->policy.found;
 	if (is_published(r))
 		s->sequence = r->report.sequence;
 	if (r->client_ready) {
@@ -110,7 +111,8 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	reporter_lanes_heard(r->lanes, meaning, clock_mono_us());
 	if (is_the_brakes(lane))
 		reporter_brake_answer(r, lane, answer);
-	if (is_the_brakes(lane) || reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer)) {
+	if (is_the_brakes(lane) || reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer) ||
+	    reporter_policy_answer(r, lane, answer)) {
 		reporter_step(r);
 		return;
 	}
@@ -197,6 +199,7 @@ static void reporter_step(struct reporter *r)
 			reporter_lane_send(r, KUBE_TAINT, node_name(r), kube_node_taint_patch(&r->node, &r->goal));
 		reporter_aliases_step(r, now, &next);
 		reporter_events_step(r, now, &next);
+		reporter_policy_step(r, now, &next);
 		if (have && !retire && r->heartbeat_due_us < next)
 			next = r->heartbeat_due_us > now ? r->heartbeat_due_us : now + US_PER_S;
 	}

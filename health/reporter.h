@@ -17,6 +17,7 @@
 #include "health/report.h"
 #include "health/reporter_events.h"
 #include "health/reporter_lane.h"
+#include "health/reporter_policy.h"
 #include "health/wire.h"
 
 #define REPORTER_HEARTBEAT_US	  (300 * 1000000ULL) /* jittered by a tenth */
@@ -41,6 +42,7 @@ struct reporter {
 	struct reporter_lane lanes[KUBE_LANE_MAX_];
 	struct reporter_events events;
 	struct reporter_aliases aliases;
+	struct reporter_policy policy;
 	struct report_state state, state_sent;
 	struct brake brake;
 	struct kube_lease_list inbox;

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What the agent says about itself: metrics that Prometheus takes, and a readiness that names what is dead."""
-import http.client
 import json
 import os
 import re
@@ -11,19 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import Skip, case, main  # noqa: E402
-from node import Node, UnixConnection  # noqa: E402
-
-
-def get(n, path):
-    c = UnixConnection(n.http_socket)
-    try:
-        c.request("GET", path)
-        answer = c.getresponse()
-        return answer.status, answer.read().decode()
-    except (OSError, http.client.HTTPException):
-        return 0, ""
-    finally:
-        c.close()
+from node import Node  # noqa: E402
 
 
 def value(text, name):
@@ -38,20 +25,20 @@ def a_dead_role_turns_readiness_red_by_name(t):
     n.disk("ext4")
     n.start_roles()
     n.wait("Healthy")
-    n.wait_for(lambda: get(n, "/readyz") == (200, "ok\n"), "readiness")
+    n.wait_for(lambda: n.get("/readyz") == (200, "ok\n"), "readiness")
     for role, line in (("stoker-broker", r"^\[-\]broker missing since 2\d{3}-\S+Z: .*; nothing can be probed"),
                        ("stoker-reporter", r"^\[-\]reporter missing since 2\d{3}-\S+Z: .*; verdicts do not reach")):
         dead = next(p for p in n.extra_processes if p.args[0].endswith(role))
         dead.send_signal(signal.SIGKILL)
         dead.wait()
-        n.wait_for(lambda: get(n, "/readyz")[0] == 503, "red")
-        status, text = get(n, "/readyz")
+        n.wait_for(lambda: n.get("/readyz")[0] == 503, "red")
+        status, text = n.get("/readyz")
         assert status == 503 and re.search(line, text, re.M) and text.endswith("not ready\n"), text
         assert "[+]kmsg ok" in text, text  # what was handed out goes on
-        assert value(get(n, "/metrics")[1], f'stoker_input_up{{input="{role.split("-")[1]}"}}') in (0, None)
-        assert get(n, "/healthz") == (200, "ok\n"), "stokerd itself is well"
+        assert value(n.get("/metrics")[1], f'stoker_input_up{{input="{role.split("-")[1]}"}}') in (0, None)
+        assert n.get("/healthz") == (200, "ok\n"), "stokerd itself is well"
         n.start((role,))
-        n.wait_for(lambda: get(n, "/readyz") == (200, "ok\n"), "green again", 120)
+        n.wait_for(lambda: n.get("/readyz") == (200, "ok\n"), "green again", 120)
 
 
 @case
@@ -81,16 +68,16 @@ def a_stokerd_that_stands_still_is_not_alive(t):
     n.disk("ext4")
     n.start_roles()
     n.wait("Healthy")
-    assert get(n, "/healthz") == (200, "ok\n")
+    assert n.get("/healthz") == (200, "ok\n")
     pid = n.pid("stokerd")
     os.kill(pid, signal.SIGSTOP)
     try:
         for path in ("/healthz", "/readyz", "/metrics"):
-            status, text = get(n, path)
+            status, text = n.get(path)
             assert status == 503 and "did not answer within 5 s" in text, (path, status, text)
     finally:
         os.kill(pid, signal.SIGCONT)
-    n.wait_for(lambda: get(n, "/healthz") == (200, "ok\n"), "life")
+    n.wait_for(lambda: n.get("/healthz") == (200, "ok\n"), "life")
 
 
 @case
@@ -104,15 +91,15 @@ def metrics_count_what_happened_and_prometheus_takes_them(t):
     n.wait("Healthy")
     n.wait_for(n.all_probed, "the first probes")
     labels = f'mountpoint="{disk.mount_point}",path="{disk.mount_point}"'
-    before = get(n, "/metrics")[1]
+    before = n.get("/metrics")[1]
     good = f'stoker_filesystem_probes_total{{{labels},result="good"}}'
     assert value(before, good) >= 1, before
     assert value(before, f'stoker_filesystem_state{{{labels},state="healthy"}}') == 1
     assert value(before, f"stoker_filesystem_available_bytes{{{labels}}}") > 0
-    n.wait_for(lambda: value(get(n, "/metrics")[1], good) > value(before, good), "the counter to rise")
+    n.wait_for(lambda: value(n.get("/metrics")[1], good) > value(before, good), "the counter to rise")
     disk.trigger_ext4_error()
     n.wait_fs(disk, "bad")
-    text = get(n, "/metrics")[1]
+    text = n.get("/metrics")[1]
     assert value(text, f'stoker_filesystem_probes_total{{{labels},result="failed"}}') >= 1, text
     assert value(text, f'stoker_filesystem_state{{{labels},state="bad"}}') == 1, text
     assert value(text, f'stoker_filesystem_reason{{{labels},reason="ReadOnlyFilesystem"}}') == 1, text

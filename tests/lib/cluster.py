@@ -73,11 +73,12 @@ def sh(*argv, stdin=None):
 class Cluster:
     # no controller-manager here: a pod needs no ServiceAccount, a new node no taint
     APISERVER = ["--disable-admission-plugins=ServiceAccount,TaintNodesByCondition"]
-    NEEDS = ["etcd", "kube-apiserver", "kube-scheduler"]
+    SERVER = "kube-apiserver"  # or kube-apiserver-1.29: tests/peers/build kube-old
+    NEEDS = ["etcd", "kube-scheduler"]
     RIGHTS = RIGHTS
 
     def __init__(self, t, scheduler=False, dir=None):
-        for name in self.NEEDS:
+        for name in [*self.NEEDS, self.SERVER]:
             if not os.access(f"{CACHE}/bin/{name}", os.X_OK):
                 raise Skip(f"{CACHE}/bin/{name} is missing: run tests/peers/build")
         self.t, self.dir, self.processes = t, dir or os.path.join(t.dir, "cluster"), {}
@@ -98,9 +99,9 @@ class Cluster:
 
     # --- processes ---
 
-    def start(self, name, *args):
+    def start(self, name, *args, program=None):
         with open(f"{self.dir}/{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen([f"{CACHE}/bin/{name}", *args], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.processes[name] = subprocess.Popen([f"{CACHE}/bin/{program or name}", *args], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def tail(self, name, lines=15):
         with open(f"{self.dir}/{name}.log", errors="replace") as f:
@@ -130,7 +131,7 @@ class Cluster:
                    "--anonymous-auth=false", "--service-cluster-ip-range=10.96.0.0/16", "--service-account-issuer=https://kubernetes.default.svc",
                    f"--service-account-key-file={d}/sa.pub", f"--service-account-signing-key-file={d}/sa.key", "--profiling=false",
                    *(flag.format(dir=d) for flag in self.APISERVER),
-                   f"--audit-policy-file={d}/audit-policy.yaml", f"--audit-log-path={self.audit_path}", "--audit-log-mode=blocking")
+                   f"--audit-policy-file={d}/audit-policy.yaml", f"--audit-log-path={self.audit_path}", "--audit-log-mode=blocking", program=self.SERVER)
         wait_for(lambda: self.processes["kube-apiserver"].poll() is not None or self.try_api("GET", "/readyz"), "kube-apiserver to be ready", 180, 0.05, is_ours=False)
         assert self.processes["kube-apiserver"].poll() is None, "kube-apiserver has ended: " + self.tail("kube-apiserver")
 
@@ -231,7 +232,7 @@ class Cluster:
     # --- the audit log ---
 
     def audit(self):
-        """PATCHes of nodes that the API server has answered, as its own audit log has them."""
+        """PATCHes of nodes that the API server has answered, as its own audit log has them; without dry runs."""
         events = []
         with open(self.audit_path) as f:
             for line in f:
@@ -239,7 +240,7 @@ class Cluster:
                     e = json.loads(line)
                 except ValueError:
                     continue  # the last line, while it is being written
-                if e.get("verb") == "patch" and e.get("stage") == "ResponseComplete":
+                if e.get("verb") == "patch" and e.get("stage") == "ResponseComplete" and "dryRun=" not in e["requestURI"]:
                     events.append(e)
         return events
 

@@ -246,19 +246,27 @@ class Node:
         where = [] if "--direct" in args else ["--socket", self.http_socket]
         return subprocess.run([os.path.join(BIN, "stoker"), *args, *where, "--config", self.config_path], capture_output=True, text=True, timeout=60, **more)
 
-    def health(self):
+    def get(self, path):
+        """Status and text of an answer on the socket; 0 and nothing if there is none."""
         c = UnixConnection(self.http_socket)
-        c.request("GET", "/v1alpha1/health")
-        answer = c.getresponse()
-        body = answer.read()
-        c.close()
-        assert answer.status == 200, (answer.status, body)
+        try:
+            c.request("GET", path)
+            answer = c.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            c.close()
+
+    def health(self):
+        status, body = self.get("/v1alpha1/health")
+        assert status == 200, (status, body)
         return json.loads(body)
 
     def health_or_none(self):
         try:
             return self.health()
-        except (OSError, http.client.HTTPException, AssertionError):
+        except AssertionError:
             return None
 
     def fs(self, disk):

@@ -469,6 +469,14 @@ def the_policies_have_no_type_warnings(t):
     assert not any(found.values()), found
 
 
+def said_missing(node):
+    """By the doctor and by /readyz, which stays green: a cluster without the policy API must not be without the agent."""
+    answer = node.cli("doctor")
+    assert "note    policy" in answer.stdout and "no admission policy" in answer.stdout and "docs/rights.md" in answer.stdout, answer.stdout
+    code, text = node.get("/readyz?verbose")
+    assert code == 200 and "[!]policy degraded" in text, (code, text)
+
+
 @case
 def the_reporter_works_under_the_policy(t):
     """A fault and its repair, with the token of its node; with the token of another node it says who refuses."""
@@ -493,6 +501,7 @@ def the_reporter_works_under_the_policy(t):
     wait_for(lambda: s.cluster.our_taint(OWN), "the taint", 60, 0.05)
     assert s.cluster.taints(OWN)[:2] == [A, B]
     wait_for(lambda: s.cluster.condition(OWN)["status"] == "False", "the condition to be False", 60, 0.05)
+    wait_for(lambda: node.input("policy")["state"] == "ok", "the policy to be seen", 60, 0.05)
     disk.umount()
     disk.fsck()
     disk.mount()
@@ -503,6 +512,15 @@ def the_reporter_works_under_the_policy(t):
     disk.trigger_ext4_error()
     wait_for(lambda: "403" in node.input("reporter")["detail"] and "ValidatingAdmissionPolicy" in node.input("reporter")["detail"], "the refusal to be said", 60, 0.05)
     assert s.cluster.taints(OWN) == [A, B]
+    # the policies are taken away: everything works, and it is said that nothing limits the token
+    for thing in load("base/policy.yaml"):
+        s.cluster.request("DELETE", s.cluster.path_of(thing))
+    s.wait_policy(False)
+    node.kill("stoker-reporter")
+    wait_for(lambda: node.input("policy")["state"] == "degraded", "the missing policy to be said", 60, 0.05)
+    said_missing(node)
+    wait_for(lambda: s.cluster.our_taint(OWN), "the taint", 60, 0.05)
+    assert "stoker.dev/policy-check" not in s.cluster.node(OWN)["metadata"]["labels"], "the dry run was none"
 
 
 if __name__ == "__main__":

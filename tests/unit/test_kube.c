@@ -13,7 +13,9 @@
 #include "health/kube_answer.h"
 #include "health/kube_config.h"
 #include "health/kube_node.h"
+#include "health/report.h"
 #include "health/reporter_lane.h"
+#include "health/reporter_policy.h"
 
 #define TYPE "stoker.dev/StorageReady"
 #define A    "{\"key\":\"a\",\"value\":\"1\",\"effect\":\"NoSchedule\",\"timeAdded\":\"2026-01-01T00:00:00Z\"}"
@@ -244,6 +246,29 @@ static void test_an_outage_is_over_for_all_lanes_at_once(void **unused)
 	assert_true(reporter_lane_note(&lanes[KUBE_TAINT], KUBE_CONFLICT, 0, now, 7));
 }
 
+static void test_only_a_policy_says_that_there_is_a_policy(void **unused)
+{
+	static const struct {
+		long status;
+		const char *text;
+		enum report_policy want;
+	} row[] = {
+		{200, "{\"kind\":\"Node\"}", REPORT_POLICY_MISSING},
+		{403, "{\"message\":\"nodes \\\"n\\\" is forbidden: ValidatingAdmissionPolicy 'stoker-nodes' with binding 'x' denied request: metadata\"}", REPORT_POLICY_THERE},
+		{422, "{\"message\":\"ValidatingAdmissionPolicy 'stoker-nodes' denied request\"}", REPORT_POLICY_THERE},
+		{403, "{\"message\":\"User cannot patch resource nodes/status\"}", REPORT_POLICY_UNKNOWN},
+		{403, "{\"message\":\"admission webhook denied the request\"}", REPORT_POLICY_UNKNOWN},
+		{500, "ValidatingAdmissionPolicy", REPORT_POLICY_UNKNOWN},
+		{429, "", REPORT_POLICY_UNKNOWN},
+		{404, "", REPORT_POLICY_UNKNOWN},
+		{0, "", REPORT_POLICY_UNKNOWN},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		assert_int_equal(reporter_policy_judge(row[i].status, row[i].text), row[i].want);
+}
+
 static void test_base64_is_strict(void **unused)
 {
 	static const struct {
@@ -319,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_answers_that_are_no_node),
 		cmocka_unit_test(test_every_answer_means_something),
 		cmocka_unit_test(test_an_outage_is_over_for_all_lanes_at_once),
+		cmocka_unit_test(test_only_a_policy_says_that_there_is_a_policy),
 		cmocka_unit_test(test_base64_is_strict),
 		cmocka_unit_test(test_kubeconfigs),
 	};

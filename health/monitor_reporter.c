@@ -1,0 +1,35 @@
+#include "health/kube_others.h"
+#include "health/monitor.h"
+
+static void say_policy(struct monitor *m, uint32_t policy)
+{
+	if (policy == REPORT_POLICY_THERE)
+		monitor_input(m, "policy", "ok", "the API server refuses what is not for this agent: a dry run of a label was refused");
+	else if (policy == REPORT_POLICY_MISSING)
+		monitor_input(m, "policy", "degraded", "no admission policy limits this agent's token: the API server would have let it change a label (a dry run, nothing was changed)");
+}
+
+void monitor_reporter(struct monitor *m, const struct report_state *state)
+{
+	bool first = !m->reporter.connected && !m->reporter.off;
+
+	/* Another reporter counts from nothing; ours goes on. */
+	m->agent.report_writes += state->writes >= m->reporter.writes ? state->writes - m->reporter.writes : state->writes;
+	if (state->last_write_wall_us)
+		m->agent.last_write_wall_us = state->last_write_wall_us;
+	m->reporter = *state;
+	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
+		m->cautious = true;
+		for (uint32_t i = 0; i < m->watch_count; i++)
+			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
+	}
+	monitor_input(m, "reporter", state->off ? "off" : state->connected && !state->degraded ? "ok" : "degraded", state->detail);
+	if (state->others_seen || m->others_said) {
+		char words[256];
+		bool against = kube_others_judge(state->others_seen, state->others_bad, m->report.condition.status, words, sizeof(words));
+		m->others_said = true;
+		monitor_input(m, "others", against ? "degraded" : "ok", words);
+	}
+	say_policy(m, state->policy);
+	m->ops->changed(m);
+}
