@@ -143,6 +143,10 @@ static bool is_sending(const struct event_book *book, const struct event_entry *
 
 static bool is_same(const struct event_entry *entry, const struct event *event, uint64_t now_us)
 {
+#ifdef STOKER_SABOTAGE_EVENTS_REPEAT
+	if (entry->told)
+		return false;
+#endif
 	return entry->used && entry->event.subject == event->subject && strcmp(entry->event.reason, event->reason) == 0 &&
 	       (now_us < entry->last_us + EVENT_SERIES_US || entry->told == 0);
 }

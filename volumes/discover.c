@@ -40,6 +40,10 @@ static bool is_passing(const struct config *config, const struct mount *m)
 
 bool mount_is_read_only_bind(const struct mount *mount)
 {
+#ifdef STOKER_SABOTAGE_BIND_JUDGED
+	if (mount->read_only)
+		return false;
+#endif
 	return mount->read_only && !mount->super_read_only;
 }
 
@@ -124,6 +128,10 @@ static void add_pattern(const struct config *config, const struct mount_table *t
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *m = &table->mounts[i];
+#ifdef STOKER_SABOTAGE_PATTERN_BLIND
+		if (place->origin == TARGET_PATTERN)
+			continue;
+#endif
 		if (!matches(place->path, m->mount_point) || !is_disk(m) || is_passing(config, m) || is_ignored(config, m->mount_point) || !is_on_top(table, i))
 			continue;
 		found = true;
