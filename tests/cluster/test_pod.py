@@ -444,5 +444,52 @@ def a_fault_is_reported_while_the_image_s_own_disk_is_dead(t):
     assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
 
 
+def own_mounts(t):
+    """From here on this process, and with it the node that it starts, is in a mount namespace of its own, where /var/lib and /var/log
+    are empty: what is found there is the node's and not this machine's. What lies in memory is left alone by discovery."""
+    disks.unshare_mounts([])
+    for path in ("/var/lib", "/var/log"):
+        disks.run("mount", "-t", "tmpfs", "-o", "mode=755", "stoker-test", path)
+        t.cleanup(lambda path=path: disks.run("umount", "-l", path))
+
+
+@case
+def what_is_watched_is_found_on_a_real_kubelet(t):
+    """`watch` is empty. The kubelet's root is not /var/lib/kubelet, and kubeletRoot says so; the runtime's is where it is known to be.
+    Both lie on disks of their own. What breaks there taints; the mounts of pods and sandboxes beneath are no disks."""
+    image = f"{t.dir}/stoker.tar"
+    if WORLD:
+        w = WORLD.pop()
+        shutil.copy(w.stoker.image, image)
+        w.context.close()
+    else:
+        subprocess.run([f"{TOP}/deploy/image", "--output", image], stdout=subprocess.DEVNULL, check=True)
+    own_mounts(t)
+    context = Context("found")
+    t.cleanup(context.close)
+    kubelet = disks.Disk(context, "ext4", f"{context.dir}/kubelet-root", size_mb=400)
+    runtime = disks.Disk(context, "ext4", "/var/lib/containerd", size_mb=600)
+    node = KubeNode(context, containerd_root=runtime.mount_point, kubelet_root=kubelet.mount_point)
+    settings = SETTINGS.replace("discover: 'off'\n", f"discover: auto\nkubeletRoot: {kubelet.mount_point}\n")
+    stoker = DaemonSet(node, f"{context.dir}/ds", settings=settings, image=image)
+    t.note(lambda: stoker.logs())
+    stoker.apply()
+    wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
+    c = UnixConnection(f"{stoker.runtime}/stoker.sock")
+    c.request("GET", "/v1alpha1/health")
+    health = json.loads(c.getresponse().read())
+    c.close()
+    found = {f["path"]: (f["origin"], f["source"], f["fsType"], f["roles"]) for f in health["filesystems"]}
+    assert found == {disk.mount_point: ("found", disk.device, "ext4", [role]) for disk, role in ((kubelet, "kubelet"), (runtime, "runtime"))}, found
+    assert health["inputs"]["discovery"]["state"] == "ok" and "found 2" in health["inputs"]["discovery"]["detail"], health["inputs"]["discovery"]
+    with open("/proc/self/mountinfo") as f:
+        mounts = [line.split()[4] for line in f]
+    assert any(m.startswith(f"{kubelet.mount_point}/pods/") for m in mounts), mounts  # it had something to leave alone
+    kubelet.trigger_ext4_error()
+    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
+    assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
+    assert kubelet.mount_point in node.condition(node.name)["message"], node.condition(node.name)
+
+
 if __name__ == "__main__":
     main()

@@ -58,7 +58,7 @@ class KubeNode(Cluster):
                  "--kubelet-client-certificate={dir}/kubelet-client.crt", "--kubelet-client-key={dir}/kubelet-client.key",
                  "--kubelet-preferred-address-types=Hostname"]
 
-    def __init__(self, t, containerd_root=None):
+    def __init__(self, t, containerd_root=None, kubelet_root=None):
         if not os.path.exists("/usr/sbin/runc") or not os.path.exists("/bin/busybox"):
             raise Skip("runc or busybox-static is missing")
         self.name = socket.gethostname().lower()
@@ -69,6 +69,7 @@ class KubeNode(Cluster):
         self.run = os.path.join(t.dir, "node")
         self.nri = f"{self.run}/nri"  # /var/run/nri elsewhere
         self.containerd_root = containerd_root or f"{self.run}/containerd/root"
+        self.kubelet_root = kubelet_root or f"{self.run}/kubelet"
         self.cgroup = f"stoker-test-{os.getpid()}"
         self.kubelet_port, self.kubelet_health_port, self.controllers_port = free_ports(3)
         os.makedirs(self.run)
@@ -95,8 +96,9 @@ class KubeNode(Cluster):
             f.write(f'{CONTROLLERS},system:kube-controller-manager,u3\n{KUBELET},system:node:{self.name},u4,"system:nodes"\n')
 
     def start_containerd(self):
-        for name in ("cni", "kubelet", "containerd"):
+        for name in ("cni", "containerd"):
             os.makedirs(f"{self.run}/{name}")
+        os.makedirs(self.kubelet_root, exist_ok=True)
         with open(f"{self.run}/containerd.toml", "w") as f:
             f.write(CONTAINERD.format(run=self.run, root=self.containerd_root, cache=CACHE, nri=self.nri, pause=images.PAUSE))
         with open(f"{self.run}/cni/10-bridge.conflist", "w") as f:
@@ -122,8 +124,9 @@ class KubeNode(Cluster):
                     self.sysctls[name] = f.read()
             except OSError:
                 pass
-        sh("mount", "--bind", f"{self.run}/kubelet", f"{self.run}/kubelet")  # kubelet wants a mount that it can share
-        sh("mount", "--make-rshared", f"{self.run}/kubelet")
+        if not os.path.ismount(self.kubelet_root):
+            sh("mount", "--bind", self.kubelet_root, self.kubelet_root)  # kubelet wants a mount that it can share
+        sh("mount", "--make-rshared", self.kubelet_root)
         self.make_cgroups()
         config = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "address": "127.0.0.1", "port": self.kubelet_port,
                   "readOnlyPort": 0, "healthzBindAddress": "127.0.0.1", "healthzPort": self.kubelet_health_port,
@@ -138,7 +141,7 @@ class KubeNode(Cluster):
         with open(f"{self.run}/kubelet.yaml", "w") as f:
             json.dump(config, f)
         self.start("kubelet", f"--config={self.run}/kubelet.yaml", f"--kubeconfig={self.kubeconfig('kubelet', KUBELET)}", f"--hostname-override={self.name}",
-                   f"--root-dir={self.run}/kubelet", f"--cert-dir={self.run}/kubelet-pki", "--v=2")
+                   f"--root-dir={self.kubelet_root}", f"--cert-dir={self.run}/kubelet-pki", "--v=2")
 
     def controllers(self):
         return [d for d in glob.glob("/sys/fs/cgroup/*") if os.path.exists(f"{d}/cgroup.procs")]
@@ -190,7 +193,7 @@ class KubeNode(Cluster):
         for d in self.controllers():
             self.empty_cgroup(f"{d}/{self.cgroup}")
         with open("/proc/self/mountinfo") as f:
-            below = [line.split()[4] for line in f if line.split()[4].startswith(self.run + "/")]
+            below = [line.split()[4] for line in f if line.split()[4].startswith((self.run + "/", self.kubelet_root + "/"))]
         for path in reversed(below):
             subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL)
         subprocess.run(["find", "/var/log/containers", "-lname", f"{self.run}/*", "-delete"], stderr=subprocess.DEVNULL)
