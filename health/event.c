@@ -17,8 +17,34 @@ uint64_t event_subject(const char *path)
 	return hash ? hash : 1;
 }
 
+/* RFC 1123: letters, digits and '-', in parts between dots; the first and the last of each part no '-'. */
+static bool is_dns_name(const char *text, size_t most, bool dots)
+{
+	size_t length = strlen(text), part = 0;
+
+	if (length == 0 || length > most)
+		return false;
+	for (const char *p = text; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9'), end = p[1] == '\0' || p[1] == '.';
+		if (*p == '.' ? !dots || part == 0 : !plain && (*p != '-' || part == 0 || end))
+			return false;
+		part = *p == '.' ? 0 : part + 1;
+	}
+	return part > 0;
+}
+
+bool event_pod_is_sound(const struct event_pod *pod)
+{
+	if (!str_is_ended(pod->name_space, sizeof(pod->name_space)) || !str_is_ended(pod->name, sizeof(pod->name)) || !str_is_ended(pod->uid, sizeof(pod->uid)))
+		return false;
+	return is_dns_name(pod->name_space, 63, false) && is_dns_name(pod->name, 253, true) && *pod->uid &&
+	       strspn(pod->uid, "0123456789abcdef-") == strlen(pod->uid);
+}
+
 bool event_is_sound(const struct event *event)
 {
+	if (*event->pod.name && !event_pod_is_sound(&event->pod))
+		return false;
 	return str_is_ended(event->reason, sizeof(event->reason)) && str_is_ended(event->action, sizeof(event->action)) &&
 	       str_is_ended(event->note, sizeof(event->note)) && *event->reason && *event->action;
 }
@@ -186,16 +212,21 @@ bool event_book_add(struct event_book *book, const struct event *event, uint64_t
 	return !lost;
 }
 
+static uint32_t burst_of(const struct event_book *book)
+{
+	return book->burst ? book->burst : EVENT_BURST;
+}
+
 static void refill(struct event_book *book, uint64_t now_us)
 {
-	uint64_t fresh = (now_us - book->refilled_us) / EVENT_TOKEN_US;
+	uint64_t token_us = book->token_us ? book->token_us : EVENT_TOKEN_US, fresh = (now_us - book->refilled_us) / token_us;
 
 	if (book->spent == 0 || fresh >= book->spent) {
 		book->spent = 0;
 		book->refilled_us = now_us;
 	} else {
 		book->spent -= (uint32_t)fresh;
-		book->refilled_us += fresh * EVENT_TOKEN_US;
+		book->refilled_us += fresh * token_us;
 	}
 }
 
@@ -203,7 +234,7 @@ static void refill(struct event_book *book, uint64_t now_us)
 static uint64_t due_at(const struct event_book *book, const struct event_entry *e, uint64_t now_us)
 {
 	if (e->told == 0)
-		return book->spent < EVENT_BURST ? now_us : book->refilled_us + EVENT_TOKEN_US;
+		return book->spent < burst_of(book) ? now_us : book->refilled_us + (book->token_us ? book->token_us : EVENT_TOKEN_US);
 	return e->told == 1 ? now_us : e->told_us + EVENT_UPDATE_US;
 }
 
@@ -231,7 +262,7 @@ void event_book_send(struct event_book *book, struct event_entry *entry)
 {
 	book->sending = (int)(entry - book->entries) + 1;
 	book->sending_count = entry->count;
-	book->spent += entry->told == 0 && book->spent < EVENT_BURST;
+	book->spent += entry->told == 0 && book->spent < burst_of(book);
 }
 
 void event_book_settle(struct event_book *book, enum event_fate fate, uint64_t now_us)

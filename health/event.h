@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/executor.h"
 #include "health/health.h"
 #include "health/report.h"
 
@@ -18,6 +19,9 @@
 #define EVENT_BURST	 16U
 #define EVENT_TOKEN_US	 (60 * 1000000ULL) /* a new token */
 #define EVENT_PLACES	 24U
+/* Of pods: a job that loses all its executors here loses them within seconds, and each is told to two. */
+#define EVENT_POD_BURST	   32U
+#define EVENT_POD_TOKEN_US (10 * 1000000ULL)
 #define EVENT_NAME_BYTES 254
 
 #define EVENT_STORAGE_RECOVERED "StorageRecovered"
@@ -26,14 +30,22 @@
 #define EVENT_TAINT_PUT_BACK	"TaintPutBack"	/* somebody took it off */
 #define EVENT_NO_BRAKE_SLOT	"NoBrakeSlot"	/* the brake does not allow it (yet) */
 
+/* Whom it is about, if not our node. Becomes a part of a URL: only what Kubernetes allows in such names is taken. */
+struct event_pod {
+	char name_space[EXECUTOR_NAMESPACE_BYTES];
+	char name[NAME_NODE_BYTES]; /* "" = the node */
+	char uid[EXECUTOR_UID_BYTES];
+};
+
 /* One thing to be said; travels as a record. */
 struct event {
 	uint32_t warning; /* bool: type Warning, else Normal */
 	char reason[NAME_REASON_BYTES];
 	char action[32];
-	uint64_t subject; /* of which filesystem (hash of its path), 0 = of the node: repeats are told apart by it */
+	uint64_t subject; /* of which filesystem or pod (a hash), 0 = of the node: repeats are told apart by it */
 	uint64_t wall_us;
 	char note[REPORT_MESSAGE_BYTES];
+	struct event_pod pod;
 };
 
 /* --- what has happened --- */
@@ -54,8 +66,10 @@ void event_watch(struct event_watcher *watcher, const struct health *health, voi
 
 uint64_t event_subject(const char *path); /* never 0 */
 
-/* Every string ended, a reason and an action there: Events come from another process. */
+/* Every string ended, a reason and an action there, a pod's names in Kubernetes' spelling: Events come from another process, and
+ * names of pods from yet another. */
 bool event_is_sound(const struct event *event);
+bool event_pod_is_sound(const struct event_pod *pod);
 
 /* --- what is to be sent --- */
 
@@ -76,6 +90,8 @@ struct event_book {
 	uint32_t spent;	       /* tokens out of EVENT_BURST */
 	uint64_t refilled_us;
 	uint64_t lost;	       /* given up for want of a place */
+	uint32_t burst;	       /* 0 = EVENT_BURST */
+	uint64_t token_us;     /* 0 = EVENT_TOKEN_US */
 };
 
 enum event_fate {

@@ -16,6 +16,8 @@ enum kube_lane {
 	KUBE_HOLDER,	 /* GET another node */
 	KUBE_EVENT_MAKE, /* POST an Event */
 	KUBE_EVENT,	 /* PATCH its series */
+	KUBE_POD_EVENT_MAKE, /* the same about a pod, in its namespace: another right */
+	KUBE_POD_EVENT,
 	KUBE_ALIAS,	 /* PATCH nodes/status: a condition under another name */
 	KUBE_POLICY,	 /* PATCH nodes/status as a dry run: what the admission policy must refuse */
 	KUBE_LANE_MAX_

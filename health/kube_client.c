@@ -234,7 +234,8 @@ static void set_common(struct kube_client *client, struct kube_request *r, const
 }
 
 #define NODES  "/api/v1/nodes"
-#define EVENTS "/apis/events.k8s.io/v1/namespaces/default/events"
+#define EVENTS_OF "/apis/events.k8s.io/v1/namespaces/"
+#define EVENTS	  EVENTS_OF "default/events"
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/" STOKER_NAMESPACE "/leases"
 
 int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *target, char *body, struct err *e)
@@ -252,6 +253,8 @@ int kube_client_send(struct kube_client *client, enum kube_lane lane, const char
 		[KUBE_HOLDER] = {NODES "/", "", "GET", NULL},
 		[KUBE_EVENT_MAKE] = {EVENTS, "", "POST", "Content-Type: application/json"},
 		[KUBE_EVENT] = {EVENTS "/", "", "PATCH", "Content-Type: application/merge-patch+json"},
+		[KUBE_POD_EVENT_MAKE] = {EVENTS_OF, "/events", "POST", "Content-Type: application/json"},
+		[KUBE_POD_EVENT] = {EVENTS_OF, "", "PATCH", "Content-Type: application/merge-patch+json"},
 		[KUBE_ALIAS] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 		[KUBE_POLICY] = {NODES "/", "/status?dryRun=All", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 	};

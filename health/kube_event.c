@@ -38,11 +38,14 @@ char *kube_event_object(const char *node, const struct event_entry *entry)
 
 	clock_format(event->wall_us, 6, time);
 	kube_event_instance(node, instance);
+	const struct event_pod *pod = &event->pod;
+	bool about_pod = *pod->name;
 	cJSON *metadata = cJSON_AddObjectToObject(object, "metadata"), *regarding = cJSON_AddObjectToObject(object, "regarding");
 	bool ok = cJSON_AddStringToObject(object, "apiVersion", "events.k8s.io/v1") && cJSON_AddStringToObject(object, "kind", "Event") &&
-		  cJSON_AddStringToObject(metadata, "name", entry->name) && cJSON_AddStringToObject(metadata, "namespace", KUBE_EVENT_NAMESPACE) &&
-		  cJSON_AddStringToObject(regarding, "apiVersion", "v1") && cJSON_AddStringToObject(regarding, "kind", "Node") &&
-		  cJSON_AddStringToObject(regarding, "name", node) && cJSON_AddStringToObject(regarding, "uid", node) &&
+		  cJSON_AddStringToObject(metadata, "name", entry->name) && cJSON_AddStringToObject(metadata, "namespace", about_pod ? pod->name_space : KUBE_EVENT_NAMESPACE) &&
+		  cJSON_AddStringToObject(regarding, "apiVersion", "v1") && cJSON_AddStringToObject(regarding, "kind", about_pod ? "Pod" : "Node") &&
+		  cJSON_AddStringToObject(regarding, "name", about_pod ? pod->name : node) && cJSON_AddStringToObject(regarding, "uid", about_pod ? pod->uid : node) &&
+		  (!about_pod || cJSON_AddStringToObject(regarding, "namespace", pod->name_space)) &&
 		  cJSON_AddStringToObject(object, "eventTime", time) && cJSON_AddStringToObject(object, "reportingController", KUBE_EVENT_CONTROLLER) &&
 		  cJSON_AddStringToObject(object, "reportingInstance", instance) && cJSON_AddStringToObject(object, "action", event->action) &&
 		  cJSON_AddStringToObject(object, "reason", event->reason) && cJSON_AddStringToObject(object, "note", event->note) &&

@@ -38,7 +38,7 @@ static bool is_the_brakes(enum kube_lane lane)
 /* Lanes whose trouble is said, but costs neither condition nor taint. */
 static bool may_wait(enum kube_lane lane)
 {
-	return lane == KUBE_EVENT_MAKE || lane == KUBE_EVENT || lane == KUBE_ALIAS || lane == KUBE_POLICY;
+	return (lane >= KUBE_EVENT_MAKE && lane <= KUBE_POD_EVENT) || lane == KUBE_ALIAS || lane == KUBE_POLICY;
 }
 
 /* Behind "connected to …": what goes wrong beside condition and taint. */

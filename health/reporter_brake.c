@@ -226,6 +226,8 @@ static int take_answer(struct reporter *r, enum kube_lane lane, const struct kub
 	case KUBE_TAINT:
 	case KUBE_EVENT_MAKE:
 	case KUBE_EVENT:
+	case KUBE_POD_EVENT_MAKE:
+	case KUBE_POD_EVENT:
 	case KUBE_ALIAS:
 	case KUBE_POLICY:
 	case KUBE_LANE_MAX_: break;

@@ -16,8 +16,10 @@
 struct reporter;
 struct kube_answer;
 
+enum reporter_side { REPORTER_OF_NODE, REPORTER_OF_PODS, REPORTER_SIDE_MAX_ };
+
 struct reporter_events {
-	struct event_book book;
+	struct event_book books[REPORTER_SIDE_MAX_]; /* pods have a right and a flood of their own: the node's Events never wait for theirs */
 	uint32_t number; /* makes names unique */
 	uint64_t lost_said;
 };

@@ -18,7 +18,7 @@
 #include "health/supervisor_nri.h"
 #include "health/wire.h"
 
-#define SUPERVISOR_EVENTS_KEPT 8
+#define SUPERVISOR_EVENTS_KEPT 16
 
 /* The executables of the roles that stokerd starts; "" = there is none. */
 struct supervisor_paths {
@@ -142,3 +142,8 @@ void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_ki
 
 void supervisor_watch_events(struct supervisor *supervisor); /* after a snapshot */
 void supervisor_send_events(struct supervisor *supervisor);  /* what waits, when the reporter is there */
+void supervisor_tell_event(struct supervisor *supervisor, const struct event *event); /* one more that waits */
+
+/* --- supervisor_deaths.c --- */
+
+void supervisor_say_death(struct supervisor *supervisor, const struct death *death); /* as Events, on its pod and on its driver's */

@@ -3,16 +3,19 @@
 
 #include "health/supervisor.h"
 
-static void tell_event(void *owner, const struct event *event)
+void supervisor_tell_event(struct supervisor *s, const struct event *event)
 {
-	struct supervisor *s = owner;
-
 	if (s->events_waiting == SUPERVISOR_EVENTS_KEPT) { /* the newest are kept */
 		memmove(&s->events_kept[0], &s->events_kept[1], sizeof(s->events_kept[0]) * (SUPERVISOR_EVENTS_KEPT - 1));
 		s->events_waiting--;
 		log_warn(s->log, "an Event given up: the reporter is away");
 	}
 	s->events_kept[s->events_waiting++] = *event;
+}
+
+static void tell_event(void *owner, const struct event *event)
+{
+	supervisor_tell_event(owner, event);
 }
 
 void supervisor_send_events(struct supervisor *s)

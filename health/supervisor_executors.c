@@ -141,6 +141,7 @@ static void on_death(struct executors *x, const struct death *found)
 		 "explained_after_us", log_number(death.explained_after_us), (char *)0);
 	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
 	keep(s, &death);
+	supervisor_say_death(s, &death);
 }
 
 /* --- records of stoker-nri --- */

@@ -16,6 +16,7 @@ POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/stoker-system/leases"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
+TEAM_EVENTS = EVENTS.replace("/default/", "/team-a/")
 OWN, OTHER = "node-1", "node-2"
 LONG = "n" + "a" * 149  # does not fit into reportingInstance
 NODE, OTHERS_NODE, STATUS = f"/api/v1/nodes/{OWN}", f"/api/v1/nodes/{OTHER}", f"/api/v1/nodes/{OWN}/status"
@@ -66,6 +67,12 @@ def event(name, instance=OWN, controller="stoker.dev/stokerd", about=OWN, kind="
             "regarding": {"apiVersion": "v1", "kind": kind, "name": about}, "note": "n", **more}
 
 
+def pod_event(name, uid="u-1", instance=OWN, action="Explain", kind="Pod", api="v1", space="team-a", **more):
+    """What is said of a death, in the pod's namespace."""
+    made = event(name, instance, kind=kind, about="x", regarding={"apiVersion": api, "kind": kind, "name": "x", "namespace": space, "uid": uid})
+    return {**made, "metadata": {"name": name, "namespace": space}, "action": action, "reason": "ExecutorHeapExhausted", **more}
+
+
 def core_event(name, instance=OWN, about=OWN):
     return {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "default"}, "eventTime": NOON, "reason": "X", "message": "n", "type": "Warning",
             "reportingComponent": "stoker.dev/stokerd", "reportingInstance": instance, "action": "Taint",
@@ -104,6 +111,8 @@ class Stage:
             c.api("POST", LEASES, thing)
         for thing in (event("kubelet", controller="kubelet"), event("other", OTHER, about=OTHER)):
             c.api("POST", EVENTS, thing)
+        c.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}})
+        c.api("POST", TEAM_EVENTS, pod_event("other-pod", instance=OTHER))
         self.own = self.token(OWN)
         self.tokens = {"own": self.own, "other": self.token(OTHER), "long": self.token(LONG), "unbound": c.service_account_token()}
         self.wait_policy(True)
@@ -148,7 +157,7 @@ def put(slot, holder, renew=TWO_MINUTES_LATER, duration=60, extra=None, **metada
 
 
 def post(body, path=None):
-    return "POST", path or (LEASES if body["kind"] == "Lease" else EVENTS), JSON, body
+    return "POST", path or (LEASES if body["kind"] == "Lease" else EVENTS.replace("/default/", f"/{body['metadata']['namespace']}/")), JSON, body
 
 
 # what, which policy refuses it, words of its answer, request, token
@@ -235,7 +244,14 @@ EVENT_ROWS = [
     ("an Event in a name that begins as ours", "in the name of", post(event("e", OWN + "0"))),
     ("an Event of the kubelet", "as \"kubelet\"", post(event("e", controller="kubelet"))),
     ("an Event about another node", "about Node \"node-2\"", post(event("e", about=OTHER))),
-    ("an Event about a pod", "about Pod \"x\"", post(event("e", kind="Pod", about="x", regarding={"apiVersion": "v1", "kind": "Pod", "name": "x", "namespace": "default"}))),
+    ("an Event about a pod that could be any of that name", "about Pod \"x\"", post(pod_event("e", uid=""))),
+    ("an Event about a pod in the name of another", "in the name of \"node-2\"", post(pod_event("e", instance=OTHER))),
+    ("an Event about a pod that explains nothing", "about Pod \"x\"", post(pod_event("e", action="Killing"))),
+    ("an Event about a pod of another namespace", "about Pod \"x\"", post(pod_event("e", regarding={"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "u", "namespace": "kube-system"}))),
+    ("an Event about a pod that relates another", "relate", post(pod_event("e", related={"apiVersion": "v1", "kind": "Node", "name": OTHER}))),
+    ("an Event about a Secret", "about Secret \"x\"", post(pod_event("e", kind="Secret"))),
+    ("an Event about something else that is called a Pod", "about Pod \"x\"", post(pod_event("e", api="example.com/v1"))),
+    ("another's Event about a pod", "in the name of \"node-2\"", ("PATCH", f"{TEAM_EVENTS}/other-pod", MERGE, {"series": {"count": 9, "lastObservedTime": NOON}}), "own"),
     ("an Event that relates another", "relate", post(event("e", related={"apiVersion": "v1", "kind": "Node", "name": OTHER}))),
     ("the kubelet's Event", "", ("PATCH", f"{EVENTS}/kubelet", MERGE, {"series": {"count": 9, "lastObservedTime": NOON}})),
     ("another's Event", "in the name of \"node-2\"", ("PATCH", f"{EVENTS}/other", MERGE, {"series": {"count": 9, "lastObservedTime": NOON}})),
@@ -272,7 +288,6 @@ NOT_GRANTED = [
     ("a core Event in the name of another", post(core_event("e", OTHER), "/api/v1/namespaces/default/events"), True),
     ("a core Event about another node", post(core_event("e", about=OTHER), "/api/v1/namespaces/default/events"), True),
     ("an Event deleted", ("DELETE", f"{EVENTS}/other", JSON, None), True),
-    ("an Event elsewhere", post({**event("e"), "metadata": {"name": "e", "namespace": "kube-system"}}, EVENTS.replace("/default/", "/kube-system/")), False),
     ("a pod evicted", ("POST", "/api/v1/namespaces/default/pods/x/eviction", JSON, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "x"}}), False),
     ("pods read", ("GET", "/api/v1/pods", JSON, None), False),
     ("secrets read", ("GET", "/api/v1/namespaces/stoker-system/secrets", JSON, None), False),
@@ -363,6 +378,9 @@ def what_the_agent_does_is_allowed(t):
         ("slots listed", ("GET", LEASES, JSON, None)),
         ("an Event", post(event("mine"))),
         ("a series of it", ("PATCH", f"{EVENTS}/mine", MERGE, {"series": {"count": 2, "lastObservedTime": TWO_MINUTES_LATER}})),
+        ("an Event about a pod", post(pod_event("mine"))),
+        ("a series of that", ("PATCH", f"{TEAM_EVENTS}/mine", MERGE, {"series": {"count": 2, "lastObservedTime": TWO_MINUTES_LATER}})),
+        ("an Event about a pod in default", post(pod_event("mine-too", space="default"))),
         ("an Event of a long name", post(event("long", long_instance, about=LONG)), "long"),
     ]
     for row in rows:
@@ -376,6 +394,14 @@ def what_the_agent_does_is_allowed(t):
     for part in ("labels", "annotations"):
         assert before["metadata"][part] == after["metadata"][part]
     assert {**before["status"], "conditions": 0} == {**after["status"], "conditions": 0}
+
+
+@case
+def an_event_about_a_node_lies_in_default(t):
+    """The API server itself sees to that; the policy relies on it."""
+    s = Stage(t)
+    code, said = s.write(post({**event("e"), "metadata": {"name": "e", "namespace": "team-a"}}))
+    assert code == 422 and "does not match event.namespace" in said, (code, said)
 
 
 @case

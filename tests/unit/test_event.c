@@ -13,6 +13,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/alias.h"
+#include "health/death_event.h"
 #include "health/event.h"
 #include "health/kube_event.h"
 
@@ -310,6 +311,109 @@ static void test_the_object(void **unused)
 	cJSON_Delete(want);
 }
 
+static void test_an_event_about_a_pod(void **unused)
+{
+	struct event_entry entry = {.event = made_event("ExecutorHeapExhausted", 7), .count = 1};
+	struct event_pod *pod = &entry.event.pod;
+
+	(void)unused;
+	strcpy(pod->name_space, "team-a");
+	strcpy(pod->name, "etl-exec-3");
+	strcpy(pod->uid, "0a1b-2c");
+	kube_event_name(pod->name, 0x64d1f6b0c5a00, 1, entry.name);
+	scoped(scoped_free) char *text = kube_event_object("node-1", &entry);
+	cJSON *got = cJSON_Parse(text);
+	const cJSON *regarding = cJSON_GetObjectItem(got, "regarding");
+	assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(got, "metadata"), "namespace")->valuestring, "team-a");
+	assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(got, "metadata"), "name")->valuestring, "etl-exec-3.00064d1f6b0c5a000001");
+	assert_string_equal(cJSON_GetObjectItem(regarding, "kind")->valuestring, "Pod");
+	assert_string_equal(cJSON_GetObjectItem(regarding, "namespace")->valuestring, "team-a");
+	assert_string_equal(cJSON_GetObjectItem(regarding, "name")->valuestring, "etl-exec-3");
+	assert_string_equal(cJSON_GetObjectItem(regarding, "uid")->valuestring, "0a1b-2c");
+	assert_string_equal(cJSON_GetObjectItem(got, "reportingInstance")->valuestring, "node-1");
+	cJSON_Delete(got);
+}
+
+/* They become a part of the URL. */
+static void test_names_of_pods_are_checked(void **unused)
+{
+	static const struct {
+		const char *name_space, *name, *uid;
+		bool sound;
+	} row[] = {
+		{"team-a", "etl-exec-3", "0a1b-2c", true},
+		{"a", "a.b-c.d", "0", true},
+		{"team/../kube-system", "x", "0", false},
+		{"team.a", "x", "0", false},
+		{"Team", "x", "0", false},
+		{"-a", "x", "0", false},
+		{"a-", "x", "0", false},
+		{"", "x", "0", false},
+		{"a", "x/../y", "0", false},
+		{"a", ".x", "0", false},
+		{"a", "x..y", "0", false},
+		{"a", "x.", "0", false},
+		{"a", "x-.y", "0", false},
+		{"a", "x?y", "0", false},
+		{"a", "x", "", false},
+		{"a", "x", "0\"", false},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct event e = made_event("X", 1);
+		str_copy(e.pod.name_space, sizeof(e.pod.name_space), row[i].name_space);
+		str_copy(e.pod.name, sizeof(e.pod.name), row[i].name);
+		str_copy(e.pod.uid, sizeof(e.pod.uid), row[i].uid);
+		if (event_pod_is_sound(&e.pod) != row[i].sound || event_is_sound(&e) != row[i].sound)
+			fail_msg("%s/%s", row[i].name_space, row[i].name);
+	}
+	struct event e = made_event("X", 1);
+	memset(e.pod.name, 'a', sizeof(e.pod.name));
+	assert_false(event_is_sound(&e));
+}
+
+static void test_a_death_is_said_on_its_pod_and_on_its_drivers(void **unused)
+{
+	struct death d = {.cause = DEATH_HEAP, .exit_code = 52, .ended_wall_us = 1790000000 * S, .summary = "1024 MiB of JVM heap are full", .setting = "spark.executor.memory", .value = "1536m"};
+	struct executor driver = {.role = EXECUTOR_ROLE_CLIENT_DRIVER, .name_space = "team-a", .pod = "jupyter", .pod_uid = "ff", .app_id = "spark-1"};
+	struct event own, drivers;
+
+	(void)unused;
+	d.executor = (struct executor){.role = EXECUTOR_ROLE_EXECUTOR, .name_space = "team-a", .pod = "etl-exec-3", .pod_uid = "0a", .app_id = "spark-1", .app_name = "etl", .executor_id = "3"};
+	struct event_pod pod = death_pod(&d.executor);
+	death_event(&d, &pod, &own);
+	assert_true(event_is_sound(&own) && own.warning);
+	assert_string_equal(own.reason, "ExecutorHeapExhausted");
+	assert_true(str_starts(own.note, "app etl exec 3: 1024 MiB of JVM heap are full. Set spark.executor.memory=1536m"));
+	assert_true(death_is_driver(&d.executor, &driver));
+	pod = death_pod(&driver);
+	death_event(&d, &pod, &drivers);
+	assert_string_equal(drivers.pod.name, "jupyter");
+	assert_true(drivers.subject != own.subject);
+	/* of another application, another namespace; no driver; a sidecar of it */
+	struct executor other = driver;
+	strcpy(other.app_id, "spark-2");
+	assert_false(death_is_driver(&d.executor, &other));
+	other = driver;
+	strcpy(other.name_space, "team-b");
+	assert_false(death_is_driver(&d.executor, &other));
+	other = driver;
+	other.role = EXECUTOR_ROLE_EXECUTOR;
+	assert_false(death_is_driver(&d.executor, &other));
+	other = driver;
+	other.sidecar = 1;
+	assert_false(death_is_driver(&d.executor, &other));
+	/* nothing known of either is no match */
+	*d.executor.app_id = *driver.app_id = '\0';
+	assert_false(death_is_driver(&d.executor, &driver));
+	strcpy(d.executor.connect_name, "shared");
+	strcpy(driver.connect_name, "shared");
+	assert_true(death_is_driver(&d.executor, &driver));
+	d.cause = DEATH_FINISHED;
+	assert_false(death_is_said(&d));
+}
+
 static void test_long_names_of_nodes(void **unused)
 {
 	char node[NAME_NODE_BYTES], instance[KUBE_EVENT_INSTANCE_BYTES], name[EVENT_NAME_BYTES], want[KUBE_EVENT_INSTANCE_BYTES];
@@ -419,6 +523,9 @@ int main(void)
 		cmocka_unit_test(test_a_flood_is_bounded),
 		cmocka_unit_test(test_an_outage_keeps_the_newest),
 		cmocka_unit_test(test_the_object),
+		cmocka_unit_test(test_an_event_about_a_pod),
+		cmocka_unit_test(test_names_of_pods_are_checked),
+		cmocka_unit_test(test_a_death_is_said_on_its_pod_and_on_its_drivers),
 		cmocka_unit_test(test_long_names_of_nodes),
 		cmocka_unit_test(test_the_aliases_polarity),
 		cmocka_unit_test(test_another_writers_alias_is_left_alone),
