@@ -284,7 +284,7 @@ RIGHTS = [
     (CLUSTER_ROLE + "stoker", ("", "nodes/status", "patch"), False, True, "nodes/status"),
     (CLUSTER_ROLE + "stoker-brake", ("", "nodes", "list"), True, False, "list nodes"),
     (ROLE.format(NAMESPACE) + "stoker-brake", ("coordination.k8s.io", "leases", "list"), True, False, "leases"),
-    (ROLE.format("default") + "stoker-events", ("events.k8s.io", "events", "create"), True, True, ""),  # what is said of it: tests/peers/test_events.py
+    (CLUSTER_ROLE + "stoker-pod-events", ("events.k8s.io", "events", "create"), True, True, ""),  # in default its Role still has it; what is said: tests/peers/test_events.py
 ]
 
 
