@@ -144,7 +144,9 @@ static void take_state(struct supervisor_nri *n, const struct wire_nri_state *st
 	if (state->state == WIRE_NRI_LIVE) {
 		n->failures = 0;
 		str_append(words, sizeof(words), "%s %s, NRI %s", state->runtime, state->runtime_version, *state->nri_version ? state->nri_version : "of unknown version");
-		say(n, "ok", words);
+		if (*state->why)
+			str_append(words, sizeof(words), "; %s", state->why);
+		say(n, *state->why ? "degraded" : "ok", words);
 	} else if (n->connected) {
 		str_append(words, sizeof(words), "%s with the container runtime", state->state == WIRE_NRI_SYNCHRONISING ? "synchronising" : "registering");
 		say(n, "degraded", words);
@@ -162,6 +164,23 @@ static bool take_complaint(struct supervisor_nri *n, const struct wire_complaint
 	return true;
 }
 
+/* For whoever looks at log.level debug. The record was checked by then. */
+static void tell_log(const struct supervisor_nri *n, const struct record *record)
+{
+	static const char *const words[] = {
+		[WIRE_EXECUTOR - WIRE_EXECUTOR] = "executor", [WIRE_CONTAINER_STARTED - WIRE_EXECUTOR] = "started", [WIRE_CONTAINER_STOPPED - WIRE_EXECUTOR] = "stopped",
+		[WIRE_CONTAINER_REMOVED - WIRE_EXECUTOR] = "removed", [WIRE_POD_STOPPING - WIRE_EXECUTOR] = "pod stopping", [WIRE_SYNCHRONIZED - WIRE_EXECUTOR] = "synchronized",
+	};
+	const struct executor *executor = record_payload(record, sizeof(*executor));
+	const struct wire_container *container = record_payload(record, sizeof(*container));
+	const unsigned what = record->header.type - WIRE_EXECUTOR;
+
+	if (what < ARRAY_SIZE(words))
+		log_debug(n->log, "the runtime tells", "what", words[what], "container", executor ? executor->container_id : container ? container->container_id : NULL, "pod",
+			  executor ? executor->pod : NULL, "pod_uid", container ? container->pod_uid : NULL, "exit",
+			  container && container->has_exit ? log_number(container->exit_code) : NULL);
+}
+
 static bool take_record(struct supervisor_nri *n, const struct record *record)
 {
 	const struct wire_nri_state *state = record_payload(record, sizeof(*state));
@@ -177,7 +196,11 @@ static bool take_record(struct supervisor_nri *n, const struct record *record)
 			lost(n);
 		return true;
 	case WIRE_COMPLAINT: return take_complaint(n, record_payload(record, sizeof(struct wire_complaint)));
-	default: return n->ops->on_record(n->owner, record);
+	default:
+		if (!n->ops->on_record(n->owner, record))
+			return false;
+		tell_log(n, record);
+		return true;
 	}
 }
 #undef ENDS
@@ -201,7 +224,10 @@ static void role_up(struct role_child *role)
 	n->connected = false;
 	if (is_off(n) || !send_config(n))
 		return;
-	uv_timer_start(&n->dial, dial_due, 0, 0);
+	if (n->ended_early)
+		dial_later(n);
+	else
+		uv_timer_start(&n->dial, dial_due, 0, 0);
 }
 
 static void role_down(struct role_child *role, const char *why)
@@ -209,6 +235,7 @@ static void role_down(struct role_child *role, const char *why)
 	struct supervisor_nri *n = role->owner;
 	char words[160] = "";
 
+	n->ended_early = n->connected && n->state.state != WIRE_NRI_LIVE;
 	n->connected = false;
 	n->state.state = is_off(n) ? WIRE_NRI_OFF : WIRE_NRI_DISCONNECTED;
 	uv_timer_stop(&n->dial);

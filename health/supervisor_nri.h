@@ -38,7 +38,8 @@ struct supervisor_nri {
 	int lock_fd;	/* -1 = not held */
 	bool connected; /* handed over, and not reported lost */
 	uint64_t handed_over_total;
-	unsigned failures; /* in a row, for the back-off */
+	unsigned failures; /* since it was live, for the back-off */
+	bool ended_early;  /* stoker-nri ended before it was live: what the runtime tells may be what ends it */
 	uv_timer_t dial;
 };
 

@@ -19,6 +19,23 @@ static bool fits(struct text text)
 	return text.length > 0 && text.length < ADJUSTED_ID_BYTES && !memchr(text.bytes, '\0', text.length);
 }
 
+static void fail(struct adjusted *a, struct adjusted_entry *entry)
+{
+	if (!entry->failed && a->failures < ADJUSTED_FAILURES_MAX)
+		a->failures++;
+	entry->failed = true;
+}
+
+bool adjusted_given_up(const struct adjusted *a)
+{
+	return a->failures >= ADJUSTED_FAILURES_MAX;
+}
+
+void adjusted_again(struct adjusted *a)
+{
+	a->failures = 0;
+}
+
 bool adjusted_may(struct adjusted *a, struct text pod_id, struct text name)
 {
 	bool may = fits(pod_id) && fits(name);
@@ -29,10 +46,10 @@ bool adjusted_may(struct adjusted *a, struct text pod_id, struct text name)
 			continue;
 		/* The same again, although the one before was never seen to start: its creation failed. */
 		if (!entry->started && same(entry->name, name))
-			entry->failed = true;
+			fail(a, entry);
 		may = may && !entry->failed;
 	}
-	return may;
+	return may && !adjusted_given_up(a);
 }
 
 static struct adjusted_entry *place(struct adjusted *a)
@@ -68,8 +85,10 @@ void adjusted_started(struct adjusted *a, struct text container_id)
 {
 	struct adjusted_entry *entry = find(a, container_id);
 
-	if (entry)
-		entry->started = true;
+	if (!entry)
+		return;
+	entry->started = true;
+	a->failures = 0;
 }
 
 void adjusted_gone(struct adjusted *a, struct text container_id)
@@ -79,7 +98,7 @@ void adjusted_gone(struct adjusted *a, struct text container_id)
 	if (entry && entry->started)
 		entry->age = 0; /* lived, and may come again */
 	else if (entry)
-		entry->failed = true;
+		fail(a, entry);
 }
 
 void adjusted_pod_gone(struct adjusted *a, struct text pod_id)

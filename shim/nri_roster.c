@@ -29,14 +29,16 @@ void nri_roster_drop(struct nri_roster *r)
 
 /* --- pods by id --- */
 
+/* Open addressing, at most half full. Not qsort and bsearch: glibc's qsort asks for the machine's memory (sysinfo(2)), which no role
+ * that reads foreign bytes may. */
 struct pod_place {
 	uint64_t hash;
-	struct text id, bytes;
+	struct text id, bytes; /* bytes.bytes NULL = free */
 };
 
 struct pod_index {
 	struct pod_place *places;
-	size_t count, capacity;
+	size_t mask;
 };
 
 static struct text part_of(const struct nri_roster *r, struct text last, unsigned i)
@@ -44,59 +46,61 @@ static struct text part_of(const struct nri_roster *r, struct text last, unsigne
 	return i < r->part_count ? (struct text){(const char *)r->parts[i].bytes, (uint32_t)r->lengths[i]} : last;
 }
 
-static uint64_t hash_of(struct text id)
+static struct pod_place *place_of(const struct pod_index *index, struct text id)
 {
-	return hash_fnv1a(HASH_START, id.bytes, id.length);
+	const uint64_t hash = hash_fnv1a(HASH_START, id.bytes, id.length);
+	size_t i = hash & index->mask;
+
+	for (;; i = (i + 1) & index->mask) {
+		struct pod_place *place = &index->places[i];
+		if (!place->bytes.bytes) {
+			place->hash = hash;
+			return place;
+		}
+		if (place->hash == hash && place->id.length == id.length && memcmp(place->id.bytes, id.bytes, id.length) == 0)
+			return place;
+	}
 }
 
-static int compare(const void *a, const void *b)
+static int make_index(size_t pods, struct pod_index *index, struct err *e)
 {
-	const struct pod_place *x = a, *y = b;
+	size_t size = 16;
 
-	return x->hash < y->hash ? -1 : x->hash > y->hash;
+	while (size < 2 * pods)
+		size *= 2;
+	index->mask = size - 1;
+	index->places = calloc(size, sizeof(*index->places));
+	return index->places ? 0 : err_set(e, ENOMEM, "%zu pods", pods);
 }
 
 static int index_pods(const struct nri_roster *r, struct text last, struct pod_index *index, struct err *e)
 {
 	struct nri_sync sync;
 	struct text bytes;
+	size_t pods = 0;
 
+	/* As many as were counted in the bytes that are there: a forged number costs nothing. */
 	for (unsigned i = 0; i <= r->part_count; i++) {
 		int outcome = nri_sync_open(&sync, part_of(r, last, i), e);
 		if (outcome < 0)
 			return outcome;
-		index->capacity += sync.pod_count;
+		pods += sync.pod_count;
 	}
-	/* As many as were counted in the bytes that are there: a forged number costs nothing. */
-	index->places = calloc(index->capacity + 1, sizeof(*index->places));
-	if (!index->places)
-		return err_set(e, ENOMEM, "%zu pods", index->capacity);
+	int made = make_index(pods, index, e);
+	if (made < 0)
+		return made;
 	for (unsigned i = 0; i <= r->part_count; i++) {
 		nri_sync_open(&sync, part_of(r, last, i), NULL);
 		for (enum nri_sync_kind kind; (kind = nri_sync_next(&sync, &bytes)) != NRI_SYNC_END;) {
-			if (kind != NRI_SYNC_POD || index->count == index->capacity)
-				continue;
 			struct text id = nri_peek_id(bytes);
-			index->places[index->count++] = (struct pod_place){hash_of(id), id, bytes};
+			if (kind != NRI_SYNC_POD || id.length == 0)
+				continue;
+			struct pod_place *place = place_of(index, id);
+			place->id = id;
+			place->bytes = bytes;
 		}
 	}
-	qsort(index->places, index->count, sizeof(*index->places), compare);
 	return 0;
-}
-
-static const struct pod_place *find_pod(const struct pod_index *index, struct text id)
-{
-	const struct pod_place key = {.hash = hash_of(id)};
-	const struct pod_place *found = bsearch(&key, index->places, index->count, sizeof(key), compare);
-
-	if (!found)
-		return NULL;
-	while (found > index->places && found[-1].hash == key.hash)
-		found--;
-	for (; found < index->places + index->count && found->hash == key.hash; found++)
-		if (found->id.length == id.length && memcmp(found->id.bytes, id.bytes, id.length) == 0)
-			return found;
-	return NULL;
 }
 
 /* --- containers --- */
@@ -104,12 +108,12 @@ static const struct pod_place *find_pod(const struct pod_index *index, struct te
 static bool join(const struct pod_index *index, struct text container, struct nri_event *scratch)
 {
 	struct text pod_id = nri_peek_pod_id(container);
-	const struct pod_place *pod = pod_id.length > 0 ? find_pod(index, pod_id) : NULL;
+	const struct pod_place *pod = pod_id.length > 0 ? place_of(index, pod_id) : NULL;
 
 	scratch->kind = NRI_EVENT_NONE;
 	scratch->state_change = false;
 	scratch->has_pod = scratch->has_container = true;
-	return pod && nri_decode_pod(pod->bytes, &scratch->pod, NULL) == 0 && nri_decode_container(container, &scratch->container, NULL) == 0;
+	return pod && pod->bytes.bytes && nri_decode_pod(pod->bytes, &scratch->pod, NULL) == 0 && nri_decode_container(container, &scratch->container, NULL) == 0;
 }
 
 static void drop_index(struct pod_index *index)

@@ -74,6 +74,7 @@ int nri_session_open(struct nri_session *s, int fd, struct err *e)
 	s->request_timeout_us = NRI_SESSION_REQUEST_MS * US_PER_MS;
 	s->deadline_us = s->ops->now_us(s->owner) + NRI_SESSION_REGISTER_US;
 	s->partial = false;
+	adjusted_again(&s->adjusted);
 	*s->told.why = *s->told.runtime = *s->told.runtime_version = *s->told.nri_version = '\0';
 	s->told.unified = s->told.exit_codes = 0;
 	enter(s, WIRE_NRI_REGISTERING);
@@ -228,6 +229,15 @@ static int synchronize(struct nri_session *s, const struct ttrpc_request *reques
 
 /* --- events --- */
 
+/* Another plugin claims what we set, or runc refuses it: said once, as the connection's only fault while it is live. */
+static void tell_given_up(struct nri_session *s)
+{
+	if (*s->told.why || !adjusted_given_up(&s->adjusted))
+		return;
+	str_copy(s->told.why, sizeof(s->told.why), "creations that were adjusted failed again and again: nothing is adjusted any more (does another NRI plugin set the same?)");
+	emit(s, WIRE_NRI_STATE, &s->told, sizeof(s->told));
+}
+
 static int create(struct nri_session *s, uint32_t stream, const struct nri_event *event, struct err *e)
 {
 	struct proto_writer w = writer(s);
@@ -250,6 +260,7 @@ static int create(struct nri_session *s, uint32_t stream, const struct nri_event
 	if (s->decision.executor.role != EXECUTOR_ROLE_NONE)
 		emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
 	complain(s, event);
+	tell_given_up(s);
 	return 0;
 }
 
@@ -295,6 +306,7 @@ static void tell(struct nri_session *s, const struct nri_event *event)
 		adjusted_gone(&s->adjusted, event->container.id);
 		tell_container(s, event, WIRE_CONTAINER_REMOVED);
 	}
+	tell_given_up(s);
 }
 
 static int take_event(struct nri_session *s, const struct ttrpc_request *request, enum nri_event_kind kind, struct err *e)

@@ -31,6 +31,7 @@ class Runtime:
         t.cleanup(self.end)
         t.note(lambda: "--- the runtime ---\n" + open(self.log_path, errors="replace").read()[-4000:])
         self.wait_event("started")
+        self.events.clear()  # it also "synchronizes" those that it would start itself: nobody
 
     def end(self):
         if self.process.poll() is None:
@@ -66,6 +67,8 @@ class Runtime:
                 self.events.append(answer)
                 continue
             assert not check or not answer["error"], answer
+            if do in ("start", "restart"):
+                self.events.clear()
             return answer
 
     def wait_event(self, name, count=1, timeout=60):

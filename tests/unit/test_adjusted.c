@@ -87,6 +87,25 @@ static void test_a_second_creation_of_what_never_started_ends_it_too(void **stat
 	play(*state, rows, ARRAY_SIZE(rows));
 }
 
+static void test_three_failures_in_a_row_end_it_for_all(void **state)
+{
+	static const struct row rows[] = {
+		{CREATE, "p1", "c1", "m", true}, {GONE, "p1", "c1", "m", false}, {GONE, "p1", "c1", "m", false}, /* counted once */
+		{CREATE, "p2", "c2", "m", true}, {GONE, "p2", "c2", "m", false},
+		{CREATE, "p3", "c3", "m", true}, {START, "p3", "c3", "m", false}, /* one that starts: it was an accident */
+		{CREATE, "p4", "c4", "m", true}, {GONE, "p4", "c4", "m", false}, {CREATE, "p5", "c5", "m", true}, {CREATE, "p5", "c6", "m", false},
+		{CREATE, "p6", "c7", "m", true}, {GONE, "p6", "c7", "m", false}, {CREATE, "p7", "c8", "m", false}, {CREATE, "p8", "c9", "m", false},
+	};
+	struct adjusted *a = *state;
+
+	play(a, rows, ARRAY_SIZE(rows));
+	assert_true(adjusted_given_up(a));
+	adjusted_again(a);
+	assert_false(adjusted_given_up(a));
+	assert_true(adjusted_may(a, text("p9"), text("m")));
+	assert_false(adjusted_may(a, text("p4"), text("m"))); /* what is known of a pod stays */
+}
+
 static void test_what_cannot_be_told_apart_is_not_adjusted(void **state)
 {
 	static char longer[200];
@@ -124,6 +143,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_container_that_lived_may_come_again, open_table, close_table),
 		cmocka_unit_test_setup_teardown(test_an_undone_creation_ends_it_for_that_pod, open_table, close_table),
 		cmocka_unit_test_setup_teardown(test_a_second_creation_of_what_never_started_ends_it_too, open_table, close_table),
+		cmocka_unit_test_setup_teardown(test_three_failures_in_a_row_end_it_for_all, open_table, close_table),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_told_apart_is_not_adjusted, open_table, close_table),
 		cmocka_unit_test_setup_teardown(test_the_oldest_is_forgotten, open_table, close_table),
 	};
