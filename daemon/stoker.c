@@ -9,6 +9,7 @@
 #include "build_config.h"
 #include "daemon/stoker_doctor.h"
 #include "daemon/stoker_health.h"
+#include "daemon/stoker_run.h"
 #include "daemon/stoker_why_enospc.h"
 
 #define EXIT_USAGE 64
@@ -19,6 +20,7 @@ static const struct command {
 } commands[] = {
 	{"health", "can this node run Spark executors? (exit code 0 yes, 1 no, 2 unknown)", stoker_health_help, stoker_health},
 	{"doctor", "does Stoker itself work here, and is this node the cause?", stoker_doctor_help, stoker_doctor},
+	{"run", "run a command as an executor, watched, in a cgroup of its own; says why it died", stoker_run_help, stoker_run},
 	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
 };
 

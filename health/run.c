@@ -18,11 +18,12 @@
 #include "base/str.h"
 #include "health/executors.h"
 #include "health/kernel_log.h"
+#include "health/process_sum.h"
 
-#define RUN_LEFT_MAX	 1024
-#define RUN_TICK_MS	 250
-#define RUN_REMOVE_US	 (5 * US_PER_S) /* the kernel frees a big process slowly */
-#define RUN_EXPLAIN_US	 (4 * US_PER_S)
+#define PIDS_MAX	 512
+#define TICK_MS		 250
+#define REMOVE_US	 (5 * US_PER_S) /* the kernel frees a big process slowly */
+#define EXPLAIN_US	 (4 * US_PER_S)
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPWR};
 
@@ -63,12 +64,16 @@ static struct wire_container self(const struct run *run)
 
 static bool read_processes(struct executors *executors, const struct executors_entry *entry)
 {
-	struct wire_processes processes = {0};
+	uint32_t pids[PIDS_MAX];
 	struct run *run = executors->owner;
+	struct wire_processes processes = {.who = self(run)};
+	scoped(fd_drop) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = entry->open && proc_fd >= 0 ? cgroup_pids(&entry->cgroup, pids, PIDS_MAX, &(struct err){0}) : -1;
 
-	if (!entry->open || processes_read(&entry->cgroup, &processes) < 0)
+	if (count < 0)
 		return false;
-	processes.who = self(run);
+	for (int i = 0; i < count; i++)
+		process_sum_add(proc_fd, pids[i], &processes);
 	executors_processes(executors, &processes, now());
 	return true;
 }
@@ -195,9 +200,9 @@ static void stderr_readable(uv_poll_t *poll, int status, int events)
 /* What is still in the cgroup goes with it. */
 static void kill_left(struct run *run)
 {
-	uint32_t pids[RUN_LEFT_MAX];
+	uint32_t pids[PIDS_MAX];
 	struct executors_entry *entry = executors_find(&run->executors, run->executor.container_id);
-	int count = entry && entry->open ? cgroup_pids(&entry->cgroup, pids, RUN_LEFT_MAX, &(struct err){0}) : 0;
+	int count = entry && entry->open ? cgroup_pids(&entry->cgroup, pids, PIDS_MAX, &(struct err){0}) : 0;
 
 	for (int i = 0; i < count; i++)
 		kill((pid_t)pids[i], SIGKILL);
@@ -247,11 +252,11 @@ static void tick(uv_timer_t *timer)
 	if (!run->ended)
 		return;
 	uv_timer_set_repeat(timer, 10);
-	if (!run->end->explained && at.us - run->ended_us < RUN_EXPLAIN_US)
+	if (!run->end->explained && at.us - run->ended_us < EXPLAIN_US)
 		return;
 	kill_left(run);
 	int removed = made_group_remove(&run->group, &e);
-	if (removed < 0 && at.us - run->ended_us < RUN_REMOVE_US)
+	if (removed < 0 && at.us - run->ended_us < REMOVE_US)
 		return;
 	if (removed < 0)
 		log_warn(run->options->log, "the cgroup of the run is left behind", "error", e.text);
@@ -368,7 +373,7 @@ static int supervise(struct run *run, struct err *e)
 		return -e->code;
 	uv_timer_init(&run->loop, &run->tick);
 	run->tick.data = run;
-	uv_timer_start(&run->tick, tick, 0, RUN_TICK_MS);
+	uv_timer_start(&run->tick, tick, 0, TICK_MS);
 	uv_run(&run->loop, UV_RUN_DEFAULT);
 	return 0;
 }

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from cases import wait_for
+from node import UnixConnection
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 NAMESPACE = "stoker-system"
@@ -109,6 +110,34 @@ class DaemonSet:
 
     def exec(self, *argv, container="agent", check=True):
         return self.node.kubectl("exec", "-n", NAMESPACE, self.pod()["metadata"]["name"], "-c", container, "--", *argv, check=check)
+
+    def get(self, path):
+        """What the agent answers on its socket, or None."""
+        c = UnixConnection(f"{self.runtime}/stoker.sock")
+        try:
+            c.request("GET", path)
+            return json.loads(c.getresponse().read())
+        except (OSError, ValueError):
+            return None
+        finally:
+            c.close()
+
+    def health(self):
+        return self.get("/v1alpha1/health") or {"status": "no answer", "inputs": {}}
+
+    def processes(self, name):
+        """Every process of one of our containers: its first one and that one's children."""
+        first = self.pid(name)
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True, text=True).stdout.split()
+        return [first, *map(int, children)]
+
+    def signal(self, name, number):
+        for pid in self.processes(name):
+            os.kill(pid, number)
+
+    def log_lines(self, container):
+        return self.node.kubectl("logs", "-n", NAMESPACE, self.pod()["metadata"]["name"], "-c", container, "--tail=-1").stdout.splitlines() + \
+            self.node.kubectl("logs", "-n", NAMESPACE, self.pod()["metadata"]["name"], "-c", container, "--previous", check=False).stdout.splitlines()
 
     def logs(self, lines=40):
         text = ""

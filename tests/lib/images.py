@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 
-PAUSE, BUSYBOX = "localhost/pause:test", "localhost/busybox:test"
+PAUSE, BUSYBOX, PAYLOAD = "localhost/pause:test", "localhost/busybox:test", "localhost/payload:test"
 
 PAUSE_C = r"""
 #include <signal.h>
@@ -75,3 +75,10 @@ def busybox(directory):
         if name != "busybox":
             files["bin/" + name] = ("link", "busybox")
     return archive(f"{directory}/busybox.tar", BUSYBOX, blob(files), {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]})
+
+
+def payload(directory, program):
+    """tests/payload, under the name of what it stands in for: a JVM."""
+    with open(program, "rb") as f:
+        files = {"tmp": None, "usr": None, "usr/bin": None, "usr/bin/java": f.read()}
+    return archive(f"{directory}/payload.tar", PAYLOAD, blob(files), {"Entrypoint": ["/usr/bin/java"]})

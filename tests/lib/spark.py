@@ -15,7 +15,7 @@ JAVA = """#!/bin/bash
 # started by Spark's Worker instead of java
 unset SPARK_EXECUTOR_DIRS
 export SPARK_LOCAL_DIRS={scratch}
-exec {stoker} run -q {options} --report {report} -- {java} "$@"
+exec {stoker} run --quiet {options} --report {report} -- {java} "$@"
 """
 
 
@@ -34,54 +34,58 @@ def environment(version="4.3.0"):
 
 
 class Job:
-    """One driver with one executor. `conf` are Spark settings; limit_mib the executor's memory limit."""
+    """One driver, one executor at a time (Spark starts another when one ends). `conf` are Spark settings; limit_mib is the executor's
+    memory limit, as its pod would have it."""
 
-    def __init__(self, t, scenario, value="", heap_mib=512, limit_mib=896, conf=None, options="", scratch=None, version="4.3.0"):
+    def __init__(self, t, heap_mib=512, limit_mib=896, conf=None, scratch=None, version="4.3.0"):
         self.t = t
-        self.dir = f"{t.dir}/{scenario}-{len(os.listdir(t.dir))}"
+        self.dir = f"{t.dir}/job-{len(os.listdir(t.dir))}"
         os.makedirs(f"{self.dir}/java/bin")
         self.scratch = scratch or f"{self.dir}/scratch"
         os.makedirs(self.scratch, exist_ok=True)
         self.report = f"{self.dir}/deaths.json"
         env = environment(version)
-        limit = f"--memory {limit_mib}m" if limit_mib else ""
         with open(f"{self.dir}/java/bin/java", "w") as f:
-            f.write(JAVA.format(stoker=f"{os.environ['STOKER_BIN']}/stoker", options=f"{limit} {options}", report=self.report, java=f"{env['JAVA_HOME']}/bin/java",
-                                scratch=self.scratch))
+            f.write(JAVA.format(stoker=f"{os.environ['STOKER_BIN']}/stoker", options=f"--memory {limit_mib}m", report=self.report,
+                                java=f"{env['JAVA_HOME']}/bin/java", scratch=self.scratch))
         os.chmod(f"{self.dir}/java/bin/java", 0o755)
         settings = {"spark.executorEnv.JAVA_HOME": f"{self.dir}/java", "spark.local.dir": f"{self.dir}/driver-scratch", "spark.ui.enabled": "false",
-                    "spark.executor.memory": f"{heap_mib}m", "spark.task.maxFailures": "1", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
-                    "spark.worker.ui.retainedExecutors": "1", **(conf or {})}
+                    "spark.executor.memory": f"{heap_mib}m", "spark.task.maxFailures": "1", "spark.driver.host": "127.0.0.1",
+                    "spark.driver.bindAddress": "127.0.0.1",
+                    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **(conf or {})}  # half the processor time
         command = [f"{env['SPARK_HOME']}/bin/spark-submit", "--master", f"local-cluster[1,1,{heap_mib}]", "--driver-memory", "512m"]
-        for key, v in settings.items():
-            command += ["--conf", f"{key}={v}"]
+        for key, value in settings.items():
+            command += ["--conf", f"{key}={value}"]
         self.errors = open(f"{self.dir}/driver.err", "w")
-        self.driver = subprocess.Popen([*command, f"{HERE}/../spark/jobs.py", scenario, str(value)], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.driver = subprocess.Popen([*command, f"{HERE}/../spark/jobs.py"], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.errors, text=True, start_new_session=True)
         t.cleanup(self.end)
         t.note(lambda: f"driver's stderr: …{open(f'{self.dir}/driver.err').read()[-3000:]}\ndeaths: {self.deaths()}")
-        self.steps = {}
 
-    def await_line(self, name):
-        """Reads the driver's lines until `AWAIT name`; keeps the steps' results."""
+    def answer(self, name):
+        """(True, "") or (False, the driver's words) of the step that is under way."""
         for line in self.driver.stdout:
             words = line.split()
-            if words[:1] == ["STEP"]:
-                self.steps[words[1]] = (words[2], " ".join(words[4:]))
-            if words == ["AWAIT", name]:
-                return
-        raise AssertionError(f"the driver ended before '{name}': {self.steps}")
+            if words[:2] == ["STEP", name]:
+                return words[2] == "ok", " ".join(words[4:])
+        raise AssertionError(f"the driver ended before it answered to '{name}'")
 
-    def go(self):
-        self.driver.stdin.write("\n")
+    def begin(self, name, value=""):
+        self.driver.stdin.write(f"{name} {value}\n")
         self.driver.stdin.flush()
 
-    def through(self):
-        """From the start to the end of the scenario."""
-        self.await_line("warm")
-        self.go()
-        self.await_line("done")
-        return self.steps
+    def step(self, name, value=""):
+        self.begin(name, value)
+        return self.answer(name)
+
+    def warm(self):
+        ok, words = self.answer("warm")
+        assert ok, words
+        return self
+
+    def executor(self):
+        """The pid of its executor's JVM."""
+        return wait_for(lambda: next(iter(self.executors()), None), "an executor", 60)
 
     def deaths(self):
         try:
@@ -106,6 +110,10 @@ class Job:
             if any(b"ExecutorBackend" in w for w in words) and any(self.dir.encode() in w for w in self.environ(pid)) and not words[0].endswith(b"stoker"):
                 found.append(int(pid))
         return found
+
+    def drivers(self):
+        """pids of the driver's processes: its session is its own."""
+        return [int(p) for p in subprocess.run(["ps", "-o", "pid=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.split()]
 
     @staticmethod
     def environ(pid):

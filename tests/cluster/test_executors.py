@@ -1,0 +1,178 @@
+"""Executors as pods: recognised through NRI on a real containerd, killed, explained in Events, on the CLI, after their deletion.
+
+The pods are labelled as Spark labels them; the payload stands in for the JVM and its Python workers, so that each dies of
+exactly one thing (real Spark: tests/spark)."""
+import atexit
+import json
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import images  # noqa: E402
+from cases import Context, case, main, wait_for  # noqa: E402
+from daemonset import DaemonSet  # noqa: E402
+from kubenode import KubeNode  # noqa: E402
+
+MAIN_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
+SETTINGS = """discover: 'off'
+web:
+  listen: 127.0.0.1:9469
+report:
+  group: 65532
+"""
+
+
+class World:
+    def __init__(self):
+        self.context = Context("executors")
+        atexit.register(self.context.close)
+        self.node = KubeNode(self.context)
+        self.node.ctr("image", "import", "--local", images.payload(self.context.dir, f"{os.environ['STOKER_TESTS']}/payload"))
+        self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS)
+        self.stoker.apply()
+        self.stoker.wait_ready()
+        wait_for(lambda: self.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the runtime's NRI", 30)
+        self.count = 0
+
+    def pod(self, t, role, app, steps, number="1", limit="64Mi", heap="32m", owner=None, spec=None, namespace="default"):
+        """As Spark makes it (tests/fixtures/spark-pods). Gives its name."""
+        self.count += 1
+        name = f"{app}-{self.count}-exec-{number}" if role == "executor" else f"{app}-{self.count}-driver"
+        labels = {"spark-role": role, "spark-app-selector": f"spark-{app}", "spark-app-name": app, "spark-version": "4.3.0"}
+        if role == "executor":
+            labels |= {"spark-exec-id": number, "spark-exec-resourceprofile-id": "0"}
+        environment = {"SPARK_EXECUTOR_MEMORY": heap, "SPARK_EXECUTOR_ID": number, "SPARK_APPLICATION_ID": f"spark-{app}",
+                       "SPARK_DRIVER_URL": "spark://CoarseGrainedScheduler@127.0.0.1:7078"}
+        container = {"name": f"spark-kubernetes-{role}", "image": images.PAYLOAD, "imagePullPolicy": "Never",
+                     "args": [f"-Xmx{heap}", MAIN_CLASS, *steps], "env": [{"name": k, "value": v} for k, v in environment.items()],
+                     "resources": {"limits": {"memory": limit}, "requests": {"memory": limit, "cpu": "10m"}}}
+        metadata = {"name": name, "labels": labels}
+        if owner:
+            metadata["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],
+                                            "controller": True}]
+        self.node.api("POST", f"/api/v1/namespaces/{namespace}/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
+            "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "containers": [container], **(spec or {})}})
+        t.cleanup(lambda: self.node.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}"))
+        return name
+
+    def get(self, name, namespace="default"):
+        return self.node.api("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+
+    def running(self, name):
+        wait_for(lambda: self.get(name)["status"]["phase"] == "Running", f"{name} to run", 30, 0.05)
+        return self.get(name)
+
+    def first_process(self, name):
+        container = self.get(name)["status"]["containerStatuses"][0]["containerID"].split("://")[1]
+        return next(int(pid) for task, pid, _ in (line.split() for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]) if task == container)
+
+    def events(self, name, namespace="default"):
+        items = self.node.api("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+        return [e for e in items if e["regarding"].get("name") == name and e.get("reportingController") == "stoker.dev/stokerd"]
+
+    def event(self, name, namespace="default"):
+        return wait_for(lambda: next(iter(self.events(name, namespace)), None), f"an Event about {name}", 20, 0.05)
+
+    def deaths(self):
+        return self.stoker.get("/v1alpha1/deaths")["deaths"]
+
+    def death(self, pod):
+        return wait_for(lambda: next((d for d in self.deaths() if d["executor"]["pod"] == pod), None), f"the death of {pod} to be explained", 20, 0.05)
+
+
+WORLD = []
+
+
+def world(t):
+    if not WORLD:
+        WORLD.append(World())
+    t.note(lambda: WORLD[0].stoker.logs())
+    return WORLD[0]
+
+
+@case
+def over_its_limit_is_explained_on_pod_and_driver(t):
+    w = world(t)
+    driver = w.running(w.pod(t, "driver", "etl", ["anon=4"], limit="128Mi"))
+    executor = w.pod(t, "executor", "etl", ["anon=8", "anon-slowly=400"], owner=driver)
+    death = w.death(executor)
+    assert death["cause"] == "overhead" and death["exitCode"] == 137, death
+    assert death["setting"] == "spark.executor.memoryOverhead" and int(death["value"].rstrip("m")) > 32, death
+    for pod in (executor, driver["metadata"]["name"]):
+        event = w.event(pod)
+        assert event["type"] == "Warning" and event["reason"] == "ExecutorOverheadExceeded", event
+        assert event["note"].startswith("app etl exec 1:") and f"{death['setting']}={death['value']}" in event["note"] and len(event["note"]) <= 1024, event
+
+
+@case
+def still_explained_after_deletion_and_restart(t):
+    w = world(t)
+    executor = w.pod(t, "executor", "gone", ["anon=8", "anon-slowly=400"], number="7")
+    death = w.death(executor)
+    w.node.api("DELETE", f"/api/v1/namespaces/default/pods/{executor}")
+    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/default/pods/{executor}")[0] == 404, "the pod to be gone", 30)
+    os.kill(w.stoker.pid("agent"), signal.SIGKILL)
+    wait_for(lambda: w.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the agent to be back", 60)
+    again = w.death(executor)
+    assert (again["cause"], again["value"], again["time"]) == (death["cause"], death["value"], death["time"]), (death, again)
+    words = w.stoker.exec("stoker", "why", "gone/7").stdout
+    assert death["setting"] in words and death["value"] in words, words
+    lines = [json.loads(line) for line in w.stoker.log_lines("agent") if '"ExecutorDeath"' in line]
+    assert any(x.get("executor", {}).get("pod") == executor for x in lines), lines
+
+
+@case
+def a_python_worker_is_named_and_the_executor_lives(t):
+    w = world(t)
+    executor = w.pod(t, "executor", "py", ["anon=8", "child=python3:oom-adj=1000,anon-slowly=400", "touch=/tmp/on"])
+    death = w.death(executor)
+    assert death["cause"] == "python" and death["lives"], death
+    assert w.get(executor)["status"]["phase"] == "Running"
+
+
+@case
+def killed_by_hand_is_not_called_memory(t):
+    w = world(t)
+    executor = w.running(w.pod(t, "executor", "kill9", ["anon=56"]))
+    os.kill(w.first_process(executor), signal.SIGKILL)
+    death = w.death(executor)
+    assert death["cause"] == "killed" and death["exitCode"] == 137 and not death.get("setting"), death
+
+
+@case
+def exits_have_their_words(t):
+    w = world(t)
+    wanted = {"heap": (["say=26/11/26 08:00:00 ERROR SparkUncaughtExceptionHandler: Uncaught exception java.lang.OutOfMemoryError: Java heap space", "exit=52"], 52),
+              "finished": (["exit=0"], 0), "application": (["say=Exception in thread \"main\" java.lang.IllegalStateException: no", "exit=1"], 1)}
+    names = {cause: w.pod(t, "executor", f"exit-{cause}", steps) for cause, (steps, _) in wanted.items()}
+    for cause, name in names.items():
+        death = w.death(name)
+        assert death["cause"] == cause and death["exitCode"] == wanted[cause][1], death
+
+
+@case
+def the_pods_start_as_if_it_were_not_there_when_it_is_not(t):
+    w = world(t)
+    w.stoker.signal("agent", signal.SIGSTOP)
+    try:
+        w.running(w.pod(t, "executor", "alone", ["anon=4"]))
+    finally:
+        w.stoker.signal("agent", signal.SIGCONT)
+    wait_for(lambda: any(x["pod"].startswith("alone") for x in w.stoker.get("/v1alpha1/executors")["executors"]), "it to be seen all the same", 60)
+
+
+@case
+def a_user_with_view_reads_it(t):
+    """Jupyter, Zeppelin and Connect users have `view` in their namespace and nothing else."""
+    w = world(t)
+    w.node.kubectl("create", "namespace", "team-a")
+    w.node.kubectl("create", "rolebinding", "reader", "-n", "team-a", "--clusterrole=view", "--user=ana")
+    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/team-a/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 20)
+    executor = w.pod(t, "executor", "notebook", ["anon=8", "anon-slowly=400"], namespace="team-a")
+    w.event(executor, "team-a")
+    seen = w.node.kubectl("get", "events", "-n", "team-a", "--as=ana", "-o", "custom-columns=R:.reason,M:.message").stdout
+    assert "ExecutorOverheadExceeded" in seen and "spark.executor.memoryOverhead=" in seen, seen
+
+
+main()
