@@ -29,6 +29,8 @@ web:
 report:
   group: 65532
   taintSingleNode: true
+executors:
+  oomScoreAdj: driversLast
 """
 
 
@@ -101,6 +103,40 @@ class World:
                 "containers": [{"name": "c", "image": images.BUSYBOX, "imagePullPolicy": "Never", "command": ["sh", "-c", command]}]}})
         t.cleanup(lambda: self.node.request("DELETE", f"/api/v1/namespaces/default/pods/{name}"))
         return name
+
+    def spark_pod(self, t, role, **more):
+        """As Spark makes them, as far as anybody can see from outside."""
+        self.count += 1
+        name = f"spark-{role}-{self.count}"
+        env = [{"name": "SPARK_APPLICATION_ID", "value": "spark-0123456789abcdef"}, {"name": "SPARK_EXECUTOR_MEMORY", "value": "64m"}]
+        self.node.api("POST", "/api/v1/namespaces/default/pods", {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"spark-role": role, "spark-app-selector": "spark-0123456789abcdef", "spark-app-name": "etl",
+                                                                                   "spark-exec-id": "1", "spark-version": "3.5.3"}},
+            "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False, "restartPolicy": "Never", "containers": [
+                {"name": f"spark-kubernetes-{role}", "image": images.BUSYBOX, "imagePullPolicy": "Never", "command": ["sh", "-c", "sleep 10000"], "env": env,
+                 "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "64Mi", "cpu": "1"}}, **more}]}})
+        t.cleanup(lambda: self.node.request("DELETE", f"/api/v1/namespaces/default/pods/{name}"))
+        return name
+
+    def running_pid(self, pod):
+        """Of its first container, once it runs."""
+        def look():
+            for c in self.pod_status(pod)["status"].get("containerStatuses", []):
+                for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]:
+                    if "running" in c["state"] and line.split()[0] == c["containerID"].split("://")[1]:
+                        return int(line.split()[1])
+            return None
+        return wait_for(look, f"{pod} to run", 60, 0.1)
+
+    def role_pid(self, role):
+        """Of a role that stokerd has started."""
+        for pid in subprocess.run(["pgrep", "-P", str(self.stoker.pid("agent"))], capture_output=True, text=True).stdout.split():
+            try:
+                if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == role:
+                    return int(pid)
+            except OSError:
+                pass
+        return None
 
     def pod_status(self, name):
         return self.node.api("GET", f"/api/v1/namespaces/default/pods/{name}")
@@ -183,6 +219,38 @@ def rights_are_as_tabled(t):
         assert ours == sorted(h.strip(" `") for h in host.split(",")), (name, ours)
     web = subprocess.run(["pgrep", "-P", str(w.stoker.pid("agent"))], capture_output=True, text=True).stdout.split()
     assert any(os.readlink(f"/proc/{p}/exe").endswith("stoker-web") for p in web), web
+
+
+@case
+def the_container_runtime_is_spoken_with(t):
+    """Real containerd: what is set at a creation is there afterwards, and pods start whatever becomes of us."""
+    w = world(t)
+
+    def live():
+        return w.health()["inputs"].get("nri", {}).get("state") == "ok"
+
+    wait_for(live, "the runtime to have synchronised", 60, 0.1)
+    detail = w.health()["inputs"]["nri"]["detail"]
+    assert "containerd v2.3" in detail and "NRI 0.12" in detail, detail
+    with open(f"/proc/{w.running_pid(w.spark_pod(t, 'driver'))}/oom_score_adj") as f:
+        assert f.read().strip() == "3", "the driver's oom_score_adj"
+    with open(f"/proc/{w.running_pid(w.spark_pod(t, 'executor'))}/oom_score_adj") as f:
+        assert int(f.read()) > 900, "the executor's is the kubelet's"
+    old = w.role_pid("stoker-nri")
+    os.kill(old, signal.SIGSTOP)
+    w.running_pid(w.spark_pod(t, "driver"))
+    os.kill(old, signal.SIGCONT)
+    wait_for(live, "it to be back", 60, 0.1)
+    os.kill(old, signal.SIGKILL)
+    w.running_pid(w.spark_pod(t, "driver"))
+    wait_for(lambda: live() and w.role_pid("stoker-nri") not in (None, old), "it to be started again", 60, 0.1)
+    w.node.stop("containerd")
+    wait_for(lambda: not live(), "the runtime's end to be noticed", 30, 0.05)
+    w.node.start("containerd", "-c", f"{w.node.run}/containerd.toml")
+    wait_for(live, "the new runtime to have synchronised", 60, 0.1)
+    with open(f"/proc/{w.running_pid(w.spark_pod(t, 'driver'))}/oom_score_adj") as f:
+        assert f.read().strip() == "3", "the driver's oom_score_adj, by the new runtime"
+    w.wait("Healthy")
 
 
 @case
