@@ -16,6 +16,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "build_config.h"
+#include "daemon/stoker_doctor_roles.h"
 #include "health/doctor.h"
 #include "health/health_client.h"
 #include "health/json.h"
@@ -70,6 +71,7 @@ static void read_facts(const struct request *r, struct doctor_facts *f, struct c
 		str_copy(f->kernel, sizeof(f->kernel), name.release);
 	f->cgroups = read_cgroups();
 	f->config_path = r->config ? r->config : STOKER_CONFIG_PATH;
+	stoker_doctor_find_roles(f->config_path, f);
 	bool configured = config_load(f->config_path, config, &f->config) == 0;
 	str_copy(f->runtime_dir, sizeof(f->runtime_dir), configured ? config->runtime_dir : STOKER_RUNTIME_DIR);
 	if (stat(f->runtime_dir, &st) < 0)

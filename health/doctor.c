@@ -92,6 +92,39 @@ static void examine_cgroups(const struct doctor_facts *f, struct doctor *d)
 		    f->cgroups == DOCTOR_CGROUPS_V2 ? "" : "boot with systemd.unified_cgroup_hierarchy=1; what Stoker does today needs neither", "%s", words[f->cgroups]);
 }
 
+/* One line for each live process: what it has, and what it should not have. Those that cannot be seen are named too. */
+static void examine_rights(const struct doctor_facts *f, struct doctor *d)
+{
+	static const struct {
+		enum doctor_mark mark;
+		const char *todo;
+	} rows[] = {
+		[DOCTOR_ROLE_WELL] = {DOCTOR_OK, ""},
+		[DOCTOR_ROLE_LESS] = {DOCTOR_NOTE, "so in the overlay observe-only; elsewhere give the container what docs/rights.md lists: what needs the rest is missing among the inputs below"},
+		[DOCTOR_ROLE_MORE] = {DOCTOR_PROBLEM, "it gives rights up before it answers anybody: restart it, and if they come back, look who starts it and with which version (docs/rights.md)"},
+		[DOCTOR_ROLE_OPEN] = {DOCTOR_PROBLEM, "a build without filters (-Dseccomp=off) is for tests: use the image, or build without that option"},
+	};
+	static const enum sandbox_role roles[] = {SANDBOX_STOKERD, SANDBOX_BROKER, SANDBOX_REPORTER, SANDBOX_WEB};
+	char text[sizeof(d->lines[0].what)];
+
+	for (unsigned i = 0; i < f->role_count; i++) {
+		const struct doctor_role *r = &f->roles[i];
+		enum doctor_role_fault fault = r->launcher ? DOCTOR_ROLE_WELL : doctor_role_judge(r, text, sizeof(text));
+		if (r->launcher)
+			add(d, DOCTOR_NOTE, "launcher", "for trying: in a cluster install the DaemonSet", "pid %" PRIu32 ", stokerd --all: it keeps its rights and starts the roles", r->pid);
+		else
+			add(d, rows[fault].mark, sandbox_role_name(r->role), rows[fault].todo, "%s", text);
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(roles) && f->daemon.code == 0; k++) {
+		bool seen = false;
+		for (unsigned i = 0; i < f->role_count; i++)
+			seen = seen || (f->roles[i].role == roles[k] && !f->roles[i].launcher);
+		if (!seen)
+			add(d, DOCTOR_NOTE, sandbox_role_name(roles[k]), "without hostPID a container sees its own processes only: run stoker doctor on the node",
+			    "its process is not seen from here, so its rights are not known");
+	}
+}
+
 /* As /readyz judges them. */
 static void examine_inputs(const struct doctor_facts *f, struct doctor *d)
 {
@@ -165,6 +198,7 @@ void doctor_examine(const struct doctor_facts *facts, struct doctor *ret)
 	examine_runtime(facts, ret);
 	examine_kernel(facts, ret);
 	examine_cgroups(facts, ret);
+	examine_rights(facts, ret);
 	if (facts->daemon.code)
 		return;
 	examine_inputs(facts, ret);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "health/doctor_role.h"
 #include "health/health.h"
 
 enum doctor_mark { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_UNKNOWN, DOCTOR_PROBLEM, DOCTOR_MARK_MAX_ };
@@ -23,6 +24,8 @@ struct doctor_facts {
 	unsigned runtime_mode; /* with S_IFMT */
 	struct err daemon;     /* code 0 = it answered, `health` is its answer */
 	struct health health;
+	unsigned role_count; /* processes of ours that are seen from here */
+	struct doctor_role roles[DOCTOR_ROLES_MAX];
 };
 
 struct doctor_line {
@@ -32,7 +35,7 @@ struct doctor_line {
 	char todo[512]; /* "" = nothing to do */
 };
 
-#define DOCTOR_LINES_MAX (HEALTH_INPUTS_MAX + CONFIG_WATCH_MAX + 16)
+#define DOCTOR_LINES_MAX (HEALTH_INPUTS_MAX + CONFIG_WATCH_MAX + DOCTOR_ROLES_MAX + 20)
 
 struct doctor {
 	unsigned count;

@@ -217,6 +217,10 @@ def rights_are_as_tabled(t):
         # of the host: the runtime directory (the reporter: its own part), and what the runtime itself mounts
         ours = sorted(m for m in mounts if m.startswith(("/run/", "/var/run/nri")))
         assert ours == sorted(h.strip(" `") for h in host.split(",")), (name, ours)
+    # the doctor in the pod sees the same of all roles, by hostPID
+    lines = {line["name"]: line for line in json.loads(w.stoker.exec("stoker", "doctor", "-o", "json").stdout)["lines"]}
+    for role, has in (("stokerd", "none"), ("stoker-broker", rows["broker"][1].lower().split()[0]), ("stoker-reporter", "none"), ("stoker-web", "none")):
+        assert lines[role]["mark"] == "ok" and has in lines[role]["what"], lines[role]
     web = subprocess.run(["pgrep", "-P", str(w.stoker.pid("agent"))], capture_output=True, text=True).stdout.split()
     assert any(os.readlink(f"/proc/{p}/exe").endswith("stoker-web") for p in web), web
 
@@ -473,6 +477,10 @@ def observe_only_sees_it_within_a_period(t):
         st = proc_status(w.stoker.pid(name))
         assert int(st["CapPrm"], 16) == int(st["CapBnd"], 16) == 0 and st["NoNewPrivs"] == "1", (name, st["CapPrm"], st["CapBnd"])
     assert w.health()["inputs"]["kmsg"]["state"] == w.health()["inputs"]["fs-error"]["state"] == "missing", w.health()["inputs"]
+    # without hostPID the doctor sees the agent's own processes, and says so of the others
+    lines = {line["name"]: line for line in json.loads(w.stoker.exec("stoker", "doctor", "-o", "json", check=False).stdout)["lines"]}
+    assert lines["stokerd"]["mark"] == "ok" and "none" in lines["stokerd"]["what"], lines["stokerd"]
+    assert lines["stoker-broker"]["mark"] == "note" and "not seen from here" in lines["stoker-broker"]["what"], lines["stoker-broker"]
     w.disk.trigger_ext4_error()
     w.wait_taint(True)
     wait_for(lambda: subprocess.run(["umount", w.disk.mount_point], capture_output=True).returncode == 0, "umount between two probes", 10)

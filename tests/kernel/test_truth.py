@@ -48,12 +48,18 @@ def doctor_with_and_without_a_daemon(t):
     n.write_config_now()
     r = n.cli("doctor")
     assert r.returncode == 1 and "problem agent" in r.stdout and "-> " in r.stdout, r
+    assert "stoker-broker" not in r.stdout, r  # not that of another one on this machine
     n.start()
     n.wait("Healthy")
     r = n.cli("doctor", "-o", "json")
     lines = {x["name"]: x for x in json.loads(r.stdout)["lines"]}
     assert lines["agent"]["mark"] == lines["broker"]["mark"] == lines["filesystems"]["mark"] == "ok", r.stdout
     assert "this node is not the cause" in lines["quota"]["what"], lines
+    for role, has in (("stokerd", "none"), ("stoker-broker", "sys_admin"), ("stoker-reporter", "none"), ("stoker-web", "none")):
+        line = lines[role]
+        assert line["mark"] == "ok" and f"pid {n.pid(role)}," in line["what"], line
+        assert has in line["what"] and line["what"].endswith("no_new_privs, seccomp filter"), line
+    assert lines["launcher"]["mark"] == "note" and f"pid {n.launcher.pid}," in lines["launcher"]["what"], lines
     assert r.returncode == 0, r.stdout
     disk.shutdown()
     n.wait_fs(disk, "bad")

@@ -113,6 +113,29 @@ static void test_without_a_daemon_nothing_of_it_is_guessed(void **state)
 	assert_false(has(s, "image pulls"));
 }
 
+/* A right that a role should not have is a problem; a process that cannot be seen is said, and no problem. */
+static void test_rights_of_the_live_processes(void **state)
+{
+	struct stage *s = *state;
+	struct doctor_role *roles = s->facts.roles;
+
+	assert_true(has(s, "stoker-reporter")); /* not seen */
+	assert_int_equal(doctor_exit_code(&s->doctor), 0);
+	s->facts.role_count = 3;
+	roles[0] = (struct doctor_role){.role = SANDBOX_STOKERD, .pid = 1, .permitted = UINT64_MAX, .launcher = true};
+	roles[1] = (struct doctor_role){.role = SANDBOX_STOKERD, .pid = 2, .no_new_privs = true, .seccomp = 2};
+	roles[2] = (struct doctor_role){.role = SANDBOX_BROKER, .pid = 3, .no_new_privs = true, .seccomp = 2}; /* observe-only */
+	assert_true(has(s, "launcher") && has(s, "stokerd") && has(s, "stoker-broker"));
+	assert_int_equal(doctor_exit_code(&s->doctor), 0);
+	roles[1].permitted = 1ULL << 21;
+	assert_true(has(s, "stokerd"));
+	assert_int_equal(doctor_exit_code(&s->doctor), 1);
+	roles[1].permitted = 0;
+	roles[1].seccomp = 0;
+	assert_true(has(s, "stokerd"));
+	assert_int_equal(doctor_exit_code(&s->doctor), 1);
+}
+
 static void test_kernels_and_cgroups(void **state)
 {
 	static const struct {
@@ -155,6 +178,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_all_well_says_what_the_node_is_not_the_cause_of, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_problem_is_named_with_what_to_do, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_a_daemon_nothing_of_it_is_guessed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rights_of_the_live_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kernels_and_cgroups, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_more_lines_than_there_is_room_for, set_up, tear_down),
 	};
