@@ -210,12 +210,18 @@ def rights_are_as_tabled(t):
         assert (privs, seccomp, root) == ("yes", "filter", "read-only") and st["Uid"].split() == [uid] * 4, (name, st["Uid"])
         assert st["NoNewPrivs"] == "1" and st["Seccomp"] == "2", (name, st["NoNewPrivs"], st["Seccomp"])
         with open(f"/proc/{pid}/mountinfo") as f:
-            mounts = {line.split()[4]: line.split()[5] for line in f}
+            lines = [line.split() for line in f]
+        mounts, roots = {m[4]: m[5] for m in lines}, {m[4]: m[3] for m in lines}
         assert "ro" in mounts["/"].split(","), (name, "root is writable")
         assert "/stoker" in mounts and "ro" in mounts["/stoker"].split(","), (name, "not running from memory")
         assert ("/var/run/secrets/kubernetes.io/serviceaccount" in mounts) == (name == "reporter"), (name, "token")
         # of the host: the runtime directory (the reporter: its own part), and what the runtime itself mounts
-        ours = sorted(m for m in mounts if m.startswith(("/run/", "/var/run/nri")))
+        ours = [m for m in mounts if m.startswith(("/run/", "/var/run/nri"))]
+        # every container has a /sys/fs/cgroup, the runtime's, whose hierarchies begin at its own cgroup: the host's begin at "/"
+        if roots.get("/sys/fs/cgroup/memory", roots.get("/sys/fs/cgroup")) == "/":
+            assert "ro" in mounts["/sys/fs/cgroup"].split(","), (name, mounts["/sys/fs/cgroup"])
+            ours.append("/sys/fs/cgroup")
+        ours.sort()
         assert ours == sorted(h.strip(" `") for h in host.split(",")), (name, ours)
     # the doctor in the pod sees the same of all roles, by hostPID
     lines = {line["name"]: line for line in json.loads(w.stoker.exec("stoker", "doctor", "-o", "json").stdout)["lines"]}

@@ -15,9 +15,6 @@ MEMORY = ROOT if V2 else f"{ROOT}/memory"
 LIMIT = "memory.max" if V2 else "memory.limit_in_bytes"
 MIB = 1 << 20
 
-# Fills memory a MiB at a time, as an ordinary process; then waits to be killed. Reads a line first, so that it is moved before.
-EATER = "import sys, time\nsys.stdin.readline()\nheld = []\nfor _ in range(int(sys.argv[1])):\n    held.append(b'x' * (1 << 20))\nprint('full', flush=True)\ntime.sleep(600)\n"
-
 
 def write(path, text):
     with open(path, "w") as f:
@@ -73,15 +70,34 @@ class Group:
 
     def eat(self, t, mebibytes):
         """A process in it that will use so much, once it is told to go on."""
-        p = subprocess.Popen(["python3", "-c", EATER, str(mebibytes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        t.cleanup(lambda: (p.kill(), p.wait()))
-        self.write("cgroup.procs", p.pid)
-        return p
+        return Eater(t, self, mebibytes)
 
 
-def go(p):
-    p.stdin.write("\n")
-    p.stdin.flush()
+class Eater:
+    """tests/payload, moved into a cgroup before it does anything."""
+    number = 0
+
+    def __init__(self, t, group, mebibytes):
+        Eater.number += 1
+        self.go_on, self.full = f"{t.dir}/go{Eater.number}", f"{t.dir}/full{Eater.number}"
+        self.p = subprocess.Popen([os.path.join(os.environ["STOKER_TESTS"], "payload"), f"await={self.go_on}", f"anon={mebibytes}", f"touch={self.full}"],
+                                  stderr=subprocess.DEVNULL)
+        t.cleanup(self.kill)
+        self.pid = self.p.pid
+        group.write("cgroup.procs", self.pid)
+
+    def go(self):
+        write(self.go_on, "")
+
+    def wait_full(self):
+        wait_for(lambda: os.path.exists(self.full), "the process to have its memory")
+
+    def wait(self):
+        return self.p.wait(60)
+
+    def kill(self):
+        self.p.kill()
+        self.p.wait()
 
 
 def top(t, name):
