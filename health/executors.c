@@ -282,6 +282,7 @@ void executors_tail(struct executors *x, const struct wire_log *log, struct mome
 		return;
 	entry->tail_is_there = true;
 	if (log->errnum == 0) {
+		entry->tail_was_read = true;
 		entry->log_bits = log->bits;
 		str_copy(entry->log_line, sizeof(entry->log_line), log->line);
 	}

@@ -64,6 +64,7 @@ struct executors_entry {
 	uint64_t processes_asked_us;
 	uint64_t tail_asked_us;
 	bool tail_is_there;
+	bool tail_was_read; /* it was, and not only waited for */
 	uint32_t log_bits;
 	char log_line[256];
 };

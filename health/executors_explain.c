@@ -97,6 +97,28 @@ static void find_peak(const struct executors_entry *entry, uint64_t now_us, stru
 	}
 }
 
+/* How much its use rose in the last minute: from the lowest of the highest of each ten seconds. */
+static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us, uint64_t peak_bytes)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
+		const struct sample *s = &entry->ring[i];
+		if (s->have && s->time_us + PEAK_US > now_us && s->current_bytes < lowest)
+			lowest = s->current_bytes;
+	}
+	return lowest < peak_bytes ? peak_bytes - lowest : 0;
+}
+
+/* Is "no kill" known? The pod's counters of v2 outlive the container's; its own must have been read after the end. */
+static bool counters_are_final(const struct executors_entry *entry)
+{
+	const struct executors_pod *pod = entry->pod;
+	bool own = entry->open && !entry->gone_us && entry->ended.us && entry->counted_us >= entry->ended.us;
+
+	return own || (pod && pod->open && pod->cgroup.versions[CGROUP_MEMORY] == 2);
+}
+
 static void exit_facts(const struct executors_entry *entry, bool lives, struct death_facts *f)
 {
 	f->exit_code = entry->has_code ? entry->exit_code : -1;
@@ -127,8 +149,11 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 		memcpy(f->ooms, entry->ooms, f->oom_count * sizeof(f->ooms[0]));
 	f->sibling_oom = pod && pod->oom_us && *pod->oom_container && now.us - pod->oom_us < SIBLING_US &&
 			 strcmp(pod->oom_container, entry->executor.container_id) != 0;
+	f->counters_are_final = !lives && counters_are_final(entry);
+	f->growth_bytes = find_growth(entry, now.us, f->at_peak.current_bytes);
 	f->processes = entry->processes;
 	f->scratch_bytes = entry->last.shmem_bytes;
+	f->log_is_read = entry->tail_was_read;
 	f->log_bits = entry->log_bits;
 	str_copy(f->log_line, sizeof(f->log_line), entry->log_line);
 	str_copy(f->storage_reason, sizeof(f->storage_reason), storage ? storage : "");
