@@ -46,11 +46,11 @@ const struct sandbox_call sandbox_calls[] = {
 	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
 	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
 	{"prctl", ROLES}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
-	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D}, /* stoker-web compiles its own filter */
+	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
 	{"openat", D | B | R | P | L}, {"openat2", B | D | P}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
-	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
+	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
 	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
 
 	/* sockets of their own */

@@ -16,6 +16,7 @@
 #include "base/sandbox.h"
 #include "build_config.h"
 #include "health/broker.h"
+#include "shim/roster_request.h"
 
 /* The closed list. Everything is named by a number of the configuration that both ends share, never by a path. */
 static const struct broker_request requests[] = {
@@ -31,6 +32,8 @@ static const struct broker_request requests[] = {
 	 "an empty fanotify group: whoever has it can read what it is told, and adds nothing to it without CAP_SYS_ADMIN"},
 	{WIRE_FS_MARK, "fs-mark", sizeof(struct wire_probe), 2, broker_check_fs_mark, broker_body_fs_mark,
 	 "asks only for the errors of a filesystem that the configuration names; they carry no names and no content"},
+	{WIRE_SCAN, "scan", 0, 2, roster_check_scan, roster_body_scan,
+	 "reads cgroups, command lines and log directories' names as an ordinary user; what leaves it is ids and names of Spark's containers"},
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};

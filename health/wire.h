@@ -62,6 +62,10 @@ enum wire_type {
 	/* web -> stokerd; answered by WIRE_HEALTH_PART */
 	WIRE_GET_EXECUTORS = 88, /* no payload */
 	WIRE_GET_DEATHS,	 /* no payload */
+	/* stokerd -> broker: who lives here, where no runtime tells */
+	WIRE_SCAN = 96, /* no payload */
+	/* broker -> stokerd */
+	WIRE_SCANNED, /* struct wire_scanned; beside it a file in memory with so many struct executor */
 	WIRE_TYPE_MAX_
 };
 
@@ -165,4 +169,11 @@ struct wire_log {
 	int32_t errnum;
 	uint32_t bits; /* DEATH_LOG_… */
 	char line[256];
+};
+
+struct wire_scanned {
+	int32_t errnum;
+	uint32_t count; /* of struct executor in the file, at most as many as a roster has (shim/roster.h) */
+	uint32_t cut;	/* bool: there are more containers or cgroups than were looked at */
+	uint32_t zero;
 };

@@ -1,4 +1,5 @@
 """The records of health/wire.h, spoken by a test: a second peer of the broker, or a stokerd that the test plays."""
+import os
 import socket
 import struct
 import time
@@ -82,6 +83,23 @@ class Broker:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")
         raise TimeoutError("no answer of the broker")
+
+    def receive_any(self):
+        """The next record as it is: (id, type, body, descriptors)."""
+        data, ancillary, _, _ = self.sock.recvmsg(65536, socket.CMSG_SPACE(4))
+        if not data:
+            raise ConnectionResetError("the broker closed")
+        _, kind, _, number = HEADER.unpack(data[:HEADER.size])
+        return number, kind, data[HEADER.size:], [struct.unpack("=i", part[2][:4])[0] for part in ancillary]
+
+    def receive_raw(self, wanted):
+        """The answer to `wanted` as it is: (type, body, descriptors)."""
+        while True:
+            number, kind, body, fds = self.receive_any()
+            if number == wanted:
+                return kind, body, fds
+            for fd in fds:
+                os.close(fd)
 
     def probe(self, config_hash, watch=0, must_be_mounted=False):
         return self.receive(self.send(PROBE, probe_body(config_hash, watch, must_be_mounted)))

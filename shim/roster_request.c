@@ -1,0 +1,98 @@
+#include "shim/roster_request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "shim/roster.h"
+
+#define LOGS "/var/log/pods"
+
+int roster_check_scan(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	(void)record;
+	(void)e;
+	job->task.what = WIRE_SCAN;
+	job->task.path = "/proc"; /* for the log */
+	job->task.probe.uid = b->config->probe.uid;
+	job->task.probe.without_rights = b->without_rights;
+	job->task.mount_namespace_fd = b->mount_namespace_fd;
+	job->task.filter = &b->relay_filter;
+	return 0;
+}
+
+static void places_drop(struct roster_places *places)
+{
+	fd_drop(&places->cgroups_fd);
+	fd_drop(&places->proc_fd);
+	fd_drop(&places->logs_fd);
+}
+
+static int open_directory(const char *path)
+{
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Where kubelet's nodes have the memory controller: its own hierarchy on v1, the one of all on v2. */
+static int open_places(int mount_namespace_fd, struct roster_places *ret, struct err *e)
+{
+	if (mount_namespace_fd >= 0 && setns(mount_namespace_fd, CLONE_NEWNS) < 0)
+		return err_set(e, errno, "cannot enter the host's mount namespace");
+	ret->cgroups_fd = open_directory("/sys/fs/cgroup/memory");
+	if (ret->cgroups_fd < 0)
+		ret->cgroups_fd = open_directory("/sys/fs/cgroup");
+	ret->proc_fd = open_directory("/proc");
+	ret->logs_fd = open_directory(LOGS);
+	return ret->cgroups_fd < 0 || ret->proc_fd < 0 ? err_set(e, errno, "cannot open cgroups and processes") : 0;
+}
+
+/* What it reads was written by processes of pods: it is an ordinary user's child by then, and can open, read and answer, no more. */
+static int give_up_rights(const struct broker_task *task, struct err *e)
+{
+	uint32_t uid = task->probe.uid;
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) &&
+	    !(errno == EPERM && task->probe.without_rights))
+		return err_set(e, errno, "cannot become uid %u", uid);
+	/* A change of uid clears it (prctl(2)). */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_set(e, errno, "cannot ask to die with the broker");
+	return sandbox_apply(task->filter, e);
+}
+
+static int write_roster(int fd, const struct roster *roster, struct err *e)
+{
+	size_t length = roster->count * sizeof(roster->executors[0]);
+
+	return fd_write_all(fd, (const char *)roster->executors, length, e);
+}
+
+int roster_body_scan(void *argument, int channel)
+{
+	const struct broker_task *task = argument;
+	struct wire_scanned answer = {0};
+	scoped(places_drop) struct roster_places places = {-1, -1, -1};
+	scoped(scoped_free) struct roster *roster = calloc(1, sizeof(*roster));
+	/* Many records do not fit into one, and a child has one answer. */
+	scoped(fd_drop) int memory_fd = memfd_create("roster", MFD_CLOEXEC);
+	struct err e = {0};
+
+	int r = !roster || memory_fd < 0 ? err_set(&e, ENOMEM, "no memory for a roster") : open_places(task->mount_namespace_fd, &places, &e);
+	if (r == 0)
+		r = give_up_rights(task, &e);
+	if (r == 0) {
+		roster_scan(&places, roster);
+		r = write_roster(memory_fd, roster, &e);
+	}
+	answer.errnum = -r;
+	answer.count = r == 0 ? roster->count : 0;
+	answer.cut = r == 0 && roster->cut;
+	return record_send(channel, WIRE_SCANNED, 0, &answer, sizeof(answer), r == 0 ? memory_fd : -1, NULL) < 0;
+}
