@@ -46,6 +46,9 @@ static void decide(void *owner, const struct nri_event *event, struct nri_decisi
 	ret->executor.source = EXECUTOR_FROM_NRI;
 	if (ret->executor.role != EXECUTOR_ROLE_NONE && event->kind == NRI_CREATE_CONTAINER)
 		plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
+	if (ret->plan.would_set[0])
+		log_info(role->log, "dry run: not set", "namespace", ret->executor.name_space, "pod", ret->executor.pod, "container", ret->executor.container,
+			 "would_set", ret->plan.would_set);
 }
 
 static void counters_due(uv_timer_t *timer)
