@@ -209,9 +209,9 @@ static void is_removed(struct cgroup_watch *watch)
 
 static int try_open(struct executors_entry *entry, char *path, size_t size, struct err *e)
 {
-	if (cgroup_path_of(&entry->executor, path, size, e) < 0)
-		return -e->code;
-	return cgroup_open(&entry->table->layout, path, &entry->cgroup, e);
+	int r = cgroup_find(&entry->table->layout, &entry->executor, path, size, e);
+
+	return r < 0 ? r : cgroup_open(&entry->table->layout, path, &entry->cgroup, e);
 }
 
 void executors_open(struct executors_entry *entry, bool fresh, struct moment now)

@@ -1,6 +1,6 @@
 /* cgroup_watch - the watcher of cgroups/ alone, with stokerd's rights and filter, told by lines on stdin what to do.
  *
- *   add PATH [pressure] | remove PATH | read PATH | pids PATH | write PATH FILE VALUE | stats | quit
+ *   add PATH [pressure] | remove PATH | read PATH | pids PATH | write PATH FILE VALUE | sweep (read all) | stats | quit
  *
  * Paths are relative to the hierarchies. Prints a line for each answer and each event; times are CLOCK_MONOTONIC in µs. */
 #include <dirent.h>
@@ -152,6 +152,18 @@ static void stats(struct driver *d)
 	       d->watcher.polled_count, d->watcher.overflows, count_descriptors(), text);
 }
 
+/* What reading all of them costs. */
+static void sweep(struct driver *d)
+{
+	uint64_t begin = clock_mono_us();
+	unsigned count = 0;
+	struct sample s;
+
+	for (const struct group *g = d->groups; g; g = g->next)
+		count += cgroup_read(&g->cgroup, &s, NULL) == 0;
+	printf("swept count=%u us=%" PRIu64 "\n", count, clock_mono_us() - begin);
+}
+
 static void command(struct driver *d, char *line)
 {
 	char *rest = line, *words[4] = {NULL};
@@ -160,6 +172,8 @@ static void command(struct driver *d, char *line)
 		words[i] = strsep(&rest, " ");
 	if (strcmp(words[0], "stats") == 0) {
 		stats(d);
+	} else if (strcmp(words[0], "sweep") == 0) {
+		sweep(d);
 	} else if (strcmp(words[0], "add") == 0 && words[1]) {
 		add(d, words[1], words[2] != NULL);
 	} else if (words[1]) {
