@@ -34,6 +34,10 @@ static const struct broker_request requests[] = {
 	 "asks only for the errors of a filesystem that the configuration names; they carry no names and no content"},
 	{WIRE_SCAN, "scan", 0, 2, roster_check_scan, roster_body_scan,
 	 "reads cgroups, command lines and log directories' names as an ordinary user; what leaves it is ids and names of Spark's containers"},
+	{WIRE_PROCESSES, "processes", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, broker_check_processes, broker_body_processes,
+	 "sums of the memory of the processes of a container, read as an ordinary user; no name and no word of any of them leaves the child"},
+	{WIRE_LOG_TAIL, "log-tail", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, broker_check_log_tail, broker_body_log_tail,
+	 "of a pod's log, which its own names lead to, only which known complaints stand in its end, and one line without secrets"},
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};

@@ -352,7 +352,8 @@ int broker_start(struct broker *b, const char *runtime_dir, struct err *e)
 	b->progress = mmap(NULL, BROKER_JOBS_MAX * sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (b->progress == MAP_FAILED)
 		return err_set(e, errno, "cannot map the progress page");
-	if (sandbox_compile(SANDBOX_CHILD_PROBE, &b->probe_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_RELAY, &b->relay_filter, e) < 0)
+	if (sandbox_compile(SANDBOX_CHILD_PROBE, &b->probe_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_RELAY, &b->relay_filter, e) < 0 ||
+	    sandbox_compile(SANDBOX_CHILD_CONFIG, &b->parse_filter, e) < 0)
 		return err_wrap(e, "cannot prepare the children's filters");
 	b->listen_fd = record_listen(path, 0600, e);
 	if (b->listen_fd < 0)

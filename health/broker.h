@@ -18,7 +18,8 @@
 #include "volumes/discover.h"
 #include "volumes/write_probe.h"
 
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 8)
+#define BROKER_CONTAINERS_MAX  16 /* requests about containers at once, of each kind */
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 2 * BROKER_CONTAINERS_MAX + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -43,6 +44,10 @@ struct broker_task {
 	const char *path; /* of a descriptor to hand out */
 	int flags;
 	uint32_t what;	  /* enum wire_type of the request */
+	struct wire_container_ask container; /* WIRE_PROCESSES, WIRE_LOG_TAIL: names that were checked */
+	uint32_t uid;	  /* whom the child becomes before it reads */
+	bool without_rights;
+	const char *regex; /* redact.regex */
 	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
 	const struct sandbox_filter *filter;
@@ -89,7 +94,7 @@ struct broker {
 	uv_poll_t listen_poll;
 	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
-	struct sandbox_filter probe_filter, relay_filter;
+	struct sandbox_filter probe_filter, relay_filter, parse_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
@@ -111,3 +116,7 @@ int broker_body_look(void *task, int channel);
 int broker_body_fs_errors(void *task, int channel);
 int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);
+int broker_check_processes(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_log_tail(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_body_processes(void *task, int channel);
+int broker_body_log_tail(void *task, int channel);
