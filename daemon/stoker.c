@@ -8,8 +8,10 @@
 #include "base/scoped.h"
 #include "build_config.h"
 #include "daemon/stoker_doctor.h"
+#include "daemon/stoker_executors.h"
 #include "daemon/stoker_health.h"
 #include "daemon/stoker_run.h"
+#include "daemon/stoker_why.h"
 #include "daemon/stoker_why_enospc.h"
 
 #define EXIT_USAGE 64
@@ -19,6 +21,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"health", "can this node run Spark executors? (exit code 0 yes, 1 no, 2 unknown)", stoker_health_help, stoker_health},
+	{"executors", "the Spark executors and drivers of this node, and their memory", stoker_executors_help, stoker_executors},
+	{"why", "why an executor died, and what to change", stoker_why_help, stoker_why},
 	{"doctor", "does Stoker itself work here, and is this node the cause?", stoker_doctor_help, stoker_doctor},
 	{"run", "run a command as an executor, watched, in a cgroup of its own; says why it died", stoker_run_help, stoker_run},
 	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
@@ -43,6 +47,8 @@ static int print_usage(FILE *out, int code)
 	      "Examples:\n"
 	      "  stoker health                     what the agent on this node knows\n"
 	      "  stoker health --direct /var/lib   no agent here: write, and see\n"
+	      "  stoker why                        the deaths of executors on this node, newest first\n"
+	      "  stoker why etl/7                  why did executor 7 of application etl die?\n"
 	      "  stoker help health\n"
 	      "\n"
 	      "Manual: stoker(1). Version: stoker --version\n",

@@ -79,7 +79,7 @@ static void read_facts(const struct request *r, struct doctor_facts *f, struct c
 	else
 		f->runtime_mode = st.st_mode;
 	snprintf(path, sizeof(path), "%s/%s", f->runtime_dir, STOKER_HTTP_SOCKET);
-	if (health_client_get(r->socket ? r->socket : path, &json, &length, &f->daemon) == 0)
+	if (health_client_get(r->socket ? r->socket : path, HEALTH_HTTP_PATH, &json, &length, &f->daemon) == 0)
 		health_from_json(json, length, &f->health, &f->daemon);
 }
 

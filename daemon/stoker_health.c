@@ -143,7 +143,7 @@ static int ask_daemon(const struct request *r, struct view *view)
 	char path[NAME_PATH_BYTES];
 
 	socket_path(r, path, sizeof(path));
-	if (health_client_get(path, &view->json, &view->json_length, &view->error) < 0)
+	if (health_client_get(path, HEALTH_HTTP_PATH, &view->json, &view->json_length, &view->error) < 0)
 		return -view->error.code;
 	if (health_from_json(view->json, view->json_length, &view->health, &view->error) < 0)
 		return err_wrap(&view->error, "what '%s' answers is not understood (another version?)", path);

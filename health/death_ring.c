@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/names.h"
 
-/* When the oldest go, so many stay: the file is not written anew for each death. */
-#define KEEP_RECORDS (DEATH_RING_RECORDS * 3 / 4)
-#define KEEP_BYTES   (DEATH_RING_BYTES * 3 / 4)
-#define READ_BYTES   (DEATH_RING_BYTES + DEATH_RING_LINE_BYTES + 1) /* it never was longer */
+#define RECORDS_MAX 10000 /* the most that may be configured; an earlier life may have kept more than we do */
+#define BYTES_MAX   (64 * 1024 * 1024 + DEATH_RING_LINE_BYTES)
 
 /* Lines that are deaths, in the text of the file. */
 struct ring_lines {
@@ -23,7 +22,8 @@ struct ring_lines {
 	struct ring_line {
 		const char *start;
 		size_t length;
-	} lines[DEATH_RING_RECORDS + 1];
+	} *lines;
+	unsigned capacity;
 	uint64_t last_number;
 	unsigned bad;
 	bool ended; /* the last one has its newline, or there is none */
@@ -31,8 +31,10 @@ struct ring_lines {
 
 static void lines_drop(struct ring_lines **lines)
 {
-	if (*lines)
+	if (*lines) {
 		free((*lines)->text);
+		free((*lines)->lines);
+	}
 	free(*lines);
 }
 
@@ -46,24 +48,44 @@ static void take_line(struct ring_lines *lines, const char *start, size_t length
 		lines->bad++;
 		return;
 	}
-	if (lines->count == DEATH_RING_RECORDS + 1) /* the newest are kept */
-		memmove(&lines->lines[0], &lines->lines[1], sizeof(lines->lines[0]) * --lines->count);
+	if (lines->count == lines->capacity) {
+		const unsigned capacity = lines->capacity ? 2 * lines->capacity : 64;
+		struct ring_line *more = capacity > 2 * RECORDS_MAX ? NULL : realloc(lines->lines, capacity * sizeof(*more));
+		if (!more) {
+			lines->bad++;
+			return;
+		}
+		lines->lines = more;
+		lines->capacity = capacity;
+	}
 	lines->lines[lines->count++] = (struct ring_line){start, length};
 	if (death.number > lines->last_number)
 		lines->last_number = death.number;
 }
 
+/* Room for all of it and a NUL; without the file for nothing. */
+static char *allocate_for(const char *path, size_t *ret_capacity)
+{
+	struct stat st = {0};
+
+	if (stat(path, &st) < 0 || st.st_size < 0 || st.st_size > BYTES_MAX)
+		st.st_size = st.st_size > BYTES_MAX ? BYTES_MAX : 0;
+	*ret_capacity = (size_t)st.st_size + 2;
+	return malloc(*ret_capacity);
+}
+
 static struct ring_lines *read_lines(const char *path, struct err *e)
 {
 	scoped(lines_drop) struct ring_lines *lines = calloc(1, sizeof(*lines));
+	size_t capacity = 0;
 
 	if (lines)
-		lines->text = malloc(READ_BYTES);
+		lines->text = allocate_for(path, &capacity);
 	if (!lines || !lines->text) {
 		err_set(e, ENOMEM, "cannot read '%s'", path);
 		return NULL;
 	}
-	ssize_t length = fd_read_path(path, lines->text, READ_BYTES, e);
+	ssize_t length = fd_read_path(path, lines->text, capacity, e);
 	if (length < 0 && length != -ENOENT)
 		return NULL;
 	for (const char *at = lines->text, *end = at + (length < 0 ? 0 : length); at < end;) {
@@ -101,9 +123,9 @@ static int rewrite(struct death_ring *ring, const struct ring_lines *lines, unsi
 	return 0;
 }
 
-int death_ring_open(struct death_ring *ring, const char *runtime_dir, struct err *e)
+int death_ring_open(struct death_ring *ring, const char *runtime_dir, unsigned keep_records, size_t keep_bytes, struct err *e)
 {
-	*ring = (struct death_ring){0};
+	*ring = (struct death_ring){.keep_records = keep_records, .keep_bytes = keep_bytes};
 	snprintf(ring->path, sizeof(ring->path), "%s/%s", runtime_dir, STOKER_DEATHS_FILE);
 	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
 	if (!lines)
@@ -114,7 +136,8 @@ int death_ring_open(struct death_ring *ring, const char *runtime_dir, struct err
 	for (unsigned i = 0; i < lines->count; i++)
 		ring->bytes += lines->lines[i].length + 1;
 	/* A line is added at the end: what lies there must have ended. */
-	return lines->bad > 0 || !lines->ended || ring->count > DEATH_RING_RECORDS ? rewrite(ring, lines, DEATH_RING_RECORDS, DEATH_RING_BYTES, e) : 0;
+	const bool fits = ring->count <= keep_records && ring->bytes <= keep_bytes;
+	return fits && lines->bad == 0 && lines->ended ? 0 : rewrite(ring, lines, keep_records, keep_bytes, e);
 }
 
 static int make_room(struct death_ring *ring, struct err *e)
@@ -124,7 +147,8 @@ static int make_room(struct death_ring *ring, struct err *e)
 	if (!lines)
 		return -e->code;
 	ring->bad_total += lines->bad;
-	return rewrite(ring, lines, KEEP_RECORDS, KEEP_BYTES, e);
+	/* A quarter goes at once: the file is not written anew for each death. */
+	return rewrite(ring, lines, ring->keep_records * 3 / 4, ring->keep_bytes * 3 / 4, e);
 }
 
 int death_ring_add(struct death_ring *ring, const char *line, struct err *e)
@@ -133,7 +157,7 @@ int death_ring_add(struct death_ring *ring, const char *line, struct err *e)
 
 	if (length >= DEATH_RING_LINE_BYTES)
 		return err_rule(e, EFBIG, "a death of %zu bytes is not kept", length);
-	if ((ring->count >= DEATH_RING_RECORDS || ring->bytes + length + 1 > DEATH_RING_BYTES) && make_room(ring, e) < 0)
+	if ((ring->count >= ring->keep_records || ring->bytes + length + 1 > ring->keep_bytes) && make_room(ring, e) < 0)
 		return -e->code;
 	scoped(scoped_free) char *text = malloc(length + 1);
 	scoped(fd_drop) int fd = open(ring->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -152,7 +176,7 @@ int death_ring_list(const struct death_ring *ring, char **ret_text, struct err *
 {
 	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
 	char *text = NULL;
-	size_t length = 0;
+	size_t length = 0, listed = 0;
 
 	if (!lines)
 		return -e->code;
@@ -160,8 +184,13 @@ int death_ring_list(const struct death_ring *ring, char **ret_text, struct err *
 	if (!out)
 		return err_set(e, ENOMEM, "cannot list the deaths");
 	fprintf(out, "{\"apiVersion\":\"%s\",\"kind\":\"ExecutorDeathList\",\"items\":[", STOKER_API_VERSION);
-	for (unsigned i = lines->count; i-- > 0;)
-		fprintf(out, "%.*s%s", (int)lines->lines[i].length, lines->lines[i].start, i ? "," : "");
+	for (unsigned i = lines->count; i-- > 0;) {
+		const struct ring_line *line = &lines->lines[i];
+		listed += line->length + 1;
+		if (listed > DEATH_LIST_BYTES)
+			break;
+		fprintf(out, "%s%.*s", i + 1 < lines->count ? "," : "", (int)line->length, line->start);
+	}
 	fputs("]}", out);
 	const bool failed = ferror(out) != 0;
 	if (fclose(out) != 0 || failed) {

@@ -11,12 +11,13 @@
 #include "base/err.h"
 #include "health/death.h"
 
-#define DEATH_RING_RECORDS   200
-#define DEATH_RING_BYTES     (768 * 1024)
 #define DEATH_RING_LINE_BYTES (16 * 1024)
+#define DEATH_LIST_BYTES      (896 * 1024) /* of a list for people, which is one answer over HTTP; the newest */
 
 struct death_ring {
 	char path[256];
+	unsigned keep_records; /* deaths.keepRecords, deaths.keepBytes */
+	size_t keep_bytes;
 	unsigned count;
 	size_t bytes;
 	uint64_t last_number;
@@ -24,7 +25,7 @@ struct death_ring {
 };
 
 /* What an earlier life left. Without a file it is empty; with an error too, and works. */
-int death_ring_open(struct death_ring *ring, const char *runtime_dir, struct err *e);
+int death_ring_open(struct death_ring *ring, const char *runtime_dir, unsigned keep_records, size_t keep_bytes, struct err *e);
 
 /* One line of JSON without a newline; its number is ring->last_number + 1 and rises with it. */
 int death_ring_add(struct death_ring *ring, const char *line, struct err *e);

@@ -249,6 +249,9 @@ void executors_oom(struct executors *x, const struct oom_kill *kill, struct mome
 	entry->oom_count++;
 	if (!entry->killed_us)
 		entry->killed_us = now.us;
+	/* A container does not outlive its first process: no need to wait until somebody says so. */
+	if (kill->pid != 0 && kill->pid == entry->executor.pid && !entry->ended.us)
+		entry->ended = now;
 	executors_count(entry, now);
 	x->ops->changed(x);
 }
@@ -289,13 +292,11 @@ void executors_tail(struct executors *x, const struct wire_log *log, struct mome
 	x->ops->changed(x);
 }
 
-void executors_tail_refused(struct executors *x, const struct wire_container *who)
+void executors_tail_refused(struct executors *x, uint64_t id)
 {
-	struct executors_entry *entry = executors_find(x, who->container_id);
-
-	if (!entry)
-		return;
-	entry->tail_is_there = true;
+	for (unsigned i = 0; i < x->count; i++)
+		if (x->entries[i]->tail_id == id)
+			x->entries[i]->tail_is_there = true; /* it will not come */
 	x->ops->changed(x);
 }
 

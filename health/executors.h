@@ -47,6 +47,7 @@ struct executors_entry {
 	bool busy;
 	bool stall;	   /* memory pressure since the last sample */
 	bool unread;	   /* its counters changed and were not read yet */
+	bool counted_at_end; /* they were read after its end */
 	struct moment started, ended; /* 0 = not yet, or not known */
 	uint64_t gone_us, killed_us, busy_until_us, sampled_us, worker_told_us;
 	uint64_t limit_was_bytes, limit_lowered_us;
@@ -62,7 +63,7 @@ struct executors_entry {
 	int32_t exit_code;
 	struct death_processes processes;
 	uint64_t processes_asked_us;
-	uint64_t tail_asked_us;
+	uint64_t tail_asked_us, tail_id;
 	bool tail_is_there;
 	bool tail_was_read; /* it was, and not only waited for */
 	uint32_t log_bits;
@@ -83,13 +84,14 @@ struct executors_pod {
 	uint64_t oom_us;	   /* a container of it was OOM-killed last */
 	char oom_container[EXECUTOR_CONTAINER_ID_BYTES];
 	uint64_t limit_bytes;
+	uint64_t counted_us;	   /* when `counted` was read */
 	struct executors_pod *next;
 };
 
 struct executors_ops {
-	/* Ask the broker; answered by executors_processes() and executors_tail(). False: not now. */
+	/* Ask the broker; answered by executors_processes(), executors_tail(), executors_tail_refused(). False, 0: not now. */
 	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
-	bool (*tail)(struct executors *executors, const struct executors_entry *entry);
+	uint64_t (*tail)(struct executors *executors, const struct executors_entry *entry); /* the question's number */
 	/* What this node's health says against the disks of executors: a reason, or "". */
 	const char *(*storage)(struct executors *executors);
 	void (*death)(struct executors *executors, const struct death *death);
@@ -104,6 +106,7 @@ struct executors {
 	struct cgroup_watcher watcher;
 	bool has_cgroups; /* the two above are there */
 	bool kmsg;	  /* the kernel's log is read */
+	uint64_t gap_us;  /* when records of it were lost last; 0 = never */
 	bool nri;	  /* the runtime tells of containers */
 	bool codes;	  /* and of their exit codes */
 	struct executors_entry *entries[EXECUTORS_MAX];
@@ -134,7 +137,7 @@ void executors_nri(struct executors *executors, bool live, bool codes);	     /* 
 void executors_oom(struct executors *executors, const struct oom_kill *kill, struct moment now);
 void executors_processes(struct executors *executors, const struct wire_processes *processes, struct moment now);
 void executors_tail(struct executors *executors, const struct wire_log *log, struct moment now);
-void executors_tail_refused(struct executors *executors, const struct wire_container *who);
+void executors_tail_refused(struct executors *executors, uint64_t id);
 
 /* --- the clock --- */
 
@@ -145,6 +148,8 @@ uint64_t executors_due(const struct executors *executors, uint64_t now_us);
 
 /* --- for others --- */
 
+struct executor_view;
+void executors_view(const struct executors_entry *entry, struct executor_view *ret);
 struct executors_entry *executors_find(const struct executors *executors, const char *container_id);
 /* Memory that it cannot give back: use without clean page cache. */
 uint64_t executors_working_set(const struct sample *sample);

@@ -4,11 +4,13 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "health/executor_view.h"
 #include "health/executors_inside.h"
 
 #define PEAK_US	       60000000ULL
 #define SIBLING_US     60000000ULL
 #define LOWERED_US     60000000ULL
+#define GAP_US	       60000000ULL
 #define PIDS_MAX       512
 #define EXIT_OF_SIGKILL 137
 
@@ -87,6 +89,16 @@ static bool look_at_victims(struct executors_entry *entry, struct moment now)
 
 /* --- the facts --- */
 
+/* No OOM kill was counted: is that sure? The kernel's log says of each one, unless records were lost. */
+static bool is_final(const struct executors_entry *entry, uint64_t now_us)
+{
+	const struct executors *x = entry->table;
+	const struct executors_pod *pod = entry->pod;
+	const bool of_pod = pod && pod->open && pod->cgroup.versions[CGROUP_MEMORY] == 2 && pod->counted_us >= entry->ended.us;
+
+	return entry->counted_at_end || of_pod || (x->kmsg && (x->gap_us == 0 || now_us - x->gap_us > GAP_US));
+}
+
 static void find_peak(const struct executors_entry *entry, uint64_t now_us, struct sample *ret)
 {
 	*ret = entry->last;
@@ -108,15 +120,6 @@ static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us
 			lowest = s->current_bytes;
 	}
 	return lowest < peak_bytes ? peak_bytes - lowest : 0;
-}
-
-/* Is "no kill" known? The pod's counters of v2 outlive the container's; its own must have been read after the end. */
-static bool counters_are_final(const struct executors_entry *entry)
-{
-	const struct executors_pod *pod = entry->pod;
-	bool own = entry->open && !entry->gone_us && entry->ended.us && entry->counted_us >= entry->ended.us;
-
-	return own || (pod && pod->open && pod->cgroup.versions[CGROUP_MEMORY] == 2);
 }
 
 static void exit_facts(const struct executors_entry *entry, bool lives, struct death_facts *f)
@@ -149,7 +152,7 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 		memcpy(f->ooms, entry->ooms, f->oom_count * sizeof(f->ooms[0]));
 	f->sibling_oom = pod && pod->oom_us && *pod->oom_container && now.us - pod->oom_us < SIBLING_US &&
 			 strcmp(pod->oom_container, entry->executor.container_id) != 0;
-	f->counters_are_final = !lives && counters_are_final(entry);
+	f->counters_are_final = !lives && is_final(entry, now.us);
 	f->growth_bytes = find_growth(entry, now.us, f->at_peak.current_bytes);
 	f->processes = entry->processes;
 	f->scratch_bytes = entry->last.shmem_bytes;
@@ -161,6 +164,47 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->started_wall_us = entry->started.wall_us ? entry->started.wall_us : entry->executor.created_wall_us;
 	f->ended_wall_us = lives || !entry->ended.wall_us ? now.wall_us : entry->ended.wall_us;
 	exit_facts(entry, lives, f);
+}
+
+/* --- for people --- */
+
+void executors_view(const struct executors_entry *entry, struct executor_view *v)
+{
+	const struct executor *x = &entry->executor;
+	const struct sample *s = &entry->last;
+
+	*v = (struct executor_view){
+		.sidecar = x->sidecar,
+		.watched = entry->open,
+		.started_wall_us = entry->started.wall_us ? entry->started.wall_us : x->created_wall_us,
+		.used_bytes = s->current_bytes,
+		.working_set_bytes = executors_working_set(s),
+		.limit_bytes = s->limit_bytes ? s->limit_bytes : x->limit_bytes,
+		.peak_bytes = s->peak_bytes,
+		.anon_bytes = s->anon_bytes,
+		.shmem_bytes = s->shmem_bytes,
+		.cache_bytes = s->file_bytes > s->shmem_bytes ? s->file_bytes - s->shmem_bytes : 0,
+		.kernel_bytes = s->kernel_bytes,
+		.heap_bytes = x->heap_bytes,
+		.jvm_bytes = entry->processes.jvm_bytes,
+		.python_bytes = entry->processes.python_bytes,
+		.r_bytes = entry->processes.r_bytes,
+		.other_bytes = entry->processes.other_bytes,
+		.oom_kills = sample_events_minus(&entry->counted, &entry->first).oom_kill,
+	};
+	str_copy(v->name_space, sizeof(v->name_space), x->name_space);
+	str_copy(v->pod, sizeof(v->pod), x->pod);
+	str_copy(v->pod_uid, sizeof(v->pod_uid), x->pod_uid);
+	str_copy(v->container, sizeof(v->container), x->container);
+	str_copy(v->container_id, sizeof(v->container_id), x->container_id);
+	str_copy(v->app_id, sizeof(v->app_id), x->app_id);
+	str_copy(v->app_name, sizeof(v->app_name), x->app_name);
+	str_copy(v->executor_id, sizeof(v->executor_id), x->executor_id);
+	str_copy(v->spark_version, sizeof(v->spark_version), x->spark_version);
+	str_copy(v->queue, sizeof(v->queue), x->queue);
+	str_copy(v->role, sizeof(v->role), executor_role_name((enum executor_role)x->role));
+	str_copy(v->language, sizeof(v->language), executor_language_name((enum executor_language)x->language));
+	str_copy(v->qos, sizeof(v->qos), executor_qos_name((enum executor_qos)x->qos));
 }
 
 /* --- telling --- */
@@ -202,7 +246,8 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 	entry->settle_us = settle.until_us;
 	if (settle.ask_tail) {
 		entry->tail_asked_us = now.us;
-		entry->tail_is_there = !entry->table->ops->tail(entry->table, entry);
+		entry->tail_id = entry->table->ops->tail(entry->table, entry);
+		entry->tail_is_there = entry->tail_id == 0;
 		if (entry->tail_is_there) /* cannot be asked: goes without */
 			entry->settle_us = now.us;
 	}

@@ -17,17 +17,6 @@ static void pod_changed(struct cgroup_watch *watch)
 	x->ops->changed(x);
 }
 
-static void pod_stalls(struct cgroup_watch *watch)
-{
-	struct executors_pod *pod = watch->owner;
-	struct executors *x = pod->table;
-
-	for (unsigned i = 0; i < x->count; i++)
-		if (x->entries[i]->pod == pod)
-			x->entries[i]->stall = true;
-	x->ops->changed(x);
-}
-
 static void pod_gone(struct cgroup_watch *watch)
 {
 	(void)watch; /* its containers went before it */
@@ -35,7 +24,7 @@ static void pod_gone(struct cgroup_watch *watch)
 
 static void pod_open(struct executors *x, struct executors_pod *pod, const struct executor *executor)
 {
-	static const struct cgroup_watch_ops ops = {.on_events = pod_changed, .on_pressure = pod_stalls, .on_gone = pod_gone};
+	static const struct cgroup_watch_ops ops = {.on_events = pod_changed, .on_gone = pod_gone};
 	char path[EXECUTOR_CGROUP_BYTES];
 	struct sample sample = {0};
 	struct err e = {0};
@@ -43,13 +32,13 @@ static void pod_open(struct executors *x, struct executors_pod *pod, const struc
 	if (!x->has_cgroups || pod->open || cgroup_pod_path_of(executor, path, sizeof(path), &e) < 0 || cgroup_open(&x->layout, path, &pod->cgroup, &e) < 0)
 		return;
 	pod->open = true;
+	pod->watch = (struct cgroup_watch){.ops = &ops, .owner = pod, .cgroup = &pod->cgroup};
+	if (cgroup_watch_add(&x->watcher, &pod->watch, path, &e) < 0)
+		log_debug(x->log, "a pod's cgroup is not watched", "uid", pod->uid, "error", e.text);
 	if (cgroup_read(&pod->cgroup, &sample, &e) == 0) {
 		pod->first = pod->counted = sample.events;
 		pod->limit_bytes = sample.limit_bytes;
 	}
-	pod->watch = (struct cgroup_watch){.ops = &ops, .owner = pod, .cgroup = &pod->cgroup};
-	if (cgroup_watch_add(&x->watcher, &pod->watch, path, &e) < 0)
-		log_debug(x->log, "a pod's cgroup is not watched", "uid", pod->uid, "error", e.text);
 }
 
 struct executors_pod *executors_pod_get(struct executors *x, const struct executor *executor)
@@ -96,8 +85,10 @@ void executors_pod_read(struct executors_pod *pod, struct moment now)
 	for (unsigned i = 0; i < x->count; i++)
 		if (x->entries[i]->pod == pod)
 			executors_count(x->entries[i], now);
-	if (pod->open && cgroup_read_events(&pod->cgroup, &sample, &e) == 0)
-		pod->counted = sample.events;
+	if (!pod->open || cgroup_read_events(&pod->cgroup, &sample, &e) < 0)
+		return;
+	pod->counted = sample.events;
+	pod->counted_us = now.us;
 }
 
 struct sample_events executors_pod_left(const struct executors *x, const struct executors_entry *entry)

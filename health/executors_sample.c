@@ -134,6 +134,7 @@ void executors_count(struct executors_entry *entry, struct moment now)
 		executors_end(entry, now);
 	if (r < 0)
 		return;
+	entry->counted_at_end = entry->ended.us != 0;
 	const bool full = sample.events.max > entry->counted.max && now.us - entry->sampled_us > COUNT_PAUSE_US;
 	const bool killed = sample.events.oom_kill > entry->counted.oom_kill;
 	take_events(entry, &sample.events, now);
@@ -235,15 +236,15 @@ void executors_open(struct executors_entry *entry, bool fresh, struct moment now
 		return;
 	}
 	entry->open = true;
+	entry->watch = (struct cgroup_watch){.ops = &ops, .owner = entry, .want_pressure = true, .cgroup = &entry->cgroup};
+	if (cgroup_watch_add(&x->watcher, &entry->watch, path, &e) < 0) /* before it is read: nothing is missed in between */
+		log_warn(x->log, "a container's cgroup is sampled, not watched", "pod", entry->executor.pod, "error", e.text);
 	if (cgroup_read(&entry->cgroup, &sample, &e) == 0) {
 		sample.time_us = now.us;
 		if (!fresh)
 			entry->first = entry->explained_events = entry->counted = sample.events;
 		executors_take(entry, &sample, now);
 	}
-	entry->watch = (struct cgroup_watch){.ops = &ops, .owner = entry, .cgroup = &entry->cgroup};
-	if (cgroup_watch_add(&x->watcher, &entry->watch, path, &e) < 0)
-		log_warn(x->log, "a container's cgroup is sampled, not watched", "pod", entry->executor.pod, "error", e.text);
 }
 
 void executors_close(struct executors_entry *entry)

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,9 +51,12 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 	return n;
 }
 
-static int prepare(CURL *curl, const char *socket_path, struct client_body *body, char words[static CURL_ERROR_SIZE])
+static int prepare(CURL *curl, const char *socket_path, const char *http_path, struct client_body *body, char words[static CURL_ERROR_SIZE])
 {
-	CURLcode r = curl_easy_setopt(curl, CURLOPT_URL, "http://stoker" HEALTH_HTTP_PATH);
+	char url[128];
+
+	snprintf(url, sizeof(url), "http://stoker%s", http_path);
+	CURLcode r = curl_easy_setopt(curl, CURLOPT_URL, url); /* copied */
 
 	r = r ? r : curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
 	r = r ? r : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
@@ -79,14 +83,14 @@ static int explain(CURL *curl, CURLcode r, const char *socket_path, const char *
 	return err_rule(e, EPROTO, "cannot ask stokerd at '%s': %s", socket_path, *words ? words : curl_easy_strerror(r));
 }
 
-int health_client_get(const char *socket_path, char **ret_text, size_t *ret_length, struct err *e)
+int health_client_get(const char *socket_path, const char *http_path, char **ret_text, size_t *ret_length, struct err *e)
 {
 	scoped(curl_drop) CURL *curl = curl_easy_init();
 	scoped(body_drop) struct client_body body = {0};
 	char words[CURL_ERROR_SIZE] = "", shown[160];
 	long status = 0;
 
-	if (!curl || prepare(curl, socket_path, &body, words) < 0)
+	if (!curl || prepare(curl, socket_path, http_path, &body, words) < 0)
 		return err_rule(e, EINVAL, "cannot ask stokerd at '%s': %s", socket_path, "libcurl refuses an option or the path is too long");
 	CURLcode r = curl_easy_perform(curl);
 	if (r != CURLE_OK)

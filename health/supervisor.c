@@ -101,6 +101,7 @@ static void on_gap(struct kernel_log *log)
 	snprintf(detail, sizeof(detail), "%llu records lost so far in %llu overruns; everything was probed",
 		 (unsigned long long)log->gaps.lost_total, (unsigned long long)log->gaps.overruns_total);
 	monitor_input(&s->monitor, "kmsg", "ok", detail);
+	s->executors.gap_us = clock_mono_us();
 	supervisor_probe_all(s, "kernel log records lost");
 }
 
@@ -109,27 +110,31 @@ static void on_nfs(struct kernel_log *log, const struct kmsg_nfs *line)
 	supervisor_nfs(log->owner, line);
 }
 
+static void on_oom(struct kernel_log *log, const struct oom_kill *kill)
+{
+	supervisor_executors_oom(log->owner, kill);
+}
+
 static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
 {
 	struct supervisor *s = log->owner;
 
 	monitor_input(&s->monitor, "kmsg", "missing", why->text);
+	s->executors.kmsg = false;
 	link_send(&s->broker, WIRE_KMSG, ++s->asked, NULL, 0);
 }
 
 static void use_kernel_log(struct supervisor *s, int fd)
 {
-	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_nfs = on_nfs, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
+	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_nfs = on_nfs, .on_oom = on_oom, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
 	struct err e = {0};
 
 	if (s->kernel_log.fd >= 0) { /* a second answer */
 		fd_drop(&fd);
 		return;
 	}
-	if (kernel_log_start(&s->kernel_log, s->loop, fd, &ops, s, &e) < 0)
-		monitor_input(&s->monitor, "kmsg", "missing", e.text);
-	else
-		monitor_input(&s->monitor, "kmsg", "ok", "reading");
+	s->executors.kmsg = kernel_log_start(&s->kernel_log, s->loop, fd, &ops, s, &e) == 0;
+	monitor_input(&s->monitor, "kmsg", s->executors.kmsg ? "ok" : "missing", s->executors.kmsg ? "reading" : e.text);
 	/* What happened between the first probes and the end of the log, where reading begins, was seen by neither. */
 	monitor_probe_all(&s->monitor, "the kernel log is there");
 }
@@ -250,7 +255,7 @@ void supervisor_ask_again(struct supervisor *s)
 		uv_timer_start(&s->again, again, AGAIN_MS << s->again_count++, 0);
 }
 
-static void broker_refused(struct supervisor *s, const struct wire_refused *refused)
+static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_refused *refused)
 {
 	char text[sizeof(refused->text) + 1] = "";
 
@@ -259,6 +264,8 @@ static void broker_refused(struct supervisor *s, const struct wire_refused *refu
 		supervisor_fs_refused(s, refused, text);
 	} else if (refused->request == WIRE_LOOK) {
 		supervisor_look_refused(s, refused->watch, text);
+	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES) {
+		supervisor_executors_refused(s, id, refused->request, text);
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
@@ -293,8 +300,10 @@ static void broker_record(struct link *link, const struct record *record)
 			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
+	} else if (supervisor_executors_answer(s, record)) {
+		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
-		broker_refused(s, refused);
+		broker_refused(s, record->header.id, refused);
 	} else {
 		link->refused++;
 		log_warn(s->log, "record not understood", "from", "broker", "type", log_number(record->header.type));
@@ -312,17 +321,15 @@ static void nri_input(void *owner, const char *state, const char *detail)
 
 static void nri_state(void *owner, const struct wire_nri_state *state)
 {
-	const struct supervisor *s = owner;
+	struct supervisor *s = owner;
 
+	supervisor_executors_nri(s, state->state == WIRE_NRI_LIVE, state->exit_codes != 0);
 	log_debug(s->log, "nri", "state", log_number(state->state), "requests", log_number((int64_t)state->requests_total));
 }
 
 static bool nri_record(void *owner, const struct record *record)
 {
-	const struct supervisor *s = owner;
-
-	log_debug(s->log, "executor record", "type", log_number(record->header.type));
-	return true;
+	return supervisor_executors_record(owner, record);
 }
 
 static void nri_complaint(void *owner, const struct wire_complaint *complaint)
@@ -349,6 +356,8 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	s->again_count = 0;
 	supervisor_hints_reset(s);
 	monitor_configure(&s->monitor, config, clock_mono_us());
+	s->deaths.keep_records = config->deaths.keep_records;
+	s->deaths.keep_bytes = config->deaths.keep_bytes;
 	supervisor_discovery_reset(s);
 	supervisor_nri_configure(&s->nri, config);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
@@ -361,7 +370,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 		.on_input = nri_input, .on_state = nri_state, .on_record = nri_record, .on_complaint = nri_complaint};
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
-	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->hints};
+	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->web_more, &s->hints};
 
 	s->loop = loop;
 	s->log = log;
@@ -383,6 +392,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	s->monitor.mounts_expected = true;
 	if (supervisor_open_outputs(s, e) < 0)
 		return -e->code;
+	supervisor_executors_start(s);
 	supervisor_nri_start(&s->nri, loop, log, paths->nri, config, &nri_ops, s);
 	supervisor_configure(s, config);
 	supervisor_restore(s);

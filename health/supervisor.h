@@ -77,6 +77,12 @@ struct supervisor {
 	struct supervisor_paths paths;
 	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
 	struct role_child web;
+	struct web_answers {
+		char *text; /* NULL = none under way */
+		uint64_t id;
+		size_t length, sent;
+	} web_answers[3]; /* health, executors, deaths */
+	uv_timer_t web_more;
 	struct supervisor_nri nri;
 };
 
@@ -129,6 +135,10 @@ int supervisor_open_outputs(struct supervisor *supervisor, struct err *e); /* so
 void supervisor_publish(struct supervisor *supervisor);			    /* after a change: reporter, state file */
 void supervisor_restore(struct supervisor *supervisor);			    /* reads the state file, if it is of this boot */
 
+/* --- supervisor_web.c --- */
+
+void supervisor_start_web(struct supervisor *supervisor);
+
 /* --- supervisor_executors.c: the containers of Spark pods --- */
 
 /* A record of stoker-nri about containers (WIRE_EXECUTOR to WIRE_SYNCHRONIZED): true if it was one and well formed. */
@@ -136,6 +146,9 @@ bool supervisor_executors_record(struct supervisor *supervisor, const struct rec
 void supervisor_executors_nri(struct supervisor *supervisor, bool live, bool codes); /* the connection; does the runtime tell exit codes? */
 void supervisor_executors_start(struct supervisor *supervisor);
 bool supervisor_executors_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
+void supervisor_executors_refused(struct supervisor *supervisor, uint64_t id, uint32_t request, const char *why);
+int supervisor_tell_executors(struct supervisor *supervisor, char **ret_text, struct err *e); /* JSON for stoker-web; malloc'ed */
+int supervisor_tell_deaths(struct supervisor *supervisor, char **ret_text, struct err *e);
 void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_kill *kill);
 
 /* --- supervisor_events.c --- */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "health/executor_view.h"
 #include "health/supervisor.h"
 
 static struct moment moment_now(void)
@@ -70,13 +71,14 @@ static bool ask_processes(struct executors *x, const struct executors_entry *ent
 	       link_send(&s->broker, WIRE_PROCESSES, ++s->asked, &ask, sizeof(ask));
 }
 
-static bool ask_tail(struct executors *x, const struct executors_entry *entry)
+static uint64_t ask_tail(struct executors *x, const struct executors_entry *entry)
 {
 	struct supervisor *s = x->owner;
 	const struct wire_container_ask ask = ask_for(entry);
 
 	/* Without a pod there is no log of it. */
-	return *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
+	const bool sent = *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
+	return sent ? s->asked : 0;
 }
 
 static const char *storage_reason(struct executors *x)
@@ -220,9 +222,34 @@ bool supervisor_executors_answer(struct supervisor *s, const struct record *reco
 	return true;
 }
 
+void supervisor_executors_refused(struct supervisor *s, uint64_t id, uint32_t request, const char *why)
+{
+	log_info(s->log, "the broker did not look into a container", "request", request == WIRE_LOG_TAIL ? "log-tail" : "processes", "why", why);
+	if (request == WIRE_LOG_TAIL)
+		executors_tail_refused(&s->executors, id);
+}
+
 void supervisor_executors_oom(struct supervisor *s, const struct oom_kill *kill)
 {
 	executors_oom(&s->executors, kill, moment_now());
+}
+
+/* --- JSON --- */
+
+int supervisor_tell_executors(struct supervisor *s, char **ret_text, struct err *e)
+{
+	scoped(scoped_free) struct executor_view *views = calloc(s->executors.count + 1, sizeof(*views));
+
+	if (!views)
+		return err_set(e, ENOMEM, "cannot tell the executors");
+	for (unsigned i = 0; i < s->executors.count; i++)
+		executors_view(s->executors.entries[i], &views[i]);
+	return executor_views_to_json(views, s->executors.count, s->monitor.config.node, clock_wall_us(), ret_text, e);
+}
+
+int supervisor_tell_deaths(struct supervisor *s, char **ret_text, struct err *e)
+{
+	return death_ring_list(&s->deaths, ret_text, e);
 }
 
 /* --- start --- */
@@ -236,7 +263,7 @@ void supervisor_executors_start(struct supervisor *s)
 	uv_timer_init(s->loop, &s->executors_due);
 	s->executors_due.data = s;
 	s->monitor.executors.present = 1;
-	if (death_ring_open(&s->deaths, s->monitor.config.runtime_dir, &e) < 0)
+	if (death_ring_open(&s->deaths, s->monitor.config.runtime_dir, s->monitor.config.deaths.keep_records, s->monitor.config.deaths.keep_bytes, &e) < 0)
 		log_error(s->log, "deaths of an earlier life are not there", "error", e.text);
 	else if (s->deaths.bad_total > 0)
 		log_warn(s->log, "lines of an earlier life are no deaths, left out", "lines", log_number(s->deaths.bad_total));

@@ -1,4 +1,4 @@
-/* supervisor_outputs.c - what stokerd tells: the reporter, stoker-web (and through it the CLI), the state file. */
+/* supervisor_outputs.c - what stokerd tells: the reporter, the state file; and the sockets that others listen at. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -153,54 +153,6 @@ static void reporter_connects(uv_poll_t *poll, int status, int events)
 	log_info(s->log, "reporter", "pid", log_number(who.pid), "uid", log_number(who.uid));
 }
 
-/* --- stoker-web --- */
-
-static void web_record(struct role_child *web, const struct record *record)
-{
-	struct supervisor *s = web->owner;
-	scoped(scoped_free) char *text = NULL;
-	struct wire_part part = {.last = 1};
-	struct err e = {0};
-	const size_t head = offsetof(struct wire_part, bytes);
-
-	if (record->header.type != WIRE_GET_HEALTH)
-		return;
-	monitor_snapshot(&s->monitor, clock_wall_us(), &s->health);
-	if (health_to_json(&s->health, &text, &e) < 0) {
-		part.errnum = e.code;
-		role_child_send(web, WIRE_HEALTH_PART, record->header.id, &part, head, -1);
-		return;
-	}
-	size_t left = strlen(text);
-	for (const char *p = text; left > 0 || p == text; p += part.length) {
-		part.length = (uint32_t)(left < WIRE_PART_BYTES ? left : WIRE_PART_BYTES);
-		left -= part.length;
-		part.last = left == 0;
-		memcpy(part.bytes, p, part.length);
-		if (!role_child_send(web, WIRE_HEALTH_PART, record->header.id, &part, head + part.length, -1) || part.last)
-			break;
-	}
-}
-
-static void web_up(struct role_child *web)
-{
-	struct supervisor *s = web->owner;
-
-	for (int i = 0; i < 2; i++) {
-		struct wire_listen listening = {.is_unix = i == 0};
-		if (s->http_fds[i] >= 0)
-			role_child_send(web, WIRE_LISTEN, 0, &listening, sizeof(listening), s->http_fds[i]);
-	}
-	monitor_input(&s->monitor, "web", "ok", "serving");
-}
-
-static void web_down(struct role_child *web, const char *why)
-{
-	struct supervisor *s = web->owner;
-
-	monitor_input(&s->monitor, "web", "missing", why);
-}
-
 /* --- sockets --- */
 
 static int listen_unix(const char *path, struct err *e)
@@ -249,7 +201,6 @@ static int listen_tcp(const char *where, struct err *e)
 
 int supervisor_open_outputs(struct supervisor *s, struct err *e)
 {
-	static const struct role_child_ops web_ops = {.on_up = web_up, .on_record = web_record, .on_down = web_down};
 	const struct config *config = &s->monitor.config;
 	char path[256];
 
@@ -276,6 +227,6 @@ int supervisor_open_outputs(struct supervisor *s, struct err *e)
 		monitor_input(&s->monitor, "port", "missing", e->text);
 		s->http_fds[1] = -1;
 	}
-	role_child_start(&s->web, s->loop, s->log, "stoker-web", s->paths.web, &web_ops, s);
+	supervisor_start_web(s);
 	return 0;
 }

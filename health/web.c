@@ -15,7 +15,7 @@
 #define WEB_IDLE_S	     10
 #define WEB_CONNECTION_BYTES 16384
 #define WEB_QUESTION_MS	     5000
-#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/metrics\n/healthz\n/readyz\n"
+#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/v1alpha1/executors\n/v1alpha1/deaths\n/metrics\n/healthz\n/readyz\n"
 
 /* One answer to all who wait for it; what none of them wants is not made. */
 struct web_answer {
@@ -23,7 +23,7 @@ struct web_answer {
 	unsigned users;
 };
 
-static void ask(struct web *web);
+static void ask(struct web_question *q);
 
 /* --- responses --- */
 
@@ -69,7 +69,7 @@ static void pump(struct web_listener *listener)
 		uv_timer_stop(&listener->timer);
 }
 
-/* --- the health: several requests share one question to stokerd --- */
+/* --- several requests share one question to stokerd --- */
 
 static void release_answer(struct web_answer *answer)
 {
@@ -81,76 +81,86 @@ static void release_answer(struct web_answer *answer)
 	free(answer);
 }
 
-/* Gives the answer to those who waited for this question, and asks again for those who came too late for it. */
-static void finish_question(struct web *web, const char *error)
+/* Gives the answer to one who waited for it. */
+static void resume(struct web_request *request, struct web_source *source, struct web_answer *answer)
 {
+	request->waiting = false;
+	request->answer = answer;
+	if (answer && !answer->of[request->view].made)
+		web_view_make(source, request->view, &answer->of[request->view]);
+	if (answer)
+		answer->users++;
+	MHD_resume_connection(request->connection);
+}
+
+/* Answers those who waited for this question, and asks again for those who came too late for it. */
+static void finish_question(struct web_question *q, const char *error)
+{
+	struct web *web = q->web;
 	struct web_answer *answer = calloc(1, sizeof(*answer));
-	struct web_source source = {web->question.text, web->question.length, error, web->health, false};
+	struct web_source source = {q->text, q->length, error, web->health, false};
 	bool again = false;
 
-	web->question.id = 0;
-	uv_timer_stop(&web->question.deadline);
+	q->id = 0;
+	uv_timer_stop(&q->deadline);
 	if (answer)
 		answer->users = 1;
 	for (size_t i = 0; i < WEB_PENDING_MAX; i++) {
 		struct web_request *request = &web->requests[i];
-		if (!request->waiting)
+		if (!request->waiting || web_view_subject(request->view) != q->subject)
 			continue;
-		if (request->next) {
-			request->next = false;
-			again = true;
-			continue;
-		}
-		request->waiting = false;
-		request->answer = answer;
-		if (answer && !answer->of[request->view].made)
-			web_view_make(&source, request->view, &answer->of[request->view]);
-		if (answer)
-			answer->users++;
-		MHD_resume_connection(request->connection);
+		if (!request->next)
+			resume(request, &source, answer);
+		again = again || request->next;
+		request->next = false;
 	}
 	release_answer(answer);
+	free(q->text);
+	q->text = NULL;
 	if (again)
-		ask(web);
+		ask(q);
 	for (size_t i = 0; i < web->listener_count; i++)
 		pump(&web->listeners[i]);
 }
 
 static void question_late(uv_timer_t *timer)
 {
-	struct web *web = timer->data;
+	struct web_question *q = timer->data;
 
-	log_warn(web->log, "stokerd did not answer in time");
-	finish_question(web, "stokerd did not answer within 5 s");
+	log_warn(q->web->log, "stokerd did not answer in time");
+	finish_question(q, q->text ? "stokerd did not answer within 5 s" : "no memory");
 }
 
-static void ask(struct web *web)
+static void ask(struct web_question *q)
 {
-	struct web_question *q = &web->question;
+	static const uint16_t types[WEB_SUBJECT_MAX_] = {WIRE_GET_HEALTH, WIRE_GET_EXECUTORS, WIRE_GET_DEATHS};
+	struct web *web = q->web;
 
 	q->id = ++web->last_id;
 	q->begun = false;
 	q->length = 0;
+	q->text = malloc(HEALTH_JSON_MAX_BYTES);
 	/* If the record cannot be sent the deadline answers. */
-	if (!link_send(&web->link, WIRE_GET_HEALTH, q->id, NULL, 0))
+	if (!q->text || !link_send(&web->link, types[q->subject], q->id, NULL, 0))
 		log_warn(web->log, "stokerd does not read");
-	uv_timer_start(&q->deadline, question_late, WEB_QUESTION_MS, 0);
+	uv_timer_start(&q->deadline, question_late, q->text ? WEB_QUESTION_MS : 0, 0);
 }
 
 static enum MHD_Result wait_for_answer(struct web *web, struct MHD_Connection *connection, enum web_view view, void **request_state)
 {
 	struct web_request *request = web->requests;
+	struct web_question *q = &web->questions[web_view_subject(view)];
 
 	while (request < web->requests + WEB_PENDING_MAX && request->connection)
 		request++;
 	if (request == web->requests + WEB_PENDING_MAX)
 		return answer_with(connection, MHD_HTTP_SERVICE_UNAVAILABLE, web_response_error(view, "too many requests are waiting"));
 	/* An answer that has begun to come was made before this request: it does not serve it. */
-	*request = (struct web_request){.connection = connection, .view = view, .waiting = true, .next = web->question.id != 0 && web->question.begun};
+	*request = (struct web_request){.connection = connection, .view = view, .waiting = true, .next = q->id != 0 && q->begun};
 	*request_state = request;
 	MHD_suspend_connection(connection);
-	if (web->question.id == 0)
-		ask(web);
+	if (q->id == 0)
+		ask(q);
 	return MHD_YES;
 }
 
@@ -174,27 +184,36 @@ static enum MHD_Result answer_health(struct web *web, struct MHD_Connection *con
 	return result;
 }
 
+static struct web_question *find_question(struct web *web, uint64_t id)
+{
+	for (unsigned i = 0; i < WEB_SUBJECT_MAX_; i++)
+		if (id != 0 && web->questions[i].id == id && web->questions[i].text)
+			return &web->questions[i];
+	return NULL; /* it was given up */
+}
+
 static void take_part(struct web *web, const struct record *record)
 {
-	struct web_question *q = &web->question;
+	static const char *const failures[WEB_SUBJECT_MAX_] = {"stokerd cannot tell the health", "stokerd cannot tell the executors", "stokerd cannot tell the deaths"};
+	struct web_question *q = find_question(web, record->header.id);
 	const struct wire_part *part = (const struct wire_part *)(const void *)record->payload;
 	const size_t head = offsetof(struct wire_part, bytes);
 
-	if (q->id == 0 || record->header.id != q->id)
-		return; /* of a question that was given up */
+	if (!q)
+		return;
 	if (record->header.length < head || part->length > WIRE_PART_BYTES || record->header.length != head + part->length ||
 	    part->length > HEALTH_JSON_MAX_BYTES - q->length) {
 		log_warn(web->log, "answer not understood", "length", log_number(record->header.length));
-		finish_question(web, "stokerd's answer is not understood");
+		finish_question(q, "stokerd's answer is not understood");
 		return;
 	}
 	q->begun = true;
 	memcpy(q->text + q->length, part->bytes, part->length);
 	q->length += part->length;
 	if (part->errnum != 0)
-		finish_question(web, "stokerd cannot tell the health");
+		finish_question(q, failures[q->subject]);
 	else if (part->last)
-		finish_question(web, NULL);
+		finish_question(q, NULL);
 }
 
 /* --- requests --- */
@@ -205,6 +224,8 @@ static const struct web_path {
 	enum web_view view, verbose; /* with ?verbose */
 } paths[] = {
 	{"/v1alpha1/health", WEB_HEALTH, WEB_HEALTH},
+	{"/v1alpha1/executors", WEB_EXECUTORS, WEB_EXECUTORS},
+	{"/v1alpha1/deaths", WEB_DEATHS, WEB_DEATHS},
 	{"/metrics", WEB_METRICS, WEB_METRICS},
 	{"/healthz", WEB_ALIVE, WEB_ALIVE},
 	{"/readyz", WEB_READY, WEB_READY_VERBOSE},
@@ -340,11 +361,15 @@ int web_start(struct web *web, uv_loop_t *loop, const struct log *log, int link_
 
 	web->loop = loop;
 	web->log = log;
-	web->question.text = malloc(HEALTH_JSON_MAX_BYTES);
 	web->health = malloc(sizeof(*web->health));
-	if (!web->question.text || !web->health)
+	if (!web->health)
 		return err_set(e, ENOMEM, "cannot start");
-	uv_timer_init(loop, &web->question.deadline);
-	web->question.deadline.data = web;
+	for (unsigned i = 0; i < WEB_SUBJECT_MAX_; i++) {
+		struct web_question *q = &web->questions[i];
+		q->web = web;
+		q->subject = (enum web_subject)i;
+		uv_timer_init(loop, &q->deadline);
+		q->deadline.data = q;
+	}
 	return link_adopt(&web->link, loop, link_fd, &ops, web, e);
 }

@@ -1,6 +1,6 @@
 /* web.h - stoker-web's inside: HTTP (libmicrohttpd, driven by the loop) for what stokerd tells over the link.
  *
- * Requests for the health wait suspended while one question to stokerd is under way; all who asked before its answer
+ * Requests wait suspended while one question to stokerd about their subject is under way; all who asked before its answer
  * began to come share it. Everything is bounded: connections, bytes of a connection, waiting requests, the answer. */
 #pragma once
 
@@ -32,12 +32,14 @@ struct web_listener {
 	uv_timer_t timer;
 };
 
-/* At most one question is under way. */
+/* At most one question about each subject is under way. */
 struct web_question {
+	struct web *web;
+	enum web_subject subject;
 	uint64_t id; /* 0 = none */
 	bool begun;  /* the first part has come */
 	size_t length;
-	char *text;  /* HEALTH_JSON_MAX_BYTES */
+	char *text;  /* HEALTH_JSON_MAX_BYTES, while it is under way; NULL: no memory */
 	uv_timer_t deadline;
 };
 
@@ -45,7 +47,7 @@ struct web {
 	uv_loop_t *loop;
 	const struct log *log;
 	struct link link;
-	struct web_question question;
+	struct web_question questions[WEB_SUBJECT_MAX_];
 	struct health *health; /* what the answer says, when a view is made of it; about 300 KiB */
 	uint64_t last_id;
 	char first_call; /* its address marks a request whose headers were looked at */

@@ -18,11 +18,22 @@ struct MHD_Response *web_response_make(const char *text, size_t length, const ch
 	return response;
 }
 
+enum web_subject web_view_subject(enum web_view view)
+{
+	return view == WEB_EXECUTORS ? WEB_OF_EXECUTORS : view == WEB_DEATHS ? WEB_OF_DEATHS : WEB_OF_HEALTH;
+}
+
+/* stokerd's own JSON. */
+static bool is_passed_on(enum web_view view)
+{
+	return view == WEB_HEALTH || view == WEB_EXECUTORS || view == WEB_DEATHS;
+}
+
 /* For programs that wait for JSON, and for the others. */
 struct MHD_Response *web_response_error(enum web_view view, const char *words)
 {
 	char text[ERR_TEXT_BYTES + 32];
-	bool json = view == WEB_HEALTH;
+	bool json = is_passed_on(view);
 	int n = snprintf(text, sizeof(text), json ? "{\"error\":\"%s\"}\n" : "%s\n", words);
 
 	return web_response_make(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, json ? "application/json" : WEB_TEXT_TYPE);
@@ -51,7 +62,7 @@ static void make_text(const struct health *health, enum web_view view, struct we
 
 void web_view_make(struct web_source *source, enum web_view view, struct web_response *ret)
 {
-	const bool of_health = view != WEB_HEALTH && view != WEB_ALIVE;
+	const bool of_health = !is_passed_on(view) && view != WEB_ALIVE;
 	const char *error = source->error;
 	struct err e = {0};
 
@@ -63,7 +74,7 @@ void web_view_make(struct web_source *source, enum web_view view, struct web_res
 	if (error) {
 		ret->status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		ret->response = web_response_error(view, error);
-	} else if (view == WEB_HEALTH) {
+	} else if (is_passed_on(view)) {
 		ret->response = web_response_make(source->text, source->length, "application/json");
 	} else if (view == WEB_ALIVE) {
 		ret->response = web_response_make("ok\n", strlen("ok\n"), WEB_TEXT_TYPE);

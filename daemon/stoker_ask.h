@@ -1,0 +1,35 @@
+/* stoker_ask.h - what the commands share that ask the agent of this node: options, socket, words when nobody answers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define EXIT_UNKNOWN 2
+#define EXIT_USAGE   64
+
+enum ask_output { ASK_TABLE, ASK_WIDE, ASK_JSON };
+
+struct ask {
+	const char *command; /* "stoker why", for words about wrong usage */
+	enum ask_output output;
+	const char *socket, *config;
+	int first_argument; /* in argv */
+	int exit_code;	    /* when ask_parse says that it ends here */
+};
+
+#define ASK_OPTIONS_HELP                                                                                                         \
+	"  -o, --output FORMAT    table (default), wide, json\n"                                                                  \
+	"      --socket PATH      default: stoker.sock in runtimeDir of the configuration, else " STOKER_RUNTIME_DIR "/" STOKER_HTTP_SOCKET "\n" \
+	"      --config FILE      default " STOKER_CONFIG_PATH "\n"                                                               \
+	"  -h, --help\n"
+
+/* True = go on. False: exit with ask->exit_code (the help was printed, or the usage is wrong and said). */
+bool ask_parse(struct ask *ask, const char *help, int argc, char **argv);
+int ask_usage(const struct ask *ask, const char *rule, const char *found); /* says it; returns EXIT_USAGE */
+
+/* Asks for the path; malloc'ed and ended by NUL. */
+int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e);
+int ask_say_error(const struct err *e); /* with what to do next; returns EXIT_UNKNOWN */
+int ask_print_json(const char *text, size_t length); /* indented; 0 or -ENOMEM */

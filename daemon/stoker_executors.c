@@ -1,0 +1,60 @@
+#include "daemon/stoker_executors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/names.h"
+#include "base/scoped.h"
+#include "daemon/stoker_ask.h"
+#include "health/executor_table.h"
+#include "health/health_client.h"
+
+const char stoker_executors_help[] =
+	"Usage: stoker executors [OPTION...]\n"
+	"\n"
+	"The Spark executors and drivers of this node, and how much of their memory they use (page cache that the kernel can\n"
+	"take back is left out).\n"
+	"\n" ASK_OPTIONS_HELP
+	"\n"
+	"Exit code: 0 answered, 2 nobody answers, 64 wrong usage.\n"
+	"\n"
+	"Examples:\n"
+	"  stoker executors -o wide                              with heap, JVM, Python, files in memory, page cache\n"
+	"  stoker executors -o json | jq '.items[] | select(.usedBytes > .limitBytes * 0.9) | .pod'\n"
+	"  kubectl exec -n stoker-system ds/stoker -c agent -- stoker executors\n";
+
+static int print_list(const struct ask *ask, const char *text, size_t length, struct err *e)
+{
+	scoped(scoped_free) struct executor_view *views = NULL;
+	size_t count = 0;
+
+	if (executor_views_from_json(text, length, &views, &count, e) < 0)
+		return err_wrap(e, "what stokerd answers is not understood (another version?)");
+	if (count == 0) {
+		puts("No Spark container is known on this node.");
+		return 0;
+	}
+	return executor_table_print(stdout, views, count, ask->output == ASK_WIDE, clock_wall_us(), e);
+}
+
+int stoker_executors(int argc, char **argv)
+{
+	struct ask ask = {.command = "stoker executors"};
+	scoped(scoped_free) char *text = NULL;
+	size_t length = 0;
+	struct err e = {0};
+
+	if (!ask_parse(&ask, stoker_executors_help, argc, argv))
+		return ask.exit_code;
+	if (ask.first_argument < argc)
+		return ask_usage(&ask, "takes no argument", argv[ask.first_argument]);
+	if (ask_get(&ask, EXECUTORS_HTTP_PATH, &text, &length, &e) < 0)
+		return ask_say_error(&e);
+	const int r = ask.output == ASK_JSON ? ask_print_json(text, length) : print_list(&ask, text, length, &e);
+	if (r < 0 || fflush(stdout) != 0) {
+		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
+		return EXIT_UNKNOWN;
+	}
+	return 0;
+}
