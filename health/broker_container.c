@@ -21,7 +21,7 @@
 #include "cgroups/layout.h"
 #include "health/broker.h"
 #include "health/death.h"
-#include "health/process_status.h"
+#include "health/process_sum.h"
 
 #define PROCESSES_MAX  256
 #define SUBGROUPS_MAX  8 /* crun puts the processes into one beneath */
@@ -173,33 +173,6 @@ static int open_all_procs(const char *path, struct procs_files *files, struct er
 	return errno && files->count < ARRAY_SIZE(files->fds) ? err_set(e, errno, "cannot list a cgroup") : 0;
 }
 
-static ssize_t read_some(int directory_fd, const char *path, char *buffer, size_t capacity)
-{
-	scoped(fd_drop) int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buffer, capacity - 1);
-
-	buffer[n < 0 ? 0 : n] = '\0';
-	return n;
-}
-
-static void add_process(int proc_fd, unsigned long pid, struct wire_processes *sum)
-{
-	uint64_t *const bytes[PROCESS_KIND_MAX_] = {&sum->other_bytes, &sum->jvm_bytes, &sum->python_bytes, &sum->r_bytes};
-	uint32_t *const counts[PROCESS_KIND_MAX_] = {&sum->other_count, &sum->jvm_count, &sum->python_count, &sum->r_count};
-	char text[PROCESS_STATUS_BYTES], path[48];
-	struct process_status status;
-
-	snprintf(path, sizeof(path), "%lu/status", pid);
-	ssize_t n = read_some(proc_fd, path, text, sizeof(text));
-	if (n <= 0 || process_status_parse(text, (size_t)n, &status, NULL) < 0 || status.rss_bytes == 0)
-		return; /* gone, or on its way out */
-	snprintf(path, sizeof(path), "%lu/cmdline", pid);
-	read_some(proc_fd, path, text, 256); /* its first word ends with NUL */
-	const enum process_kind kind = process_kind(status.name, text);
-	*bytes[kind] += status.rss_bytes;
-	(*counts[kind])++;
-}
-
 static int sum_processes(int proc_fd, const struct procs_files *files, struct wire_processes *sum)
 {
 	static char text[PROCS_BYTES];
@@ -215,7 +188,7 @@ static int sum_processes(int proc_fd, const struct procs_files *files, struct wi
 			unsigned long pid = strtoul(at, &end, 10);
 			if (end == at)
 				break;
-			add_process(proc_fd, pid, sum);
+			process_sum_add(proc_fd, pid, sum);
 		}
 		sum->cut |= seen == PROCESSES_MAX;
 	}

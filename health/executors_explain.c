@@ -247,7 +247,7 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 	if (settle.ask_tail) {
 		entry->tail_asked_us = now.us;
 		entry->tail_id = entry->table->ops->tail(entry->table, entry);
-		entry->tail_is_there = entry->tail_id == 0;
+		entry->tail_is_there = entry->tail_is_there || entry->tail_id == 0; /* it may have been answered already */
 		if (entry->tail_is_there) /* cannot be asked: goes without */
 			entry->settle_us = now.us;
 	}

@@ -78,7 +78,7 @@ static bool read_processes(struct executors *executors, const struct executors_e
 	return true;
 }
 
-static bool read_tail(struct executors *executors, const struct executors_entry *entry)
+static uint64_t read_tail(struct executors *executors, const struct executors_entry *entry)
 {
 	struct run *run = executors->owner;
 	struct wire_log log = {.who = self(run)};
@@ -86,7 +86,7 @@ static bool read_tail(struct executors *executors, const struct executors_entry 
 	(void)entry;
 	log.bits = death_read_log(run->tail, run->tail_length, log.line, sizeof(log.line));
 	executors_tail(executors, &log, now());
-	return true;
+	return 1;
 }
 
 static const char *no_storage_verdict(struct executors *executors)

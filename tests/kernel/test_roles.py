@@ -2,14 +2,17 @@
 import errno
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
-from cases import case, main, only_long  # noqa: E402
+from cases import case, main, only_long, wait_for  # noqa: E402
+from container import Container, Pod  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
@@ -189,6 +192,56 @@ def another_user_is_refused(t):
     n.wait_for(lambda: n.log("peer refused"), "the refusal in the log")
 
 
+def a_container(t):
+    """With a process in its cgroup, and a log with a secret in the line that says most."""
+    container = Container(Pod(t))
+    container.make()
+    container.run("anon=20", "child=python3:anon=5")
+    logs = f"/var/log/pods/{container.pod.namespace}_{container.pod.name}_{container.pod.uid}"
+    os.makedirs(f"{logs}/{container.name}")
+    t.cleanup(lambda: shutil.rmtree(logs))
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000000001Z", time.gmtime())
+    for name, text in (("0.log", "java.io.IOException: No space left on device"), ("9.log", "an older start"),
+                       ("10.log", "token=abc123 java.lang.OutOfMemoryError: Java heap space")):
+        with open(f"{logs}/{container.name}/{name}", "w") as f:
+            f.write(f"{now} stderr F {text}\n")
+    wait_for(lambda: len(container.pids()) == 2, "the processes")
+    return container
+
+
+@case
+def the_broker_looks_into_a_container(t):
+    n = Node(t, period="10m")
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    broker = wire.Broker(n.broker_socket)
+    t.cleanup(broker.close)
+    container, other = a_container(t), Container(Pod(t))
+    path = container.cgroups_path[1:]
+
+    def processes():
+        p = broker.receive(broker.send(wire.PROCESSES, wire.container_ask(container, path)))
+        assert p.errnum == 0, p
+        return p if p.bytes[0] >= 20 << 20 and p.bytes[1] >= 5 << 20 else None
+    found = wait_for(processes, "the memory to be there")
+    assert (found.jvms, found.pythons, found.rs, found.others) == (1, 1, 0, 0), found
+    log = broker.receive(broker.send(wire.LOG_TAIL, wire.container_ask(container, pod=True)))
+    assert log.errnum == 0 and log.bits & 1 and not log.bits & 0x20, log  # of 10.log alone
+    assert "OutOfMemoryError" in log.line and "abc123" not in log.line, log
+    gone = broker.receive(broker.send(wire.PROCESSES, wire.container_ask(other, other.cgroups_path[1:])))
+    assert gone.errnum == errno.ENOENT, gone
+    assert broker.receive(broker.send(wire.LOG_TAIL, wire.container_ask(other, pod=True))).errnum == errno.ENOENT
+    container.name = "../.."
+    for kind, body in ((wire.LOG_TAIL, wire.container_ask(container, pod=True)), (wire.PROCESSES, wire.container_ask(other, path)),
+                       (wire.PROCESSES, wire.container_ask(other, "/" + other.cgroups_path[1:])), (wire.PROCESSES, wire.container_ask(container, ""))):
+        answer = broker.receive(broker.send(kind, body))
+        assert isinstance(answer, wire.Refused) and answer.errnum == errno.EINVAL, answer
+    # "..": the name at its end is right, the way there leaves the hierarchy
+    outside = broker.receive(broker.send(wire.PROCESSES, wire.container_ask(container, "../memory/" + path)))
+    assert isinstance(outside, wire.Refused) or outside.errnum, outside
+
+
 @case
 def every_system_call_of_a_request_failing_in_turn(t):
     """The N-th call of the child fails, N = 1, 2, 3 …: an answer comes, with the errno, and nothing is left."""
@@ -206,8 +259,10 @@ def every_system_call_of_a_request_failing_in_turn(t):
     n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
     held = len(n.descriptors(pid))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
+    container = a_container(t)
     for kind, body, fd in ((wire.PROBE, n.probe_body(0), None), (wire.MOUNTS, b"", None), (wire.KMSG, b"", None), (wire.FS_ERRORS, b"", None),
-                           (wire.FS_MARK, n.probe_body(0), group)):
+                           (wire.FS_MARK, n.probe_body(0), group), (wire.PROCESSES, wire.container_ask(container, container.cgroups_path[1:]), None),
+                           (wire.LOG_TAIL, wire.container_ask(container, pod=True), None)):
         for errnum in (errno.EIO, errno.ENOMEM):
             for number in range(1, 200):
                 tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
@@ -217,7 +272,7 @@ def every_system_call_of_a_request_failing_in_turn(t):
                 tracer.wait(30)
                 if isinstance(answer, wire.Finding):
                     assert answer.good or answer.errnum == errnum or outcome == "ended before", (number, outcome, answer)
-                elif isinstance(answer, wire.Marked):
+                elif isinstance(answer, (wire.Marked, wire.Processes, wire.Log)):
                     assert answer.errnum in (0, errnum), (number, outcome, answer)
                 elif isinstance(answer, int):
                     os.close(answer)

@@ -9,7 +9,8 @@ PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
 FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
 LOOK, LOOKED = 40, 41
-FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQ")
+PROCESSES, LOG_TAIL, PROCESSES_READ, LOG_READ = 80, 81, 82, 83
+FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
 
 
@@ -20,7 +21,8 @@ def probe_body(config_hash, place, must_be_mounted=False, path_hash=0, mount_id=
 class Finding:
     def __init__(self, body):
         (self.watch, self.step, self.errnum, self.mount_root, self.duration_us, self.started_us, self.mount_id,
-         self.major, self.minor, self.total_bytes, self.free_bytes, self.total_inodes, self.free_inodes, self.dynamic_inodes) = FINDING_BODY.unpack(body)
+         self.major, self.minor, self.total_bytes, self.free_bytes, self.total_inodes, self.free_inodes, self.dynamic_inodes,
+         self.with_reserved_bytes, self.kind) = FINDING_BODY.unpack(body)
 
     @property
     def good(self):
@@ -36,6 +38,30 @@ class Marked:
 
     def __repr__(self):
         return f"<marked watch {self.watch} errno {self.errnum}>"
+
+
+def container_ask(container, cgroup="", pod=None):
+    """struct wire_container_ask: the cgroup for its processes, the pod for its log."""
+    who = struct.pack("=72s40sIIiIQ", container.id.encode(), container.pod.uid.encode(), 0, 0, 0, 0, 0)
+    names = (container.pod.namespace, container.pod.name, container.name) if pod else ("", "", "")
+    return who + struct.pack("=512s64s254s64sxx", cgroup.encode(), *(n.encode() for n in names))
+
+
+class Processes:
+    def __init__(self, body):
+        self.errnum, self.cut, *self.bytes, self.jvms, self.pythons, self.rs, self.others = struct.unpack_from("=iIQQQQIIII", body, 136)
+
+    def __repr__(self):
+        return f"<processes errno {self.errnum} {self.bytes}>"
+
+
+class Log:
+    def __init__(self, body):
+        self.errnum, self.bits, line = struct.unpack_from("=iI256s", body, 136)
+        self.line = line.split(b"\0")[0].decode()
+
+    def __repr__(self):
+        return f"<log errno {self.errnum} bits {self.bits:#x} {self.line}>"
 
 
 class Refused:
@@ -77,8 +103,8 @@ class Broker:
                 return Finding(body)
             if kind == REFUSED:
                 return Refused(body)
-            if kind == FS_MARKED:
-                return Marked(body)
+            if kind in (FS_MARKED, PROCESSES_READ, LOG_READ):
+                return {FS_MARKED: Marked, PROCESSES_READ: Processes, LOG_READ: Log}[kind](body)
             if kind == DESCRIPTOR:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")

@@ -1,0 +1,304 @@
+"""Executors in real cgroups: killed, explained, remembered. The runtime is the test (tests/lib/small_runtime.py), stoker-nri is real."""
+import json
+import os
+import shutil
+import signal
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+sys.path.insert(0, os.path.dirname(__file__))
+from cases import case, main, only_long  # noqa: E402
+from container import Container, Pod, VERSION  # noqa: E402
+from node import Node, UnixConnection  # noqa: E402
+import small_runtime  # noqa: E402
+
+
+class Stage:
+    """A node whose runtime is the test."""
+
+    def __init__(self, t, extra="", **more):
+        self.t = t
+        self.socket = os.path.join(t.dir, "nri", "nri.sock")
+        self.node = Node(t, extra=f"executors:\n  nriSocket: {self.socket}\n" + extra, **more)
+        self.node.disk("ext4")
+        self.runtime = small_runtime.Runtime(t, self.socket)
+        self.node.start()
+
+    def serve(self, *pods):
+        self.runtime.serve(pods)
+        self.node.wait("Healthy")
+        self.node.wait_for(lambda: self.node.log("the runtime has named its containers"), "the synchronisation to have reached stokerd")
+
+    def get(self, what):
+        c = UnixConnection(self.node.http_socket)
+        c.request("GET", f"/v1alpha1/{what}")
+        answer = c.getresponse()
+        body = answer.read()
+        c.close()
+        assert answer.status == 200, (answer.status, body)
+        return json.loads(body)["items"]
+
+    def executor(self, container, **want):
+        def found():
+            e = next((e for e in self.get("executors") if e["containerID"] == container.id), None)
+            return e if e and all(e[k] == v for k, v in want.items()) else None
+        return self.node.wait_for(found, f"the executor {want}")
+
+    def death(self, container, lives=None):
+        def found():
+            return next((d for d in self.get("deaths") if d["executor"]["containerID"] == container.id and (lives is None or d["lives"] == lives)), None)
+        return self.node.wait_for(found, "the death")
+
+    def new(self, *steps, pod=None, limit_mib=64, comm="java", executable=None, **more):
+        """A container of a pod that was created, started and is watched."""
+        pod = pod or Pod(self.t)
+        container = Container(pod, limit_mib=limit_mib, **more)
+        self.runtime.create(container)
+        self.runtime.start(container, *steps, comm=comm, executable=executable)
+        self.executor(container, watched=True)
+        return container
+
+
+def grow(t, stage, mib, **more):
+    """One that takes memory when it is told to: (container, tell it)."""
+    signal_file = os.path.join(t.dir, f"go-{os.urandom(4).hex()}")
+    container = stage.new(f"await={signal_file}", f"anon-slowly={mib}", **more)
+
+    def go():
+        with open(signal_file, "w"):
+            pass
+    return container, go
+
+
+@case
+def an_oom_kill_is_explained_with_number_and_setting(t):
+    s = Stage(t)
+    s.serve()
+    container, go = grow(t, s, 128)
+    go()
+    assert s.runtime.stopped(container) == 137
+    death = s.death(container)
+    assert death["cause"] == "overhead" and death["exitCode"] == 137 and not death["lives"], death
+    assert death["setting"] == "spark.executor.memoryOverhead" and death["value"], death
+    assert "64" in death["summary"], death["summary"]
+    line = next(line for line in s.node.log("executor ended") if line["pod"] == container.pod.name)
+    assert line["cause"] == "overhead", line
+    s.runtime.remove(container)
+    assert not os.path.exists(container.directory)
+    # The record outlives cgroup, pod and stokerd.
+    old = s.node.pid("stokerd")
+    os.kill(old, signal.SIGKILL)
+    s.node.wait_for(lambda: s.node.pid("stokerd") not in (None, old), "stokerd to be started again")
+    s.serve()
+    assert s.death(container)["number"] == death["number"]
+    why = s.node.cli("why", "team-a/etl-exec-7")
+    assert why.returncode == 1 and "spark.executor.memoryOverhead=" + death["value"] in why.stdout, why
+    assert s.node.cli("why", "etl/7").stdout == why.stdout
+    assert json.loads(s.node.cli("why", "-o", "json", "etl/7").stdout)["value"] == death["value"]
+    assert "etl-exec-7" in s.node.cli("why").stdout
+    nobody = s.node.cli("why", "etl/8")
+    assert nobody.returncode == 2 and "etl/8" in nobody.stderr, nobody
+    assert s.node.cli("why", "--no-such-option").returncode == 64
+    health = s.node.health()
+    assert health["executors"]["deaths"] == [], health["executors"]  # counters are of this stokerd
+
+
+@case
+def a_plain_kill_at_high_use_is_no_oom(t):
+    s = Stage(t)
+    s.serve()
+    container = s.new("anon=60")
+    s.executor(container)
+    container.kill()
+    assert s.runtime.stopped(container) == 137
+    death = s.death(container)
+    assert death["cause"] == "killed" and not death["setting"], death
+    counted = s.node.health()["executors"]
+    assert counted["deaths"] == [{"cause": "killed", "namespace": "team-a", "count": 1}], counted
+
+
+@case
+def a_worker_is_killed_and_the_executor_lives(t):
+    s = Stage(t)
+    s.serve()
+    go = os.path.join(t.dir, "go")
+    container = s.new(f"await={go}", "child=python3:oom-adj=1000,anon-slowly=128")
+    with open(go, "w"):
+        pass
+    death = s.death(container, lives=True)
+    assert death["cause"] == "python", death
+    assert container.is_running()
+    container.kill(signal.SIGTERM)
+    s.runtime.stopped(container)
+    end = s.death(container, lives=False)
+    assert end["cause"] != "python" and end["number"] > death["number"], end
+
+
+@case
+def a_sidecars_kill_is_not_the_executors(t):
+    s = Stage(t)
+    s.serve()
+    pod = Pod(t)
+    executor = s.new(pod=pod)
+    sidecar, go = grow(t, s, 128, pod=pod, name="log-shipper", sidecar=True, comm="fluent-bit")
+    go()
+    assert s.runtime.stopped(sidecar) == 137
+    death = s.death(sidecar)
+    assert death["cause"] == "sidecar" and death["executor"]["sidecar"], death
+    executor.kill()
+    s.runtime.stopped(executor)
+    end = s.death(executor)
+    assert end["cause"] == "killed" and not end["setting"], end
+
+
+@case
+def a_cgroup_that_is_gone_at_once(t):
+    """The cgroup goes before the runtime says anything, and the exit code never comes."""
+    s = Stage(t)
+    s.runtime.version, s.runtime.nri = "v2.0.11", ""
+    s.serve()
+    container, go = grow(t, s, 128)
+    go()
+    container.wait()
+    container.remove()
+    death = s.death(container)
+    assert death["cause"] == "overhead", death
+    s.runtime.stopped(container, with_code=False)
+    s.runtime.about("RemoveContainer", container)
+    s.node.wait_for(lambda: not s.get("executors"), "the executor to be forgotten")
+    assert len(s.get("deaths")) == 1
+
+
+@case
+def the_end_of_its_log_is_read(t):
+    """Heap, with a JVM that kills itself: 137, and only its log says why. A secret in that line does not leave the child."""
+    s = Stage(t)
+    s.serve()
+    container = s.new("anon=8")
+    pod = container.pod
+    logs = f"/var/log/pods/{pod.namespace}_{pod.name}_{pod.uid}"
+    os.makedirs(f"{logs}/{container.name}")
+    t.cleanup(lambda: shutil.rmtree(logs))
+    with open(f"{logs}/{container.name}/0.log", "w") as f:
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.000000001Z", time.gmtime())
+        f.write(f"{now} stderr F nothing of interest\n" * 400)
+        f.write(f"{now} stderr F ERROR SparkUncaughtExceptionHandler: password=hunter2 java.lang.OutOfMemoryError: Java heap space\n")
+    container.kill()
+    s.runtime.stopped(container)
+    death = s.death(container)
+    assert death["cause"] == "heap", death
+    assert "hunter2" not in json.dumps(s.get("deaths")) and "hunter2" not in s.node.tail()
+
+
+@case
+def executors_are_shown(t):
+    s = Stage(t)
+    s.serve()
+    container = s.new("anon=58", "child=python3:anon=2")
+    busy = s.node.wait_for(lambda: (lambda e: e["usedBytes"] > 50 << 20 and e["pythonBytes"] and e)(s.executor(container)), "its processes to be looked at")
+    assert busy["jvmBytes"] > busy["pythonBytes"] > 0 and busy["limitBytes"] == 64 << 20, busy
+    shown = s.node.cli("executors")
+    assert shown.returncode == 0 and "team-a/etl-exec-7" in shown.stdout and "64.0 MiB" in shown.stdout, shown
+    assert "PYTHON" in s.node.cli("executors", "-o", "wide").stdout
+    assert json.loads(s.node.cli("executors", "-o", "json").stdout)["items"][0]["containerID"] == container.id
+    assert s.node.cli("executors", "too", "much").returncode == 64
+    assert s.node.health()["executors"]["running"]["executor"] == 1
+
+
+@case
+def found_at_synchronize_and_gone_with_the_runtime(t):
+    """stokerd comes later than the executors; and one ends while the runtime is away."""
+    s = Stage(t)
+    pod = Pod(t)
+    one, two = Container(pod), Container(Pod(t, name="etl-exec-8", executor="8"))
+    for c in (one, two):
+        c.make()
+        c.run("anon=4")
+    s.serve(pod, two.pod)
+    for c in (one, two):
+        s.executor(c, watched=True)
+    s.runtime.plugin.close()
+    one.kill()
+    one.wait()
+    one.remove()
+    s.runtime.serve([pod, two.pod])
+    assert s.death(one)["exitCode"] in (None, -1), s.death(one)
+    assert [e["containerID"] for e in s.get("executors")] == [two.id]
+
+
+@case
+def how_long_it_takes_from_the_kill_to_the_record(t, rounds=8):
+    """Measured, printed, and bounded only loosely: a machine under load is slow. The kernel's own time is that of its log."""
+    s = Stage(t)
+    s.serve()
+    took = []
+    for i in range(rounds):
+        container, go = grow(t, s, 128, pod=Pod(t, name=f"etl-exec-{i}", executor=str(i)))
+        go()
+        s.runtime.stopped(container)
+        took.append(s.death(container)["explainedAfterMicros"] / 1000)
+        s.runtime.remove(container)
+    print(f"    first evidence of an OOM kill -> explained, {rounds} times, cgroup v{VERSION}: median {statistics.median(took):.1f} ms, "
+          f"longest {max(took):.1f} ms", flush=True)
+    assert max(took) < 2000, took
+
+
+@case
+def the_ring_is_bounded_and_bad_lines_are_left_out(t):
+    s = Stage(t, extra="deaths:\n  keepRecords: 4\n")
+    s.serve()
+    for i in range(6):
+        container = s.new(pod=Pod(t, name=f"etl-exec-{i}", executor=str(i)))
+        container.kill()
+        s.runtime.stopped(container)
+        s.death(container)
+        s.runtime.remove(container)
+    assert len(s.get("deaths")) <= 4
+    path = os.path.join(s.node.runtime, "deaths.json")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, "a") as f:
+        f.write('{"half":')
+    old = s.node.pid("stokerd")
+    os.kill(old, signal.SIGKILL)
+    s.node.wait_for(lambda: s.node.pid("stokerd") not in (None, old), "stokerd to be started again")
+    s.serve()
+    assert s.get("deaths")[0]["executor"]["pod"] == "etl-exec-5"
+    assert s.node.log("lines of an earlier life are no deaths, left out")
+
+
+def churn(t, seconds):
+    """Pods come and go as fast as they can: none of their ends is missed, nothing is left."""
+    s = Stage(t)
+    s.serve()
+    before = len(s.node.descriptors(s.node.pid("stokerd")))
+    containers, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        container = Container(Pod(t, name=f"e-{len(containers)}", executor=str(len(containers))))
+        s.runtime.create(container)
+        s.runtime.start(container, "exit=3")
+        s.runtime.stopped(container)
+        s.runtime.remove(container)
+        container.pod.remove()
+        containers.append(container)
+    s.node.wait_for(lambda: not s.get("executors"), "all to be explained")
+    told = sum(d["count"] for d in s.node.health()["executors"]["deaths"])
+    assert told == len(containers), (told, len(containers))
+    s.node.wait_for(lambda: len(s.node.descriptors(s.node.pid("stokerd"))) <= before + 2, "the descriptors to be closed")
+    print(f"    {len(containers) / seconds:.0f} containers a second, all told", flush=True)
+
+
+@case
+def pods_come_and_go(t):
+    churn(t, 4)
+
+
+@case
+@only_long
+def pods_come_and_go_for_a_minute(t):
+    churn(t, 60)
+
+
+if __name__ == "__main__":
+    main()

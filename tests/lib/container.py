@@ -1,0 +1,138 @@
+"""Pods and containers as cgroups see them: directories of kubelet's names in the memory hierarchy, a process of tests/payload in
+them. v1 and hybrid (this machine) and v2."""
+import os
+import signal
+import subprocess
+import time
+import uuid
+
+from cases import wait_for
+
+MIB = 1 << 20
+PAYLOAD = os.path.join(os.environ.get("STOKER_TESTS", ""), "payload")
+
+
+def memory_root():
+    """Where the memory controller is, and of which version."""
+    if os.path.exists("/sys/fs/cgroup/memory/cgroup.procs"):
+        return "/sys/fs/cgroup/memory", 1
+    return "/sys/fs/cgroup", 2
+
+
+ROOT, VERSION = memory_root()
+
+
+def write(path, value):
+    with open(path, "w") as f:
+        f.write(str(value))
+
+
+class Pod:
+    def __init__(self, t, name="etl-exec-7", namespace="team-a", app="etl", executor="7", role="executor", limit_mib=None, labels=None):
+        self.t, self.name, self.namespace, self.uid, self.sandbox_id = t, name, namespace, str(uuid.uuid4()), os.urandom(32).hex()
+        self.labels = {"spark-role": role, "spark-app-selector": "spark-" + uuid.uuid4().hex, "spark-app-name": app, "spark-exec-id": executor,
+                       "spark-version": "4.0.1"}
+        self.labels.update(labels or {})
+        self.cgroup_parent = f"/kubepods/burstable/pod{self.uid}"
+        self.directory = ROOT + self.cgroup_parent
+        self.containers = []
+        for path in (ROOT + "/kubepods", ROOT + "/kubepods/burstable", self.directory):
+            self.make(path)
+        if limit_mib:
+            self.limit(self.directory, limit_mib)
+        t.cleanup(self.remove)
+
+    @staticmethod
+    def make(path):
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            pass
+        if VERSION == 2:
+            write(path + "/cgroup.subtree_control", "+memory +pids")
+        elif os.path.exists(path + "/memory.use_hierarchy") and open(path + "/memory.use_hierarchy").read().strip() == "0":
+            write(path + "/memory.use_hierarchy", 1)
+
+    @staticmethod
+    def limit(directory, mib):
+        write(directory + ("/memory.max" if VERSION == 2 else "/memory.limit_in_bytes"), mib * MIB)
+
+    def remove(self):
+        for c in self.containers:
+            c.end()
+        for path in (self.directory, ROOT + "/kubepods/burstable", ROOT + "/kubepods"):
+            try:
+                os.rmdir(path)
+            except OSError:  # another pod's
+                pass
+
+
+class Container:
+    def __init__(self, pod, name="spark-kubernetes-executor", limit_mib=64, heap="32m", env=(), args=("executor",), sidecar=False):
+        self.pod, self.name, self.id, self.limit_bytes, self.created = pod, name, os.urandom(32).hex(), limit_mib * MIB, time.time()
+        self.cgroups_path = f"{pod.cgroup_parent}/{self.id}"
+        self.directory = ROOT + self.cgroups_path
+        self.args, self.process = ["/bin/payload"] if sidecar else list(args), None
+        of_spark = [f"SPARK_EXECUTOR_MEMORY={heap}", f"SPARK_EXECUTOR_ID={pod.labels['spark-exec-id']}",
+                    "SPARK_DRIVER_URL=spark://CoarseGrainedScheduler@driver.team-a.svc:7078"]
+        self.env = [*([] if sidecar else of_spark), *env]
+        pod.containers.append(self)
+
+    @property
+    def pid(self):
+        return self.process.pid if self.process else 0
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def make(self):
+        os.mkdir(self.directory)
+        if self.limit_bytes:
+            Pod.limit(self.directory, self.limit_bytes // MIB)
+
+    def enter(self):
+        write(self.directory + "/cgroup.procs", os.getpid())
+
+    def run(self, *steps, comm="java", executable=None, log=None):
+        """A payload in it, which does these steps and then waits."""
+        self.process = subprocess.Popen([comm, *steps] if not executable else [executable, *steps], executable=executable or PAYLOAD, preexec_fn=self.enter,
+                                        stdin=subprocess.DEVNULL, stdout=log or subprocess.DEVNULL, stderr=log or subprocess.DEVNULL)
+
+    def wait(self):
+        """The exit code as a runtime tells it."""
+        code = self.process.wait()  # without a deadline it does not poll; the case has one
+        return 128 - code if code < 0 else code
+
+    def kill(self, number=signal.SIGKILL):
+        self.process.send_signal(number)
+
+    def pids(self):
+        try:
+            with open(self.directory + "/cgroup.procs") as f:
+                return [int(x) for x in f.read().split()]
+        except OSError:
+            return []
+
+    def remove(self):
+        """Whoever is left in it ends, and the directory goes."""
+        def gone():
+            for pid in self.pids():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            try:
+                os.rmdir(self.directory)
+            except FileNotFoundError:
+                return True
+            except OSError:
+                return False
+            return True
+        wait_for(gone, f"the cgroup {self.directory} to be removable")
+
+    def end(self):
+        if self.is_running():
+            self.process.kill()
+            self.process.wait(30)
+        if os.path.isdir(self.directory):
+            self.remove()
