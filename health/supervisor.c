@@ -264,7 +264,7 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 		supervisor_fs_refused(s, refused, text);
 	} else if (refused->request == WIRE_LOOK) {
 		supervisor_look_refused(s, refused->watch, text);
-	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES) {
+	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES || refused->request == WIRE_SCAN) {
 		supervisor_executors_refused(s, id, refused->request, text);
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
@@ -300,7 +300,7 @@ static void broker_record(struct link *link, const struct record *record)
 			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
-	} else if (supervisor_executors_answer(s, record)) {
+	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record)) {
 		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, record->header.id, refused);

@@ -65,6 +65,8 @@ struct supervisor {
 	struct executors executors;
 	struct death_ring deaths;
 	uv_timer_t executors_due;
+	uv_timer_t roster_due; /* a look without a runtime */
+	bool roster_complete;  /* it was done once: who comes now is new */
 	/* reporter: it connects to us, one at a time */
 	int reporter_listen_fd;
 	uv_poll_t reporter_listen_poll;
@@ -139,10 +141,17 @@ void supervisor_restore(struct supervisor *supervisor);			    /* reads the state
 
 void supervisor_start_web(struct supervisor *supervisor);
 
+/* --- supervisor_roster.c: who lives here where no runtime tells --- */
+
+void supervisor_roster_start(struct supervisor *supervisor);
+bool supervisor_roster_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
+void supervisor_roster_refused(struct supervisor *supervisor, const char *why);
+
 /* --- supervisor_executors.c: the containers of Spark pods --- */
 
 /* A record of stoker-nri about containers (WIRE_EXECUTOR to WIRE_SYNCHRONIZED): true if it was one and well formed. */
 bool supervisor_executors_record(struct supervisor *supervisor, const struct record *record);
+bool supervisor_executors_found(struct supervisor *supervisor, const struct executor *executor); /* by a look; true if it is well formed */
 void supervisor_executors_nri(struct supervisor *supervisor, bool live, bool codes); /* the connection; does the runtime tell exit codes? */
 void supervisor_executors_start(struct supervisor *supervisor);
 bool supervisor_executors_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */

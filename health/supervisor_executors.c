@@ -200,6 +200,15 @@ bool supervisor_executors_record(struct supervisor *s, const struct record *reco
 	return true;
 }
 
+bool supervisor_executors_found(struct supervisor *s, const struct executor *executor)
+{
+	if (!is_well_formed(executor))
+		return false;
+	executors_add(&s->executors, executor, moment_now());
+	count_running(s);
+	return true;
+}
+
 void supervisor_executors_nri(struct supervisor *s, bool live, bool codes)
 {
 	executors_nri(&s->executors, live, codes);
@@ -224,6 +233,10 @@ bool supervisor_executors_answer(struct supervisor *s, const struct record *reco
 
 void supervisor_executors_refused(struct supervisor *s, uint64_t id, uint32_t request, const char *why)
 {
+	if (request == WIRE_SCAN) {
+		supervisor_roster_refused(s, why);
+		return;
+	}
 	log_info(s->log, "the broker did not look into a container", "request", request == WIRE_LOG_TAIL ? "log-tail" : "processes", "why", why);
 	if (request == WIRE_LOG_TAIL)
 		executors_tail_refused(&s->executors, id);
@@ -273,4 +286,5 @@ void supervisor_executors_start(struct supervisor *s)
 	} else {
 		monitor_input(&s->monitor, "cgroups", "ok", cgroup_mode_name(s->executors.layout.mode));
 	}
+	supervisor_roster_start(s);
 }

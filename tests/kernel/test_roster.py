@@ -1,5 +1,6 @@
 """Who lives here, where no runtime tells: the broker's child looks at real cgroups, real processes and names of log directories."""
 import errno
+import json
 import os
 import struct
 import subprocess
@@ -9,7 +10,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from cases import case, main, wait_for  # noqa: E402
-from cgroups import Group, top  # noqa: E402
+from cgroups import V2, Group, top  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
@@ -119,6 +120,33 @@ def scans_at_a_time_are_few(t):
     number = broker.send(SCAN, b"x")
     kind, body, _ = broker.receive_raw(number)
     assert kind == wire.REFUSED and wire.Refused(body).errnum == errno.EINVAL, (kind, body)
+
+
+@case
+def without_nri_executors_are_observed(t):
+    """No socket of a runtime: the executor is listed all the same, and forgotten when it is gone; the input says how it is seen."""
+    n = Node(t, extra=f"executors: {{nriSocket: {t.dir}/none.sock}}\n")
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    kubepods = Group(t, f"{top(t, 'roster').path}/kubepods")
+    burstable = Group(t, f"{kubepods.path}/burstable")
+    pod_uid, container_id = str(uuid.uuid4()), uuid.uuid4().hex * 2
+    process = executor(t, burstable, pod_uid, container_id, "pi-0123456789abcdef", 1)
+
+    def listed():
+        return next((e for e in json.loads(n.get("/v1alpha1/executors")[1])["items"] if e["containerID"] == container_id), None)
+    n.wait_for(listed, "the executor to be found")
+    found = listed()
+    assert (found["pod"], found["namespace"], found["role"], found["appName"], found["watched"]) == \
+        ("pi-0123456789abcdef-exec-1", "team", "executor", "pi", True), found
+    said = n.input("roster")
+    assert said["state"] == "ok" and said["detail"].startswith("observe only: "), said
+    assert n.input("nri")["state"] != "ok", n.input("nri")
+    process.stdin.close()
+    process.wait(10)
+    os.rmdir(f"/sys/fs/cgroup/{'' if V2 else 'memory/'}{burstable.path}/pod{pod_uid}/{container_id}")
+    n.wait_for(lambda: not listed(), "it to be forgotten")
 
 
 if __name__ == "__main__":
