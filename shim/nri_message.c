@@ -1,10 +1,10 @@
 #include "shim/nri_message.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/scoped.h"
 #include "shim/nri_view.h"
+#include "shim/text.h"
 
 /* Where an event's own message holds what: a number that is not there is 0, which no field has. */
 struct layout {
@@ -41,13 +41,6 @@ static const struct {
 	{"PostUpdatePodSandbox", NRI_METHOD_EVENT, NRI_POST_UPDATE_POD, &of_pod},
 	{"ValidateContainerAdjustment", NRI_METHOD_EVENT, NRI_VALIDATE_ADJUSTMENT, &of_container},
 };
-
-static bool text_is(struct text text, const char *word)
-{
-	size_t length = strlen(word);
-
-	return text.length == length && memcmp(text.bytes, word, length) == 0;
-}
 
 const char *nri_event_name(enum nri_event_kind kind)
 {

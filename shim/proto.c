@@ -63,7 +63,7 @@ static int read_bytes(struct proto_reader *reader, struct text *ret)
 	return 0;
 }
 
-int proto_next(struct proto_reader *reader, struct proto_field *ret)
+int proto_next_any(struct proto_reader *reader, struct proto_field *ret)
 {
 	uint64_t tag;
 	int r;
