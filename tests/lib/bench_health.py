@@ -1,42 +1,18 @@
 """The main job measured: from a real fault to the PATCH that the API server received, and what the agent costs meanwhile."""
-import argparse
 import json
 import os
-import platform
 import subprocess
+import sys
 import time
 
-from cases import Context, wait_for
+import bench
+from bench import cpu_seconds, percentile
+from cases import wait_for
 from cluster import ADMIN, Cluster
 from node import Node
 
 ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-web", "stoker-nri")
 NAME, PEER = "stoker-node", "npd-node"
-
-
-def percentile(samples, p):
-    ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * p / 100))] if ordered else float("nan")
-
-
-def smaps(pid, key):
-    with open(f"/proc/{pid}/smaps_rollup") as f:
-        return next((int(line.split()[1]) for line in f if line.startswith(key + ":")), 0)
-
-
-def cpu_seconds(pid):
-    """Of the process and of the children it has waited for."""
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return sum(int(fields[i]) for i in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
-
-
-def wakeups(pid):
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/status") as f:
-            total += sum(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt_switches"))
-    return total
 
 
 class Bench:
@@ -135,13 +111,7 @@ class Bench:
         return found
 
     def idle(self, seconds):
-        pids, begin, written = self.pids(), time.monotonic(), len(self.cluster.agent_writes())
-        before = {r: (cpu_seconds(p), wakeups(p)) for r, p in pids.items()}
-        wait_for(lambda: time.monotonic() - begin >= seconds, "the idle time", seconds + 60, 1)
-        took = time.monotonic() - begin
-        return {"seconds": took, "writes_per_minute": (len(self.cluster.agent_writes()) - written) / took * 60, "roles": {
-            r: {"permille": (cpu_seconds(p) - before[r][0]) / took * 1000, "wakeups": (wakeups(p) - before[r][1]) / took,
-                "pss_kib": smaps(p, "Pss"), "locked_kib": smaps(p, "Locked")} for r, p in pids.items()}}
+        return bench.idle(self.pids(), seconds, lambda: len(self.cluster.agent_writes()))
 
     def flood(self):
         pids = self.pids()
@@ -186,53 +156,39 @@ def table(result):
     return "\n".join(lines)
 
 
-def run(top, cache, argv):
-    p = argparse.ArgumentParser(prog="tests/bench health")
-    p.add_argument("--faults", type=int, default=60)
-    p.add_argument("--npd", type=int, default=10, help="faults that node-problem-detector is timed on (it latches: restarted for each)")
-    p.add_argument("--idle", type=int, default=60)
-    p.add_argument("--write", action="store_true", help="docs/benchmarks.md")
-    o = p.parse_args(argv)
-    t = Context("bench")
-    try:
-        b = Bench(t, top, cache)
-        result = {"samples": [], "npd_samples": [], "date": time.strftime("%Y-%m-%d"), "machine":
-                  f"{os.cpu_count()} cores, Linux {platform.release()}", "commit": subprocess.run(
-                      ["git", "-C", top, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()}
-        for i in range(o.npd):
-            b.start_npd()
-            disk = b.disks[i % 2]
-            sample = b.fault(disk, "ReadonlyFilesystem" if disk.kind == "ext4" else "XfsShutdown")
-            result["npd_samples"].append(sample)
-            print(f"beside node-problem-detector {i + 1}/{o.npd}: {sample}", flush=True)
-            b.stop_npd()
-            b.cluster.api("PATCH", f"/api/v1/nodes/{PEER}/status", {"status": {"conditions": [
-                {"type": x, "status": "Unknown", "reason": "Bench", "message": ""} for x in ("ReadonlyFilesystem", "XfsShutdown")]}},
-                "application/strategic-merge-patch+json")
-            b.renew(disk)
-        for i in range(o.faults):
-            disk, cold = b.disks[i % 2], i % 5 == 4
-            if cold:
-                b.cold()
-            sample = {**b.fault(disk), "cold": cold}
-            result["samples"].append(sample)
-            print(f"fault {i + 1}/{o.faults}: {sample}", flush=True)
-            b.renew(disk)
+OPTIONS = {"--faults": (60, None), "--npd": (10, "faults that node-problem-detector is timed on (it latches: restarted for each)"), "--idle": (60, "seconds")}
+PAGE = ("docs/benchmarks.md", "# Benchmarks\n\nMade by `tests/bench health --write`: shipped defaults but `probe.minimumBad: 0s`, a fresh loop device for every fault\n"
+        "(`trigger_fs_error` on ext4, a shutdown on XFS), times from the API server's own audit log, each figure beside its peer in the same run.\n"
+        "\"Cold\" = kube-apiserver was killed and started right before, so that the PATCH needs a new TLS connection.\n\n")
+
+
+def measure(b, o, result):
+    result.update(samples=[], npd_samples=[])
+    for i in range(o.npd):
         b.start_npd()
-        print("idle …", flush=True)
-        result["idle"] = b.idle(o.idle)
-        print("flood …", flush=True)
-        result["flood"] = b.flood()
-    finally:
-        t.close()
-    os.makedirs(f"{cache}/bench", exist_ok=True)
-    with open(f"{cache}/bench/health-{time.strftime('%Y%m%d-%H%M%S')}.json", "w") as f:
-        json.dump(result, f, indent=1)
-    text = table(result)
-    print("\n" + text)
-    if o.write:
-        with open(os.path.join(top, "docs/benchmarks.md"), "w") as f:
-            f.write("# Benchmarks\n\nMade by `tests/bench health --write`: shipped defaults but `probe.minimumBad: 0s`, a fresh loop device for every fault\n"
-                    "(`trigger_fs_error` on ext4, a shutdown on XFS), times from the API server's own audit log, each figure beside its peer in the same run.\n"
-                    "\"Cold\" = kube-apiserver was killed and started right before, so that the PATCH needs a new TLS connection.\n\n" + text + "\n")
-    return 0
+        disk = b.disks[i % 2]
+        sample = b.fault(disk, "ReadonlyFilesystem" if disk.kind == "ext4" else "XfsShutdown")
+        result["npd_samples"].append(sample)
+        print(f"beside node-problem-detector {i + 1}/{o.npd}: {sample}", flush=True)
+        b.stop_npd()
+        b.cluster.api("PATCH", f"/api/v1/nodes/{PEER}/status", {"status": {"conditions": [
+            {"type": x, "status": "Unknown", "reason": "Bench", "message": ""} for x in ("ReadonlyFilesystem", "XfsShutdown")]}},
+            "application/strategic-merge-patch+json")
+        b.renew(disk)
+    for i in range(o.faults):
+        disk, cold = b.disks[i % 2], i % 5 == 4
+        if cold:
+            b.cold()
+        sample = {**b.fault(disk), "cold": cold}
+        result["samples"].append(sample)
+        print(f"fault {i + 1}/{o.faults}: {sample}", flush=True)
+        b.renew(disk)
+    b.start_npd()
+    print("idle …", flush=True)
+    result["idle"] = b.idle(o.idle)
+    print("flood …", flush=True)
+    result["flood"] = b.flood()
+
+
+def run(top, cache, argv):
+    return bench.run("health", sys.modules[__name__], top, cache, argv)

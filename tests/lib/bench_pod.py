@@ -1,19 +1,19 @@
 """The main job measured as it is installed: the DaemonSet's pod on a real kubelet, beside node-problem-detector as a pod; what the
 scheduler still binds after a fault; how long a node is unwatched when a container ends."""
-import argparse
 import calendar
 import json
 import os
-import platform
 import signal
 import subprocess
+import sys
 import threading
 import time
 
+import bench
 import disks
 import images
-from bench_health import cpu_seconds, percentile, smaps, wakeups
-from cases import Context, wait_for
+from bench import percentile
+from cases import wait_for
 from cluster import ADMIN
 from daemonset import DaemonSet
 from kubenode import KubeNode
@@ -201,14 +201,9 @@ class Bench:
         return found
 
     def idle(self, seconds):
-        pids, begin, written = self.pids(), time.monotonic(), len(self.node.agent_writes())
-        before = {r: (cpu_seconds(p), wakeups(p)) for r, p in pids.items()}
-        wait_for(lambda: time.monotonic() - begin >= seconds, "the idle time", seconds + 60, 1)
-        took = time.monotonic() - begin
+        pids = self.pids()
         memory = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(f"/proc/{pids['agent']}/root/stoker") for f in fs)
-        return {"seconds": took, "writes_per_minute": (len(self.node.agent_writes()) - written) / took * 60, "memory_volume_kib": memory // 1024, "roles": {
-            r: {"permille": (cpu_seconds(p) - before[r][0]) / took * 1000, "wakeups": (wakeups(p) - before[r][1]) / took,
-                "pss_kib": smaps(p, "Pss"), "locked_kib": smaps(p, "Locked")} for r, p in pids.items()}}
+        return {**bench.idle(pids, seconds, lambda: len(self.node.agent_writes())), "memory_volume_kib": memory // 1024}
 
 
 def to_seconds(text):
@@ -239,6 +234,7 @@ def table(r):
 
 
 def measure(b, o, result):
+    result.update(samples=[], storms=[], inodes=[], restarts={})
     b.start_npd()
     for i in range(o.faults):
         disk, with_npd = b.disks[i % 2], i < o.npd
@@ -262,29 +258,10 @@ def measure(b, o, result):
     result["idle"] = b.idle(o.idle)
 
 
+OPTIONS = {"--faults": (30, None), "--npd": (6, "of them beside node-problem-detector"), "--rounds": (5, "of the storm of pods, and of the inodes"), "--idle": (60, "seconds")}
+PAGE = ("docs/benchmarks-pod.md", "# Benchmarks of the DaemonSet\n\nMade by `tests/bench pod --write`; shipped defaults but `probe.minimumBad: 0s`. "
+        "Times from the API server's audit log.\n\n")
+
+
 def run(top, cache, argv):
-    p = argparse.ArgumentParser(prog="tests/bench pod")
-    p.add_argument("--faults", type=int, default=30)
-    p.add_argument("--npd", type=int, default=6)
-    p.add_argument("--rounds", type=int, default=5, help="of the storm of pods, and of the inodes")
-    p.add_argument("--idle", type=int, default=60)
-    p.add_argument("--write", action="store_true", help="docs/benchmarks-pod.md")
-    o = p.parse_args(argv)
-    result = {"samples": [], "storms": [], "inodes": [], "restarts": {}, "date": time.strftime("%Y-%m-%d"),
-              "machine": f"{os.cpu_count()} cores, Linux {platform.release()}",
-              "commit": subprocess.run(["git", "-C", top, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()}
-    t = Context("bench")
-    try:
-        measure(Bench(t, top, cache), o, result)
-    finally:
-        t.close()
-    os.makedirs(f"{cache}/bench", exist_ok=True)
-    with open(f"{cache}/bench/pod-{time.strftime('%Y%m%d-%H%M%S')}.json", "w") as f:
-        json.dump(result, f, indent=1)
-    text = table(result)
-    print("\n" + text)
-    if o.write:
-        with open(os.path.join(top, "docs/benchmarks-pod.md"), "w") as f:
-            f.write("# Benchmarks of the DaemonSet\n\nMade by `tests/bench pod --write`; shipped defaults but `probe.minimumBad: 0s`. Times from the API server's audit log.\n\n"
-                    + text + "\n")
-    return 0
+    return bench.run("pod", sys.modules[__name__], top, cache, argv)
