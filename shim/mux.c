@@ -8,6 +8,11 @@
 #include "base/scoped.h"
 #include "shim/big_endian.h"
 
+#ifdef STOKER_SABOTAGE_ONE_FRAME
+#undef MUX_ONE_FRAME_BYTES
+#define MUX_ONE_FRAME_BYTES MUX_PAYLOAD_MAX_BYTES
+#endif
+
 #define MUX_PARTS_MAX 4 /* two frames: header and payload of each */
 
 void mux_open(struct mux *mux)
