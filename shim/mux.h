@@ -26,6 +26,7 @@
 #define MUX_PAYLOAD_MAX_BYTES (TTRPC_HEADER_BYTES + TTRPC_DATA_MAX_BYTES)
 #define MUX_QUEUE_MAX_BYTES   (2 * MUX_PAYLOAD_MAX_BYTES)
 
+/* Not in order with each other: Configure, even Synchronize may come before the answer to RegisterPlugin (seen with every NRI). */
 enum mux_connection {
 	MUX_PLUGIN = 1,	 /* the runtime calls, we serve */
 	MUX_RUNTIME = 2, /* we call */

@@ -3,14 +3,24 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "shim/nri_version.h"
 
 #define PAIR_OVERHEAD_BYTES 12 /* three tags and lengths, the longest of two bytes each */
 static_assert(NRI_REPLY_BYTES > (PLAN_ENV_MAX + PLAN_UNIFIED_MAX) * (sizeof(struct plan_pair) + PAIR_OVERHEAD_BYTES) + 256, "a full plan fits");
 
-static void write_string(struct proto_writer *writer, uint32_t number, const char *array, size_t size)
+/* Go refuses an answer with one string in it that is not UTF-8, and the container with it. */
+static bool is_text(const char *array, size_t size)
 {
-	proto_write_text(writer, number, array, strnlen(array, size));
+	if (!str_is_ended(array, size))
+		return false;
+	while (*array) {
+		size_t n = str_utf8_length(array);
+		if (n == 0)
+			return false;
+		array += n;
+	}
+	return true;
 }
 
 void nri_write_register(struct proto_writer *writer, const char *name, const char *index)
@@ -39,9 +49,11 @@ void nri_write_synchronized(struct proto_writer *writer, bool more)
 static void write_pairs(struct proto_writer *writer, uint32_t number, const struct plan_pair *pairs, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
+		if (!is_text(pairs[i].key, sizeof(pairs[i].key)) || !is_text(pairs[i].value, sizeof(pairs[i].value)))
+			continue;
 		size_t pair = proto_begin(writer, number);
-		write_string(writer, 1, pairs[i].key, sizeof(pairs[i].key));
-		write_string(writer, 2, pairs[i].value, sizeof(pairs[i].value));
+		proto_write_text(writer, 1, pairs[i].key, strlen(pairs[i].key));
+		proto_write_text(writer, 2, pairs[i].value, strlen(pairs[i].value));
 		proto_end(writer, pair);
 	}
 }

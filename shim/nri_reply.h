@@ -26,5 +26,5 @@ void nri_write_configured(struct proto_writer *writer, uint32_t events, bool kee
 /* `more` must be what the request said, or the runtime takes us for one that cannot be synchronised in parts. No updates. */
 void nri_write_synchronized(struct proto_writer *writer, bool more);
 
-/* The answer to CreateContainer. An empty plan is an empty answer: "no adjustment". */
+/* The answer to CreateContainer. An empty plan is an empty answer: "no adjustment". A pair that is not UTF-8 is left out. */
 void nri_write_created(struct proto_writer *writer, const struct plan *plan);

@@ -106,8 +106,11 @@ static void test_a_full_plan_fits_one_reply(void **unused)
 	struct proto_writer w = writer_on(bytes, sizeof(bytes));
 
 	(void)unused;
-	memset(plan.env, 'x', sizeof(plan.env)); /* strings without an end: cut at their array's */
-	memset(plan.unified, 'x', sizeof(plan.unified));
+	for (size_t i = 0; i < PLAN_ENV_MAX; i++) {
+		memset(plan.env[i].key, 'x', sizeof(plan.env[i].key) - 1);
+		memset(plan.env[i].value, 'x', sizeof(plan.env[i].value) - 1);
+		plan.unified[i] = plan.env[i];
+	}
 	plan.env_count = PLAN_ENV_MAX;
 	plan.unified_count = PLAN_UNIFIED_MAX;
 	size_t mark = ttrpc_begin_reply(&w, 1);
@@ -116,12 +119,33 @@ static void test_a_full_plan_fits_one_reply(void **unused)
 	assert_true(w.length > (PLAN_ENV_MAX + PLAN_UNIFIED_MAX) * sizeof(struct plan_pair));
 }
 
+/* One string that is none would fail the container: the runtime refuses the whole answer. */
+static void test_what_is_not_utf8_is_left_out(void **unused)
+{
+	static const char *const bad[] = {"\xff", "cut \xc3", "\xed\xa0\x80", "a\xc0\xaf"};
+	static unsigned char bytes[NRI_REPLY_BYTES];
+
+	(void)unused;
+	for (size_t i = 0; i <= ARRAY_SIZE(bad); i++) {
+		struct proto_writer w = writer_on(bytes, sizeof(bytes));
+		struct plan plan = {.env_count = 2, .env = {{"A", "x"}, {"B", "\xc3\xa9"}}};
+		if (i < ARRAY_SIZE(bad))
+			strcpy(plan.env[0].value, bad[i]);
+		else
+			memset(plan.env[0].key, 'k', sizeof(plan.env[0].key)); /* without an end */
+		nri_write_created(&w, &plan);
+		CHECK_WRITTEN(&w, "\x0a\x09\x22\x07\x0a\x01"
+				  "B\x12\x02\xc3\xa9");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configure_says_which_nri),
 		cmocka_unit_test(test_replies_are_what_they_should_be_to_the_byte),
 		cmocka_unit_test(test_a_full_plan_fits_one_reply),
+		cmocka_unit_test(test_what_is_not_utf8_is_left_out),
 	};
 
 	return cmocka_run_group_tests_name("nri_reply", tests, NULL, NULL);
