@@ -1,5 +1,7 @@
 """What this machine's kernel cannot show: run by tests/guest/boot, on cgroup v2 with controllers, as the only process of a machine."""
+import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
@@ -8,6 +10,7 @@ import test_enospc as kernel  # its helpers; its cases run here too
 import cases
 import disks
 from cases import case
+from node import Node
 
 TOP = "/sys/fs/cgroup"
 HERE = {"limits_of_a_cgroup_tree", "attributes_of_a_cgroup", "inodes_of_a_disk"}
@@ -66,6 +69,41 @@ def quota_of_a_user(t):
     disk.fill_as(kernel.UID)
     kernel.expect(home, "QuotaExhausted")
     kernel.expect_well(mount, uid=kernel.UID + 1)
+
+
+@case
+def quota_of_a_project(t):
+    """As a CSI driver or the kubelet gives an ephemeral volume its size: by the directory, whoever writes there."""
+    mount = f"{t.dir}/disk"
+    disks.Disk(t, "ext4", mount, mkfs=["-O", "quota,project", "-E", "quotatype=prjquota"])
+    volume = os.path.join(mount, "volume")
+    os.mkdir(volume)
+    os.chmod(volume, 0o777)
+    disks.run("chattr", "-p", "7", "+P", volume)
+    disks.run("setquota", "-P", "7", "0", "64", "0", "0", mount)
+    disks.run("quotaon", "-P", mount)
+    kernel.expect_well(volume)
+    subprocess.run(["dd", "if=/dev/zero", f"of={volume}/ballast", "bs=4k", "count=100"], stderr=subprocess.DEVNULL, user=kernel.UID)
+    answer = kernel.expect(volume, "QuotaExhausted")
+    assert "project 7" in answer["causes"][0]["numbers"], answer["causes"][0]
+    kernel.expect_well(mount)
+
+
+@case
+def a_quota_is_the_verdicts_reason(t):
+    """The probe's own user is over its quota, on a disk with room."""
+    n = Node(t)
+    disk = n.disk("ext4", mkfs=["-O", "quota", "-E", "quotatype=usrquota"])
+    n.write_config_now()
+    direct = n.cli("health", "--direct", "-o", "json")
+    assert direct.returncode == 0, direct
+    disks.run("setquota", "-u", "65534", "0", "64", "0", "0", disk.mount_point)
+    disks.run("quotaon", "-u", disk.mount_point)
+    disk.fill_as(65534)
+    direct = n.cli("health", "--direct", "-o", "json")
+    fs = json.loads(direct.stdout)["filesystems"][0]
+    assert direct.returncode == 1 and fs["reason"] == "QuotaExhausted" and fs["lastProbe"]["errno"] == 122, fs
+    assert "over its quota" in fs["message"], fs
 
 
 if __name__ == "__main__":
