@@ -126,7 +126,7 @@ static void oom_fired(void *owner, bool broken)
 	struct cgroup_watcher *w = watch->watcher;
 
 	if (broken) {
-		cgroup_source_close(&watch->oom);
+		cgroup_source_close(&watch->oom, watch->gone);
 		cgroup_watch_lost(watch);
 	} else {
 		cgroup_watch_mark(watch, CGROUP_WATCH_EVENTS);
@@ -144,10 +144,20 @@ static void pressure_fired(void *owner, bool broken)
 	/* a trigger of a removed cgroup is always readable */
 	cgroup_watch_mark_if_gone(watch);
 	if (broken || watch->gone)
-		cgroup_source_close(&watch->pressure);
+		cgroup_source_close(&watch->pressure, watch->gone);
 	else
 		cgroup_watch_mark(watch, CGROUP_WATCH_PRESSURE);
 	cgroup_watch_call_marked(w);
+}
+
+/* v1 without PSI: the usage crosses 7/8 of the limit that is set now. */
+static void add_usage(struct cgroup_watcher *w, struct cgroup_watch *watch, struct err *e)
+{
+	struct sample sample;
+
+	if (watch->cgroup->versions[CGROUP_MEMORY] != 1 || cgroup_read(watch->cgroup, &sample, NULL) < 0 || sample.limit_bytes == 0)
+		return;
+	watch->pressure = cgroup_source_open_usage(w->loop, watch->cgroup, sample.limit_bytes / 8 * 7, pressure_fired, watch, e);
 }
 
 static void add_sources(struct cgroup_watcher *w, struct cgroup_watch *watch)
@@ -162,6 +172,8 @@ static void add_sources(struct cgroup_watcher *w, struct cgroup_watch *watch)
 	if (!watch->want_pressure)
 		return;
 	watch->pressure = cgroup_source_open_pressure(w->loop, watch->cgroup, pressure_fired, watch, &e);
+	if (!watch->pressure)
+		add_usage(w, watch, &e);
 	if (!watch->pressure) {
 		watch->no_pressure = true;
 		w->no_pressure_count++;
@@ -204,9 +216,9 @@ void cgroup_watch_remove(struct cgroup_watch *watch)
 	if (!w)
 		return;
 	cgroup_inotify_leave(watch);
-	cgroup_source_close(&watch->oom);
+	cgroup_source_close(&watch->oom, watch->gone);
 	w->no_pressure_count -= watch->no_pressure;
-	cgroup_source_close(&watch->pressure);
+	cgroup_source_close(&watch->pressure, watch->gone);
 	cgroup_watch_set_polled(watch, false, "");
 	set_again(watch, 0);
 	if (watch->pending)

@@ -6,7 +6,9 @@
  * v1: an eventfd on memory.oom_control, since inotify never fires on v1's files. It tells every cgroup beneath the one that ran
  * out, and *before* a victim is chosen and counted: so on_events comes again some times in the next 2.5 s.
  * Pressure, where wanted: one PSI trigger without rights ("some 200000 2000000", 0.2 s of stall in 2 s; Linux 6.4, 6.1.192), which
- * needs cgroupfs writable. Closing one takes 8 ms (synchronize_rcu), so it is done apart from the loop.
+ * needs cgroupfs writable. It has a price: letting go of one takes 8 ms and more (synchronize_rcu), for us (so it is
+ * done apart from the loop) or, if it is still there at the end, for whoever removes the cgroup: the container runtime (measured:
+ * its rmdir takes 12 ms and more instead of 0.03). On v1 without PSI: the usage crosses 7/8 of the limit.
  * Where a way is missing the cgroup is looked at once a second; `polled` and cgroup_watcher_say() tell. */
 #pragma once
 
@@ -27,7 +29,7 @@ struct cgroup_source; /* watch_source.h */
 /* A callback may remove any watch, its own too, and add others. on_events comes before on_gone. */
 struct cgroup_watch_ops {
 	void (*on_events)(struct cgroup_watch *watch);	 /* memory.events changed, or it may have: read it */
-	void (*on_pressure)(struct cgroup_watch *watch); /* memory stall; may be NULL */
+	void (*on_pressure)(struct cgroup_watch *watch); /* memory stall, or v1's usage; may be NULL */
 	void (*on_gone)(struct cgroup_watch *watch);	 /* the directory is removed; once */
 };
 
@@ -41,7 +43,7 @@ struct cgroup_watch { /* embedded by the owner, who sets the first four fields; 
 	uint64_t name_hash;		/* of the directory's own name */
 	int events_wd, parent_wd;	/* of inotify; -1 = none */
 	struct cgroup_source *oom;	/* v1: the eventfd; NULL = none */
-	struct cgroup_source *pressure; /* the trigger; NULL = none */
+	struct cgroup_source *pressure; /* the trigger, or v1's eventfd; NULL = none */
 	bool polled, no_pressure, gone;
 	unsigned pending;      /* bits: what is to be called */
 	unsigned again;	       /* v1: looks that are left */

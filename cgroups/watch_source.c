@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct cgroup_source {
 	uv_work_t work;
 	int fd;
 	bool is_trigger;
+	bool slow; /* to close */
 	cgroup_source_tell *tell;
 	void *owner;
 };
@@ -56,21 +58,37 @@ static struct cgroup_source *make(uv_loop_t *loop, int *fd, bool is_trigger, cgr
 	return s;
 }
 
-struct cgroup_source *cgroup_source_open_oom(uv_loop_t *loop, const struct cgroup *cgroup, cgroup_source_tell *tell, void *owner, struct err *e)
+/* cgroup.event_control: "EVENTFD FILE ARGUMENTS". The kernel keeps its own hold on both until the eventfd is closed or the cgroup
+ * removed, which it tells too. */
+static struct cgroup_source *open_event(uv_loop_t *loop, const struct cgroup *cgroup, const char *file, const char *arguments, cgroup_source_tell *tell,
+					void *owner, struct err *e)
 {
-	char line[32];
+	char line[64];
 
 	scoped(fd_drop) int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	scoped(fd_drop) int oom = openat(cgroup->fds[CGROUP_MEMORY], "memory.oom_control", O_RDONLY | O_CLOEXEC);
-	if (event < 0 || oom < 0) {
-		err_set(e, errno, "cannot watch memory.oom_control");
+	scoped(fd_drop) int of = openat(cgroup->fds[CGROUP_MEMORY], file, O_RDONLY | O_CLOEXEC);
+	if (event < 0 || of < 0) {
+		err_set(e, errno, "cannot watch '%s'", file);
 		return NULL;
 	}
-	/* The kernel keeps its own hold on both until the eventfd is closed or the cgroup removed. */
-	snprintf(line, sizeof(line), "%d %d", event, oom);
+	snprintf(line, sizeof(line), "%d %d%s%s", event, of, *arguments ? " " : "", arguments);
 	if (cgroup_write(cgroup, CGROUP_MEMORY, "cgroup.event_control", line, e) < 0)
 		return NULL;
 	return make(loop, &event, false, tell, owner, e);
+}
+
+struct cgroup_source *cgroup_source_open_oom(uv_loop_t *loop, const struct cgroup *cgroup, cgroup_source_tell *tell, void *owner, struct err *e)
+{
+	return open_event(loop, cgroup, "memory.oom_control", "", tell, owner, e);
+}
+
+struct cgroup_source *cgroup_source_open_usage(uv_loop_t *loop, const struct cgroup *cgroup, uint64_t bytes, cgroup_source_tell *tell, void *owner,
+					       struct err *e)
+{
+	char threshold[24];
+
+	snprintf(threshold, sizeof(threshold), "%" PRIu64, bytes);
+	return open_event(loop, cgroup, "memory.usage_in_bytes", threshold, tell, owner, e);
 }
 
 struct cgroup_source *cgroup_source_open_pressure(uv_loop_t *loop, const struct cgroup *cgroup, cgroup_source_tell *tell, void *owner, struct err *e)
@@ -107,17 +125,18 @@ static void closed(uv_handle_t *handle)
 {
 	struct cgroup_source *s = handle->data;
 
-	if (!s->is_trigger || uv_queue_work(handle->loop, &s->work, drop_fd, drop_memory) < 0)
+	if (!s->slow || uv_queue_work(handle->loop, &s->work, drop_fd, drop_memory) < 0)
 		drop_memory(&s->work, 0);
 }
 
-void cgroup_source_close(struct cgroup_source **source)
+void cgroup_source_close(struct cgroup_source **source, bool cgroup_is_gone)
 {
 	struct cgroup_source *s = *source;
 
 	if (!s)
 		return;
 	*source = NULL;
+	s->slow = s->is_trigger && !cgroup_is_gone;
 	uv_poll_stop(&s->poll);
 	uv_close((uv_handle_t *)&s->poll, closed);
 }

@@ -215,6 +215,15 @@ static int try_open(struct executors_entry *entry, char *path, size_t size, stru
 	return r < 0 ? r : cgroup_open(&entry->table->layout, path, &entry->cgroup, e);
 }
 
+/* Once for the first: kills are then seen up to a second late. */
+static void say_polled(const struct executors *x)
+{
+	char text[256];
+
+	cgroup_watcher_say(&x->watcher, text, sizeof(text));
+	log_warn(x->log, "cgroups are polled", "detail", text);
+}
+
 void executors_open(struct executors_entry *entry, bool fresh, struct moment now)
 {
 	static const struct cgroup_watch_ops ops = {.on_events = events_changed, .on_pressure = stalls, .on_gone = is_removed};
@@ -239,6 +248,8 @@ void executors_open(struct executors_entry *entry, bool fresh, struct moment now
 	entry->watch = (struct cgroup_watch){.ops = &ops, .owner = entry, .want_pressure = true, .cgroup = &entry->cgroup};
 	if (cgroup_watch_add(&x->watcher, &entry->watch, path, &e) < 0) /* before it is read: nothing is missed in between */
 		log_warn(x->log, "a container's cgroup is sampled, not watched", "pod", entry->executor.pod, "error", e.text);
+	else if (entry->watch.polled && x->watcher.polled_count == 1)
+		say_polled(x);
 	if (cgroup_read(&entry->cgroup, &sample, &e) == 0) {
 		sample.time_us = now.us;
 		if (!fresh)

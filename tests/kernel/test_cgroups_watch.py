@@ -143,6 +143,22 @@ def without_watches_it_polls_and_says_so(t):
 
 
 @case
+def without_psi_v1_tells_of_its_usage(t):
+    group = Group(t, f"{top(t, 'usage').path}/group")
+    group.limit(32 * MIB)
+    driver = Driver(t)
+    driver.add(group, "pressure")
+    assert driver.stats()["say"] == "", driver.seen
+    p = group.eat(t, 30)
+    p.go()
+    driver.expect("pressure", group.path)
+    p.wait_full()
+    assert driver.sample(group)["current"] >= 28 * MIB
+    p.kill()
+    driver.quit()
+
+
+@case
 def processes_are_listed_with_those_beneath(t):
     base = top(t, "pids")
     outer = Group(t, f"{base.path}/outer")
