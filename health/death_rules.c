@@ -269,7 +269,7 @@ void death_judge(const struct death_view *v, struct death *death)
 	death->confidence = DEATH_GUESS;
 	for (size_t i = 0; !rule && i < ARRAY_SIZE(rules); i++)
 		rule = fits(&rules[i], f, is) ? &rules[i] : NULL;
-	if (!f->lives && f->exit_code >= 0)
+	if (!f->lives && f->exit_code >= 0 && !(rule && rule->because && str_starts(rule->because, "exit code")))
 		death_prove(death, "exit code %" PRId32, f->exit_code);
 	if (rule && rule->cause == BY_KERNEL) {
 		death_judge_memory(v, death);

@@ -28,7 +28,9 @@ static void say_memory(const struct death_view *v, struct death *death)
 	say_use(v, death);
 	if (v->heap_bytes > 0 && v->outside_bytes > 0)
 		str_append(death->summary, sizeof(death->summary), ": %" PRIu64 " MiB outside the JVM heap (%" PRIu64 " MiB)", v->outside_bytes / MIB, v->heap_bytes / MIB);
-	for (unsigned i = 0; i < n; i++)
+	/* What is said already is not said again. */
+	bool all_said = v->heap_bytes > 0 && death->cause == DEATH_OVERHEAD && v->processes.other_bytes < v->outside_bytes / 2;
+	for (unsigned i = 0; i < n && !all_said; i++)
 		if (parts[i].cause == death->cause && parts[i].bytes >= MIB)
 			str_append(death->summary, sizeof(death->summary), ", %s %" PRIu64 " MiB", parts[i].what, parts[i].bytes / MIB);
 }

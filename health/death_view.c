@@ -72,12 +72,14 @@ static void look_at_kill(struct death_view *v)
 		v->kill = DEATH_KILL_UNKNOWN;
 }
 
-/* v2 counts `oom` where the limit is; v1 has no such counter, but `max` (failcnt) rises there too. */
+/* v2 counts `oom` where the limit is. v1 has no such counter: there `max` (failcnt) must do, which on v2 rises with every page of
+ * cache that has to go. Only v2 counts a container's kills in its pod as well. */
 static void look_at_limit(struct death_view *v)
 {
 	const struct death_facts *f = v->facts;
 	const struct oom_kill *oom = v->oom;
-	uint64_t here = f->container.oom + f->container.max, pod = f->pod.oom + f->pod.max;
+	bool is_v2 = f->pod.oom_kill > 0;
+	uint64_t here = f->container.oom + (is_v2 ? 0 : f->container.max), pod = f->pod.oom + (is_v2 ? 0 : f->pod.max);
 	bool below = f->last.have & SAMPLE_HAS_CURRENT && f->last.limit_bytes > 0 && f->last.current_bytes < f->last.limit_bytes / 10 * 9;
 
 	if (v->kill != DEATH_KILL_HERE)
@@ -95,7 +97,8 @@ static void look_at_limit(struct death_view *v)
 	}
 }
 
-/* The log names every victim, and none is what the container lives by: then the end has another reason. */
+/* The log names every victim, and each is a worker by its name: then the end has another reason. Any other name may be the JVM's,
+ * which can call itself what it likes. */
 static void look_at_victims(struct death_view *v)
 {
 	const struct death_facts *f = v->facts;
@@ -104,9 +107,14 @@ static void look_at_victims(struct death_view *v)
 	if (v->kill != DEATH_KILL_HERE || !has_jvm || f->oom_count == 0 || f->oom_count >= DEATH_OOM_MAX || f->container.oom_kill != f->oom_count)
 		return;
 	for (uint32_t i = 0; i < f->oom_count; i++)
-		if (strcmp(f->ooms[i].comm, "java") == 0 || f->ooms[i].pid == f->executor.pid)
+		if (!death_is_worker(f->ooms[i].comm) || f->ooms[i].pid == f->executor.pid)
 			return;
 	v->main_survived = true;
+}
+
+bool death_is_worker(const char *comm)
+{
+	return str_starts(comm, "python") || str_starts(comm, "pypy") || strcmp(comm, "R") == 0 || strcmp(comm, "Rscript") == 0;
 }
 
 /* --- the numbers --- */
@@ -200,8 +208,10 @@ unsigned death_parts(const struct death_view *v, struct death_part parts[DEATH_P
 	const struct oom_tasks *p = &v->processes;
 	bool known = p->jvm_count + p->python_count + p->r_count + p->other_count > 0;
 	uint64_t scratch = v->facts->scratch_bytes > v->shmem_bytes ? v->facts->scratch_bytes : v->shmem_bytes;
+	uint64_t beyond = known ? less(p->jvm_bytes, v->heap_bytes) : less(v->anon_bytes, v->heap_bytes);
+	const char *who = p->other_bytes > beyond ? "other processes" : v->heap_bytes > 0 ? "the JVM outside its heap" : known ? "the JVM" : "its processes";
 	const struct death_part all[DEATH_PARTS_MAX] = {
-		{DEATH_OVERHEAD, known ? less(p->jvm_bytes, v->heap_bytes) + p->other_bytes : less(v->anon_bytes, v->heap_bytes), "the JVM outside its heap"},
+		{DEATH_OVERHEAD, beyond + p->other_bytes, who},
 		{DEATH_PYTHON, p->python_bytes, "Python"},
 		{DEATH_R, p->r_bytes, "R"},
 		{DEATH_SCRATCH_MEMORY, scratch, "files in memory (tmpfs)"},
@@ -219,7 +229,5 @@ unsigned death_parts(const struct death_view *v, struct death_part parts[DEATH_P
 		parts[at] = all[i];
 		n++;
 	}
-	if (n > 0 && parts[0].cause == DEATH_OVERHEAD && v->heap_bytes == 0)
-		parts[0].what = p->other_bytes > p->jvm_bytes ? "its processes" : "the JVM";
 	return n;
 }

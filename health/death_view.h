@@ -29,6 +29,8 @@ struct death_view {
 	uint64_t outside_bytes;		  /* used beside the heap, as measured */
 };
 
+bool death_is_worker(const char *comm); /* Python or R by its name */
+
 void death_look(const struct death_facts *facts, struct death_view *ret);
 
 /* The parts of memory that may have grown; the largest names the cause. */

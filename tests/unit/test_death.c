@@ -101,6 +101,7 @@ static const struct expectation expected[] = {
 	{"only the runtime's word", 137, DEATH_OVERHEAD, DEATH_GUESS, NULL, NULL, .not_final = true, .reason = "OOMKilled", .jvm = 1350, .used = 1400},
 	{"node out of memory", 137, DEATH_NODE_MEMORY, DEATH_CERTAIN, "", "", .container = {.oom_kill = 1}, .pod = {.oom_kill = 1}, .said = {.where = CTR, .comm = "java", .scope = OOM_GLOBAL}, .jvm = 500, .used = 560},
 	{"node out of memory, by counters", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1}, .pod = {.oom_kill = 1}, .jvm = 500, .used = 560},
+	{"node out of memory, full of page cache before", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1, .max = 50}, .pod = {.oom_kill = 1, .max = 50}, .jvm = 500, .used = 560},
 	{"all pods of the node together", 137, DEATH_NODE_MEMORY, DEATH_CERTAIN, "", "", .container = {.oom_kill = 1}, .said = {.limit = "/kubepods.slice", .where = CTR, .comm = "java", .scope = OOM_MEMCG}, .jvm = 500, .used = 560},
 	{"page cache", 137, DEATH_PAGE_CACHE, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .cache = 850}},
 	{"kernel memory", 137, DEATH_KERNEL_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .kernel = 850}},
@@ -114,6 +115,7 @@ static const struct expectation expected[] = {
 	{"abort with the JVM's flag, log read", 134, DEATH_CRASHED, DEATH_LIKELY, "", "", .flags = EXECUTOR_JVM_CRASH_ON_OOM, .jvm = 1200},
 	{"the neighbour's kill in the log is not ours", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .sibling = true, .said = {.limit = SIDE, .where = SIDE, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290}, .used = 700},
 	{"a worker was OOM-killed, then somebody killed the JVM", 137, DEATH_KILLED, DEATH_LIKELY, NULL, NULL, .container = {.oom = 1, .oom_kill = 1}, .said = PYTHON_HERE, .jvm = 290},
+	{"the kernel's log names others, and its name is not java", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "a,pid=1,uid=0", .scope = OOM_MEMCG}, .jvm = 0, .used = 1400},
 	{"stoker's own signal", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .ours = true},
 	/* nothing is known */
 	{"137, nothing was read", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .not_final = true, .no_log = true},
