@@ -23,7 +23,7 @@
  * broker it is root with the broker's capabilities and what it reads is foreign. */
 const struct sandbox_call sandbox_calls[] = {
 	/* memory, time, ending: what the C library does by itself */
-	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C}, {"futex", ALL},
+	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C | N}, {"futex", ALL},
 	{"clock_gettime", ALL}, {"clock_getres", ALL}, {"gettimeofday", ALL}, {"time", ALL}, {"clock_nanosleep", ROLES}, {"nanosleep", ROLES},
 	{"exit", ALL}, {"exit_group", ALL}, {"getrandom", ALL}, {"restart_syscall", ALL}, {"rt_sigreturn", ALL}, {"rt_sigaction", ROLES | C},
 	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ROLES}, {"getppid", ROLES}, {"getuid", ROLES | P},

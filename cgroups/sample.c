@@ -36,6 +36,7 @@ static int malformed(const struct text *text, struct err *e, const char *rule)
 /* 1 = a line, 0 = the end. A text that ends within a line was cut: its last number may be a part of one. */
 static int next_line(struct text *text, struct word *ret, struct err *e)
 {
+	*ret = (struct word){0};
 	if (text->at == text->end)
 		return 0;
 	text->line++;

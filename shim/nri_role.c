@@ -1,6 +1,7 @@
 #include "shim/nri_role.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,6 +230,8 @@ static void link_writable(struct link *link)
 	struct nri_role *role = link->owner;
 
 	outbox_flush(&role->outbox);
+	if (outbox_empty(&role->outbox))
+		malloc_trim(0); /* a few small blocks at the end of the heap would keep all that was before them */
 	settle(role);
 }
 

@@ -13,7 +13,7 @@
 #include "base/outbox.h"
 #include "shim/nri_session.h"
 
-#define NRI_ROLE_OUTBOX_BYTES (2U << 20) /* 500 executors */
+#define NRI_ROLE_OUTBOX_BYTES (1U << 20) /* about 1,500 executors: they are packed */
 #define NRI_ROLE_READ_BYTES   (64 * 1024)
 
 struct nri_connection;

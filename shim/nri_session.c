@@ -371,24 +371,22 @@ int nri_session_receive(struct nri_session *s, const unsigned char *bytes, size_
 	struct mux_message message;
 	const uint64_t now_us = s->ops->now_us(s->owner);
 
-	while (length > 0) {
+	for (;;) {
 		size_t taken = 0;
 		if (!s->partial)
 			s->begun_us = now_us;
-		s->partial = true;
+		s->partial = s->partial || length > 0;
+		/* After a message once more, with nothing left too: so it gives the memory of a long one back. */
 		int r = mux_feed(&s->mux, bytes, length, &taken, &message, e);
-		if (r < 0)
+		if (r <= 0)
 			return r;
 		bytes += taken;
 		length -= taken;
-		if (r == 0)
-			break;
 		s->partial = false;
 		r = take_message(s, &message, e);
 		if (r < 0)
 			return r;
 	}
-	return 0;
 }
 
 bool nri_session_has_output(const struct nri_session *s)

@@ -71,7 +71,8 @@ static void complain(char complaint[PLAN_COMPLAINT_BYTES], const char *key, cons
 
 	text_copy(cut, sizeof(cut), value);
 	str_escape(shown, sizeof(shown), cut);
-	snprintf(complaint, PLAN_COMPLAINT_BYTES, "annotation %s: %s%s%s%s", key, rule, shown[0] ? ", not '" : "", shown, shown[0] ? "'" : "");
+	complaint[0] = '\0';
+	str_append(complaint, PLAN_COMPLAINT_BYTES, "annotation %s: %s%s%s%s", key, rule, shown[0] ? ", not '" : "", shown, shown[0] ? "'" : "");
 }
 
 /* The container's own key, or one beyond what was read, is somebody else's: the runtime refuses a container whose key is claimed twice. */

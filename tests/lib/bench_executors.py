@@ -36,6 +36,17 @@ def resources(pid):
     return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def settled(plugin):
+    """Its memory when it has done what the last call was about."""
+    seen = []
+
+    def same_for_a_second():
+        seen.append(resources(plugin.pid())[0])
+        return len(seen) > 10 and len(set(seen[-10:])) == 1
+    wait_for(same_for_a_second, "its memory to be steady", 30, 0.1)
+    return seen[-1]
+
+
 class Ours:
     name = "stoker-nri"
 
@@ -108,7 +119,7 @@ def synchronize(t, kind, rounds):
             took.append(runtime.synchronized()["us"] / 1000)
             plugin.again()
         took.append(runtime.synchronized()["us"] / 1000)
-        rss = resources(plugin.pid())[0]
+        rss = settled(plugin)
         return {"ms": statistics.median(took), "worst_ms": max(took), "rss_kib": rss}
     finally:
         plugin.end()

@@ -122,6 +122,23 @@ def a_node_full_of_pods_is_told_in_parts(t):
 
 
 @case
+def five_hundred_pods(t):
+    """A thousand executors at once: more than stokerd reads meanwhile, and none is lost."""
+    s = Stage(t)
+    runtime = s.live()
+    runtime.ask("many", pod=nri.spark_pod("x"), container=nri.container(nri.spark_pod("x"), "y", state="CONTAINER_RUNNING"), count=500, per_pod=2, bytes=2000)
+    before = len(s.told("synchronized"))
+    s.node.kill("stoker-nri")
+    print(f"500 pods, 1,000 containers in {runtime.synchronized()['us']} us", flush=True)
+    s.wait_told("synchronized", count=before + 1)
+    assert len({line["container"] for line in s.told("executor")}) == 1000 == len(s.told("started")), len(s.told("executor"))
+    assert not s.node.log("connection to the container runtime lost"), s.node.log("connection to the container runtime lost")
+    pid = s.node.pid("stoker-nri")
+    t.note(lambda: open(f"/proc/{pid}/status").read())
+    wait_for(lambda: memory_kb(pid) <= 3072, "its memory to be given back", 10)
+
+
+@case
 def whoever_starts_first(t):
     s = Stage(t, start=False)
     first = s.runtime()

@@ -49,22 +49,47 @@ static void close_post(struct post *post)
 	until(post->stage, post->stage->closes == 1);
 }
 
+/* Zeros and bytes in runs of every length, at the beginning, in the middle, at the end. */
+static size_t make_payload(unsigned char payload[2000], uint64_t number)
+{
+	size_t length = 1 + (number * 37) % 2000;
+
+	for (size_t i = 0; i < length; i++)
+		payload[i] = (i * (number % 13 + 1) / (number % 7 + 1)) % (number % 11 + 2) ? (unsigned char)(i + number) : 0;
+	return length;
+}
+
+static void test_zeros_take_no_room(void **state)
+{
+	struct post post = {0};
+	struct stage *s = *state;
+	char payload[4000] = "a name";
+
+	scoped(fd_drop) int peer = open_post(&post, s, 1 << 20);
+	while (outbox_empty(&post.outbox))
+		outbox_send(&post.outbox, 'r', 0, payload, sizeof(payload));
+	assert_true(peer >= 0 && post.outbox.bytes < 100);
+	close_post(&post);
+}
+
 static void test_what_waits_arrives_in_order(void **state)
 {
 	struct post post = {0};
 	struct stage *s = *state;
 	struct record record;
-	char payload[2000] = "";
+	unsigned char payload[2000];
 	uint64_t sent = 0, got = 0;
 
 	scoped(fd_drop) int peer = open_post(&post, s, 4 << 20);
 	for (; post.outbox.bytes < 100000; sent++)
-		outbox_send(&post.outbox, 'r', sent, payload, sizeof(payload));
+		outbox_send(&post.outbox, 'r', sent, payload, make_payload(payload, sent));
 	outbox_send(&post.outbox, 'e', sent++, NULL, 0); /* nothing in it: it could be sent before the others */
 	uv_run(&s->loop, UV_RUN_NOWAIT);
 	assert_int_equal(post.writables, 0);
 	while (got < sent) {
 		while (record_receive(peer, &record, NULL) == 1) {
+			assert_int_equal(record.header.length, got == sent - 1 ? 0 : make_payload(payload, got));
+			assert_memory_equal(record.payload, payload, record.header.length);
 			assert_int_equal(record.header.id, got++);
 			assert_int_equal(record.header.type, got == sent ? 'e' : 'r');
 		}
@@ -84,8 +109,9 @@ static void test_it_is_bounded_and_says_so(void **state)
 {
 	struct post post = {0};
 	struct stage *s = *state;
-	char payload[4000] = "";
+	char payload[4000];
 
+	memset(payload, 'x', sizeof(payload));
 	scoped(fd_drop) int peer = open_post(&post, s, 64 << 10);
 	for (int i = 0; i < 1000; i++) {
 		outbox_send(&post.outbox, 'r', 0, payload, sizeof(payload));
@@ -114,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stage_test(test_what_waits_arrives_in_order),
+		stage_test(test_zeros_take_no_room),
 		stage_test(test_it_is_bounded_and_says_so),
 		stage_test(test_a_peer_that_is_gone),
 	};
