@@ -229,6 +229,30 @@ def found_at_synchronize_and_gone_with_the_runtime(t):
 
 
 @case
+def without_nri_they_are_found_in_cgroups(t):
+    """No runtime answers: what can be seen is seen, an OOM kill is explained, and what is missing is said."""
+    pod = Pod(t)
+    container = Container(pod)
+    container.make()
+    go = os.path.join(t.dir, "go")
+    container.run("org.apache.spark.executor.CoarseGrainedExecutorBackend", "-Xmx32m", "--app-id", "spark-app", "--executor-id", "7",
+                  f"await={go}", "anon-slowly=128")
+    logs = f"/var/log/pods/{pod.namespace}_{pod.name}_{pod.uid}"
+    os.makedirs(f"{logs}/{container.name}")
+    t.cleanup(lambda: shutil.rmtree(logs))
+    s = Stage(t)
+    s.runtime.close()
+    s.node.wait_for(lambda: s.node.input("roster")["state"] == "ok", "the scan to be said")
+    s.executor(container, watched=True)
+    with open(go, "w"):
+        pass
+    container.wait()
+    container.remove()
+    death = s.death(container)
+    assert death["cause"] == "overhead", death
+
+
+@case
 def how_long_it_takes_from_the_kill_to_the_record(t, rounds=8):
     """Measured, printed, and bounded only loosely: a machine under load is slow. The kernel's own time is that of its log."""
     s = Stage(t)
