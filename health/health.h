@@ -15,7 +15,7 @@
 #include "volumes/discover.h"
 
 #define HEALTH_ROLES_MAX  8
-#define HEALTH_INPUTS_MAX 16
+#define HEALTH_INPUTS_MAX 24
 #define HEALTH_JSON_MAX_BYTES (1024 * 1024)
 #define HEALTH_VERSION_BYTES  32
 

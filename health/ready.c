@@ -28,6 +28,7 @@ static const struct {
 	/* Clusters whose runtime has no NRI live without it. */
 	{"nri", READY_WARNING, READY_WARNING, "executors are recognised by their cgroups and processes, and nothing is set at their creation"},
 	{"roster", READY_WARNING, READY_WARNING, "executors are not found while the runtime has no NRI; look at the broker's log"},
+	{"cgroups", READY_WARNING, READY_WARNING, "executors are watched less closely, deaths explained from less; mount the host's /sys/fs/cgroup, raise fs.inotify.max_user_watches"},
 	{"policy", READY_WARNING, READY_WARNING, "apply deploy/kustomize/base/policy.yaml (Kubernetes 1.30 or newer); without it who steals this token can write every node (docs/rights.md)"},
 	{"nfs", READY_WARNING, READY_WARNING, "look at the NFS server that is named"},
 };

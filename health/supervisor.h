@@ -63,6 +63,7 @@ struct supervisor {
 	int mounts_fd;
 	uv_poll_t mounts_poll;
 	struct executors executors;
+	unsigned cgroups_polled; /* as last said */
 	struct death_ring deaths;
 	uv_timer_t executors_due;
 	uv_timer_t roster_due; /* a look without a runtime */

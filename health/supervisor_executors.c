@@ -19,12 +19,26 @@ static struct moment moment_now(void)
 
 static void arm(struct supervisor *s, uint64_t now_us);
 
+/* How they are watched is said when it changes. */
+static void say_cgroups(struct supervisor *s)
+{
+	const struct cgroup_watcher *w = &s->executors.watcher;
+	char text[256];
+
+	if (!s->executors.has_cgroups || w->polled_count == s->cgroups_polled)
+		return;
+	s->cgroups_polled = w->polled_count;
+	cgroup_watcher_say(w, text, sizeof(text));
+	monitor_input(&s->monitor, "cgroups", w->polled_count ? "degraded" : "ok", w->polled_count ? text : cgroup_mode_name(s->executors.layout.mode));
+}
+
 static void due(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
 	const struct moment now = moment_now();
 
 	executors_run(&s->executors, now);
+	say_cgroups(s);
 	arm(s, now.us);
 }
 

@@ -348,6 +348,10 @@ static void test_json_that_is_wrong_is_refused_by_name(void **unused)
 		{HEAD ",\"node\":7}", "node: must be a string"},
 		{HEAD ",\"time\":\"yesterday\"}", "time: must be a time"},
 		{HEAD ",\"time\":17}", "time: must be a time"},
+		{HEAD ",\"executors\":[]}", "executors: must be an object or null"},
+		{HEAD ",\"executors\":{\"running\":{\"driver\":-1}}}", "executors: driver: must be a number from 0"},
+		{HEAD ",\"executors\":{\"deaths\":[{\"cause\":7}]}}", "executors.deaths[]: cause: must be a short string"},
+		{HEAD ",\"executors\":{\"deaths\":{}}}", "executors.deaths: must be an array"},
 		{HEAD ",\"status\":\"Fine\"}", "status: not a known word"},
 		{HEAD ",\"status\":1}", "status: must be a string"},
 		{HEAD ",\"conditions\":{}}", "conditions: must be an array"},
@@ -373,7 +377,7 @@ static void test_json_that_is_wrong_is_refused_by_name(void **unused)
 		{HEAD ",\"inputs\":{\"kmsg\":1}}", "inputs.kmsg: must be an object"},
 		{HEAD ",\"inputs\":{\"kmsg\":{\"state\":1}}}", "inputs.kmsg.state: must be a string"},
 		{HEAD ",\"inputs\":{\"123456789012345678901234\":{}}}", "inputs: a name is too long"},
-		{HEAD ",\"inputs\":{\"1\":{},\"2\":{},\"3\":{},\"4\":{},\"5\":{},\"6\":{},\"7\":{},\"8\":{},\"9\":{},\"a\":{},\"b\":{},\"c\":{},\"d\":{},\"e\":{},\"f\":{},\"g\":{},\"h\":{}}}", "inputs: too many"},
+		{HEAD ",\"inputs\":{\"1\":{},\"2\":{},\"3\":{},\"4\":{},\"5\":{},\"6\":{},\"7\":{},\"8\":{},\"9\":{},\"a\":{},\"b\":{},\"c\":{},\"d\":{},\"e\":{},\"f\":{},\"g\":{},\"h\":{},\"i\":{},\"j\":{},\"k\":{},\"l\":{},\"m\":{},\"n\":{},\"o\":{},\"p\":{}}}", "inputs: too many"},
 	};
 	scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
 	scoped(scoped_free) char *long_text = malloc(HEALTH_JSON_MAX_BYTES + 1);
