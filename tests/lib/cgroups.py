@@ -119,7 +119,7 @@ class Driver:
         self.lines, self.seen = queue.Queue(), []
         threading.Thread(target=self.pump, daemon=True).start()
         t.note(lambda: "driver:\n" + "\n".join(self.seen[-40:]) + "\n")
-        self.expect("ready")
+        self.expect("ready", within=120)  # qemu on a busy machine
 
     def pump(self):
         for line in self.p.stdout:
@@ -140,7 +140,7 @@ class Driver:
         self.seen.append(line)
         return line
 
-    def expect(self, *starts, within=30, where=lambda fields: True):
+    def expect(self, *starts, within=60, where=lambda fields: True):
         """The next line that begins with these words and whose fields please; what comes before it is passed over."""
         begin = " ".join(starts)
         deadline = time.monotonic() + within
