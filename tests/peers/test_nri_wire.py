@@ -87,7 +87,7 @@ def tell_all(runtime, version):
 
 
 @case
-def test_every_call_of_every_nri_is_understood(t):
+def every_call_of_every_nri_is_understood(t):
     for version in nri.VERSIONS:
         runtime = nri.Runtime(t, version)
         bare = Bare(t, runtime).join(runtime)
@@ -108,7 +108,7 @@ def test_every_call_of_every_nri_is_understood(t):
 
 
 @case
-def test_replies_of_any_length_reach_every_runtime(t):
+def replies_of_any_length_reach_every_runtime(t):
     """Go's receiver drops who sends a frame of more than 4096 bytes, unless it waits for just that (facts of the mux, shim/mux.h)."""
     for version in nri.VERSIONS:
         runtime = nri.Runtime(t, version)
@@ -124,7 +124,7 @@ def test_replies_of_any_length_reach_every_runtime(t):
 
 
 @case
-def test_a_synchronization_in_parts_is_followed(t):
+def a_synchronization_in_parts_is_followed(t):
     for version in ("0.8.0", "0.10.0", "0.11.0", "0.12.5"):
         runtime = nri.Runtime(t, version)
         runtime.ask("many", count=100, per_pod=2, bytes=100_000, pod=nri.spark_pod("p"), container=nri.container(nri.pod("p"), "c"))
@@ -229,7 +229,7 @@ def compare(items):
 
 
 @case
-def test_the_same_bytes_mean_the_same_to_go_and_to_us(t):
+def the_same_bytes_mean_the_same_to_go_and_to_us(t):
     base = [r for version in ("0.3.0", "0.12.5") for r in records(capture(t, version)) if r[0] is not None]
     assert {what for what, _ in base} == set(range(13)) | {STATE_CHANGE, CONFIGURE, SYNCHRONIZE, REQUEST, RESPONSE}, "every message was captured"
     event = next(m for what, m in base if what == 3)
@@ -254,7 +254,7 @@ def test_the_same_bytes_mean_the_same_to_go_and_to_us(t):
 
 
 @case
-def test_our_replies_are_what_go_understands(t):
+def our_replies_are_what_go_understands(t):
     run = subprocess.run([os.path.join(TESTS, "nri_lines"), "plan"], stdout=subprocess.PIPE, check=True).stdout
     text = subprocess.run([nri.program("decode", "0.12.5")], input=run, stdout=subprocess.PIPE, check=True).stdout.decode()
     blocks = [sorted(line for line in block.split("\n") if line) for block in text.split("\n\n")][:-1]
