@@ -30,6 +30,9 @@
 #define EVENT_TAINT_PUT_BACK	"TaintPutBack"	/* somebody took it off */
 #define EVENT_NO_BRAKE_SLOT	"NoBrakeSlot"	/* the brake does not allow it (yet) */
 
+/* Of a pod: what it asks for by annotation is not done (shim/plan.h). */
+#define EVENT_ANNOTATION_NOT_USED "AnnotationNotUsed"
+
 /* Whom it is about, if not our node. Becomes a part of a URL: only what Kubernetes allows in such names is taken. */
 struct event_pod {
 	char name_space[EXECUTOR_NAMESPACE_BYTES];

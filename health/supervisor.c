@@ -332,13 +332,6 @@ static bool nri_record(void *owner, const struct record *record)
 	return supervisor_executors_record(owner, record);
 }
 
-static void nri_complaint(void *owner, const struct wire_complaint *complaint)
-{
-	const struct supervisor *s = owner;
-
-	log_warn(s->log, "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
-}
-
 /* --- start --- */
 
 static void tick(uv_timer_t *timer)
@@ -367,7 +360,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 		     const struct supervisor_paths *paths, struct err *e)
 {
 	static const struct supervisor_nri_ops nri_ops = {
-		.on_input = nri_input, .on_state = nri_state, .on_record = nri_record, .on_complaint = nri_complaint};
+		.on_input = nri_input, .on_state = nri_state, .on_record = nri_record, .on_complaint = supervisor_complaint};
 	static const struct link_ops broker_ops = {.on_up = broker_up, .on_record = broker_record, .on_down = broker_down};
 	char path[sizeof(config->runtime_dir) + 32];
 	uv_timer_t *const timers[] = {&s->tick, &s->follow_up, &s->gap, &s->mounts_settle, &s->again, &s->web_more, &s->hints};

@@ -166,6 +166,7 @@ void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_ki
 void supervisor_watch_events(struct supervisor *supervisor); /* after a snapshot */
 void supervisor_send_events(struct supervisor *supervisor);  /* what waits, when the reporter is there */
 void supervisor_tell_event(struct supervisor *supervisor, const struct event *event); /* one more that waits */
+void supervisor_complaint(void *supervisor, const struct wire_complaint *complaint);  /* about an annotation: an Event on its pod */
 
 /* --- supervisor_deaths.c --- */
 

@@ -1,6 +1,8 @@
 /* supervisor_events.c - what has happened to the filesystems, as Events for the reporter; a few are kept while it is away. */
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/str.h"
 #include "health/supervisor.h"
 
 void supervisor_tell_event(struct supervisor *s, const struct event *event)
@@ -31,5 +33,23 @@ void supervisor_send_events(struct supervisor *s)
 void supervisor_watch_events(struct supervisor *s)
 {
 	event_watch(&s->event_watcher, &s->health, tell_event, s);
+	supervisor_send_events(s);
+}
+
+void supervisor_complaint(void *owner, const struct wire_complaint *complaint)
+{
+	struct supervisor *s = owner;
+	struct event event = {.warning = 1, .wall_us = clock_wall_us(), .subject = event_subject(complaint->who.pod_uid)};
+
+	log_warn(s->log, "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
+	str_copy(event.reason, sizeof(event.reason), EVENT_ANNOTATION_NOT_USED);
+	str_copy(event.action, sizeof(event.action), "Adjust");
+	str_escape(event.note, sizeof(event.note), complaint->text);
+	str_copy(event.pod.name_space, sizeof(event.pod.name_space), complaint->name_space);
+	str_copy(event.pod.name, sizeof(event.pod.name), complaint->pod);
+	str_copy(event.pod.uid, sizeof(event.pod.uid), complaint->who.pod_uid);
+	if (!event_pod_is_sound(&event.pod)) /* names from the runtime; without Kubernetes there are none */
+		return;
+	supervisor_tell_event(s, &event);
 	supervisor_send_events(s);
 }

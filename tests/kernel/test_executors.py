@@ -324,5 +324,18 @@ def pods_come_and_go_for_a_minute(t):
     churn(t, 60)
 
 
+@case
+def an_annotation_that_is_not_understood_is_said(t):
+    """The container is made all the same, and watched; what was wrong with the wish is said."""
+    s = Stage(t, extra="  annotations: true\n")
+    s.serve()
+    pod = Pod(t)
+    pod.annotations = {"stoker.dev/oom-group": "Single"}
+    container = s.new("anon=1", pod=pod)
+    said = s.node.wait_for(lambda: s.node.log("annotation not used"), "the complaint")
+    assert "stoker.dev/oom-group: must be single, group or leave, not 'Single'" in str(said), said
+    assert s.executor(container)["role"] == "executor"
+
+
 if __name__ == "__main__":
     main()

@@ -35,7 +35,7 @@ class Pod:
         self.labels.update(labels or {})
         self.cgroup_parent = f"/kubepods/burstable/pod{self.uid}"
         self.directory = ROOT + self.cgroup_parent
-        self.containers = []
+        self.containers, self.annotations = [], {}
         for path in (ROOT + "/kubepods", ROOT + "/kubepods/burstable", self.directory):
             self.make(path)
         if limit_mib:

@@ -65,7 +65,7 @@ def parse(data):
 
 
 def pod_message(pod):
-    return message((1, pod.sandbox_id), (2, pod.name), (3, pod.uid), (4, pod.namespace), (5, pod.labels),
+    return message((1, pod.sandbox_id), (2, pod.name), (3, pod.uid), (4, pod.namespace), (5, pod.labels), (6, pod.annotations),
                    (8, message((3, pod.cgroup_parent))))
 
 
