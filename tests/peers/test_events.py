@@ -7,10 +7,18 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import CASES, case, main, wait_for  # noqa: E402
 from cluster import EVENT_RIGHTS  # noqa: E402
+import nri  # noqa: E402
 from test_api import NAME, Stage  # noqa: E402
 
 CASES.clear()  # those of test_api are its own
 
+POD_RIGHTS = [
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "stoker-pod-events"},
+     "rules": [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "stoker-pod-events"},
+     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "stoker-pod-events"},
+     "subjects": [{"kind": "ServiceAccount", "name": "stoker", "namespace": "stoker-system"}]},
+]
 STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -122,6 +130,86 @@ def without_the_right_everything_else_goes_on(t):
     wait_event(s, "ReadOnlyFilesystem")
     wait_event(s, "StorageRecovered")
     wait_for(lambda: "403" not in s.node.input("reporter")["detail"], "the right to be seen")
+
+
+EXECUTOR, DRIVER = ("etl-exec-3", "11111111-2222-3333-4444-555555555555"), ("jupyter-0", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee")
+
+
+def executors_stage(t, **more):
+    """An agent with a container runtime that runs nothing; a driver and, for each death, an executor of it."""
+    s = stage(t, extra=f"executors:\n  nriSocket: {t.dir}/nri/nri.sock\n", **more)
+    s.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}})
+    s.runtime = nri.Runtime(t, "0.12.5", socket=f"{t.dir}/nri/nri.sock")
+    s.runtime.synchronized()
+    nri.wait_live(s.node)
+    labels = {"spark-role": "driver", "spark-app-selector": "spark-0123456789abcdef", "spark-app-name": "etl", "spark-version": "3.5.3"}
+    pod = nri.pod(DRIVER[0], uid=DRIVER[1], labels=labels)
+    begin(s, pod, nri.container(pod, "d" * 64, name="spark-kubernetes-driver"))
+    return s
+
+
+def begin(s, pod, container):
+    s.runtime.ask("CreateContainer", pod=pod, container=container)
+    s.runtime.ask("PostStartContainer", pod=pod, container={**container, "state": "CONTAINER_RUNNING", "pid": 4711})
+
+
+def executor_ends(s, code, number=1):
+    pod = nri.spark_pod(EXECUTOR[0], uid=EXECUTOR[1])
+    container = nri.container(pod, f"{number:064x}")
+    begin(s, pod, container)
+    s.runtime.ask("StopContainer", pod=pod, container={**container, "state": "CONTAINER_STOPPED", "finished_at": "1790000000000000000", "exit_code": code})
+    s.runtime.ask("RemoveContainer", pod=pod, container=container)
+
+
+def pod_events(s, pod):
+    """As `kubectl describe pod` asks."""
+    name, uid = pod
+    selector = f"involvedObject.name={name},involvedObject.namespace=team-a,involvedObject.uid={uid}"
+    return s.cluster.api("GET", "/api/v1/namespaces/team-a/events?fieldSelector=" + urllib.parse.quote(selector))["items"]
+
+
+@case
+def a_death_is_shown_on_the_executor_and_on_its_driver(t):
+    s = executors_stage(t)
+    for thing in POD_RIGHTS:
+        s.cluster.apply(thing)
+    executor_ends(s, 52)
+    for pod in (EXECUTOR, DRIVER):
+        e = wait_for(lambda pod=pod: pod_events(s, pod), f"the Event on {pod[0]}", 60, 0.05)[0]
+        assert (e["type"], e["reason"], e["action"], e["reportingComponent"], e["reportingInstance"]) == \
+            ("Warning", "ExecutorHeapExhausted", "Explain", "stoker.dev/stokerd", NAME), e
+        assert e["message"].startswith("app etl exec 3: 1024 MiB of JVM heap are full (exit code 52). Set spark.executor.memory=1536m. "), e
+        assert e["metadata"]["namespace"] == "team-a" and len(e["message"]) <= 1024, e
+    # the same again is a count; another reason is another Event; who finished is no news
+    executor_ends(s, 52, 2)
+    wait_for(lambda: (pod_events(s, DRIVER)[0].get("series") or {}).get("count") == 2, "the count", 60, 0.05)
+    executor_ends(s, 0, 3)
+    executor_ends(s, 158, 4)
+    wait_for(lambda: "DecommissionUnhandled" in {e["reason"] for e in pod_events(s, DRIVER)}, "the other reason", 60, 0.05)
+    for pod in (EXECUTOR, DRIVER):
+        assert sorted(e["reason"] for e in pod_events(s, pod)) == ["DecommissionUnhandled", "ExecutorHeapExhausted"], pod_events(s, pod)
+    # what is said of pods is not said of the node
+    assert not described(s), described(s)
+
+
+@case
+def without_the_right_for_pods_the_nodes_events_go_on(t):
+    s = executors_stage(t)
+    executor_ends(s, 52)
+    wait_for(lambda: "create events about pods: 403" in s.node.input("reporter")["detail"], "the missing right to be said")
+    s.disk.trigger_ext4_error()
+    s.wait_taint(True)
+    wait_event(s, "ReadOnlyFilesystem")
+    for thing in POD_RIGHTS:
+        s.cluster.apply(thing)
+    wait_for(lambda: pod_events(s, DRIVER) and pod_events(s, EXECUTOR), "the Events, once they are allowed", 90, 0.05)
+    # a namespace that is being deleted takes no more: given up, and no missing right
+    s.cluster.api("DELETE", "/api/v1/namespaces/team-a")
+    executor_ends(s, 158, 2)
+    wait_for(lambda: len([line for line in s.node.log("event") if line.get("reason") == "DecommissionUnhandled"]) == 2, "the death to be told")
+    s.repair()
+    wait_event(s, "StorageRecovered")
+    assert "403" not in s.node.input("reporter")["detail"], s.node.input("reporter")
 
 
 @case
