@@ -304,7 +304,7 @@ def in_the_hosts_mount_namespace(t):
 @case
 def every_system_call_of_a_search_and_a_look_failing_in_turn(t):
     """An answer comes, with the errno, and nothing is left."""
-    n = Node(t, period=LONG, discover="auto")
+    n = Node(t, period=LONG, discover="auto", extra="executors: {watch: 'off'}\n")  # no look for executors in between
     disk = n.disk("ext4", watch=False)
     root = os.path.join(disk.mount_point, "kubelet")
     os.mkdir(root)

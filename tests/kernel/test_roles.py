@@ -245,7 +245,7 @@ def the_broker_looks_into_a_container(t):
 @case
 def every_system_call_of_a_request_failing_in_turn(t):
     """The N-th call of the child fails, N = 1, 2, 3 …: an answer comes, with the errno, and nothing is left."""
-    n = Node(t, period="10m")
+    n = Node(t, period="10m", extra="executors: {watch: 'off'}\n")  # no look in between
     disk = n.disk("ext4")
     n.start()
     n.wait("Healthy")
