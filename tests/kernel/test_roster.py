@@ -123,6 +123,41 @@ def scans_at_a_time_are_few(t):
 
 
 @case
+def every_system_call_of_a_scan_failing_in_turn(t):
+    """The N-th call of the child fails: an answer comes, and nothing is left. Its beginning call by call, the walk in strides: how long that is depends on
+    the machine's cgroups."""
+    n = Node(t)
+    n.start(("stoker-broker",))
+    wait_for(lambda: os.path.exists(n.broker_socket), "the broker's socket")
+    broker = wire.Broker(n.broker_socket, deadline=30)
+    t.cleanup(broker.close)
+    broker_pid = n.extra_processes[0].pid
+    scan(broker)
+    wait_for(lambda: not n.children_of(broker_pid), "the child to end")
+    held = len(n.descriptors(broker_pid))
+    number, failed = 1, set()
+    while True:
+        tracer = subprocess.Popen([os.path.join(os.environ["STOKER_TESTS"], "nth_fail"), str(broker_pid), str(errno.EIO), str(number)],
+                                  stdout=subprocess.PIPE, text=True)
+        assert tracer.stdout.readline() == "ready\n"
+        kind, body, fds = broker.receive_raw(broker.send(SCAN))
+        outcome = tracer.stdout.read().strip()
+        tracer.wait(30)
+        for fd in fds:
+            os.close(fd)
+        errnum = struct.unpack("=i", body[:4])[0]
+        assert kind in (SCANNED, wire.REFUSED) and errnum in (0, errno.EIO, errno.ENOMEM), (number, outcome, kind, errnum)
+        failed.add(errnum)
+        wait_for(lambda: not n.children_of(broker_pid), "the child to end")
+        if outcome.startswith("ended before"):
+            break
+        number += 1 if number < 60 else number // 4
+    assert number > 20 and failed > {0}, (number, failed)
+    assert len(n.descriptors(broker_pid)) == held, n.descriptors(broker_pid)
+    scan(broker)
+
+
+@case
 def without_nri_executors_are_observed(t):
     """No socket of a runtime: the executor is listed all the same, and forgotten when it is gone; the input says how it is seen."""
     n = Node(t, extra=f"executors: {{nriSocket: {t.dir}/none.sock}}\n")
