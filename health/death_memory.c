@@ -90,13 +90,25 @@ static void judge_grower(const struct death_view *v, const struct death_part *pa
 
 /* --- whose limit --- */
 
-/* The pod's limit is what its containers may use together. Did this one use it up? */
-static bool neighbours_used_it(const struct death_view *v)
+/* What this container is known to have used: samples, which may be seconds old, and what its victim had at the kill. */
+static uint64_t own_use(const struct death_view *v)
 {
 	const struct death_facts *f = v->facts;
 	uint64_t own = f->at_peak.current_bytes > f->last.current_bytes ? f->at_peak.current_bytes : f->last.current_bytes;
+	uint64_t victim = v->oom ? v->oom->anon_rss_bytes + v->oom->shmem_rss_bytes : 0;
 
-	return v->oom_was_of_pod && own > 0 && v->limit_bytes > 0 && own < v->limit_bytes / 5 * 4;
+	return own > victim ? own : victim;
+}
+
+/* The pod's limit is what its containers may use together. Did this one use it up? A pod of one container has that one's limit,
+ * and on v1 it is the pod's that is reached first: pause lives there too (measured). */
+static bool neighbours_used_it(const struct death_view *v)
+{
+	const struct death_facts *f = v->facts;
+	uint64_t own = own_use(v);
+	bool alone = f->pod_limit_bytes > 0 && f->pod_limit_bytes == f->executor.limit_bytes;
+
+	return v->oom_was_of_pod && !alone && own > 0 && v->limit_bytes > 0 && own < v->limit_bytes / 5 * 4;
 }
 
 static void judge_limit(const struct death_view *v, const struct death_part *parts, unsigned n, struct death *death)

@@ -67,6 +67,7 @@ static const struct rule rules[] = {
 	{CODE_ANY, IS_NO_START, 0, DEATH_LOG_NOT_FOUND, 0, DEATH_MISSING_FILE, DEATH_CERTAIN, "the runtime could not start it"},
 	{CODE_ANY, IS_NO_START, 0, 0, 0, DEATH_START_FAILED, DEATH_CERTAIN, "the runtime could not start it"},
 	{CODE(0), 0, 0, DEATH_LOG_DECOMMISSION, 0, DEATH_DECOMMISSIONED, DEATH_CERTAIN, "it was asked to hand over and leave"},
+	{CODE(0), IS_SURVIVED, 0, 0, 0, BY_KERNEL, 0, NULL}, /* it left right after a kill in it: kubelet shows OOMKilled and Succeeded together */
 	{CODE(0), 0, 0, 0, 0, DEATH_FINISHED, DEATH_CERTAIN, NULL},
 	/* OutOfMemoryError: the JVM's own limits, no kernel in it */
 	{CODE(52), 0, 0, DEATH_LOG_THREAD_OOM, DEATH_LOG_HEAP_OOM, DEATH_THREADS, DEATH_CERTAIN, "exit code 52 is Spark's for an OutOfMemoryError"},

@@ -72,10 +72,16 @@ class World:
         return [e for e in items if e["regarding"].get("name") == name and e.get("reportingController") == "stoker.dev/stokerd"]
 
     def event(self, name, namespace="default"):
-        return wait_for(lambda: next(iter(self.events(name, namespace)), None), f"an Event about {name}", 20, 0.05)
+        def said():
+            return self.node.api("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+        try:
+            return wait_for(lambda: next(iter(self.events(name, namespace)), None), f"an Event about {name}", 20, 0.05)
+        except AssertionError:
+            print([(e["regarding"], e.get("reportingController"), e["note"][:60]) for e in said()])
+            raise
 
     def deaths(self):
-        return self.stoker.get("/v1alpha1/deaths")["deaths"]
+        return self.stoker.get("/v1alpha1/deaths")["items"]
 
     def death(self, pod):
         return wait_for(lambda: next((d for d in self.deaths() if d["executor"]["pod"] == pod), None), f"the death of {pod} to be explained", 20, 0.05)
@@ -115,7 +121,7 @@ def still_explained_after_deletion_and_restart(t):
     os.kill(w.stoker.pid("agent"), signal.SIGKILL)
     wait_for(lambda: w.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the agent to be back", 60)
     again = w.death(executor)
-    assert (again["cause"], again["value"], again["time"]) == (death["cause"], death["value"], death["time"]), (death, again)
+    assert (again["cause"], again["value"], again["endTime"]) == (death["cause"], death["value"], death["endTime"]), (death, again)
     words = w.stoker.exec("stoker", "why", "gone/7").stdout
     assert death["setting"] in words and death["value"] in words, words
     lines = [json.loads(line) for line in w.stoker.log_lines("agent") if '"ExecutorDeath"' in line]
@@ -134,7 +140,8 @@ def a_python_worker_is_named_and_the_executor_lives(t):
 @case
 def killed_by_hand_is_not_called_memory(t):
     w = world(t)
-    executor = w.running(w.pod(t, "executor", "kill9", ["anon=56"]))
+    executor = w.pod(t, "executor", "kill9", ["anon=56"])
+    w.running(executor)
     os.kill(w.first_process(executor), signal.SIGKILL)
     death = w.death(executor)
     assert death["cause"] == "killed" and death["exitCode"] == 137 and not death.get("setting"), death
@@ -159,7 +166,7 @@ def the_pods_start_as_if_it_were_not_there_when_it_is_not(t):
         w.running(w.pod(t, "executor", "alone", ["anon=4"]))
     finally:
         w.stoker.signal("agent", signal.SIGCONT)
-    wait_for(lambda: any(x["pod"].startswith("alone") for x in w.stoker.get("/v1alpha1/executors")["executors"]), "it to be seen all the same", 60)
+    wait_for(lambda: any(x["pod"].startswith("alone") for x in w.stoker.get("/v1alpha1/executors")["items"]), "it to be seen all the same", 60)
 
 
 @case

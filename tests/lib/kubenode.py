@@ -5,6 +5,7 @@ No kube-proxy and no DNS: a pod that needs the API uses the host's network and f
 import glob
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from cases import Skip, wait_for
 from cluster import ADMIN, CACHE, Cluster, free_ports, sh
 
 CONTROLLERS, KUBELET = "controllers-token-of-the-test", "kubelet-token-of-the-test"
+POD_LOGS = "/var/log/pods"  # where the kubelets of the world have them, and Stoker looks
 SYSCTLS = ["vm.overcommit_memory", "vm.panic_on_oom", "kernel.panic", "kernel.panic_on_oops", "kernel.keys.root_maxkeys", "kernel.keys.root_maxbytes", "net.ipv4.ip_forward"]
 
 CONTAINERD = """version = 3
@@ -117,6 +119,7 @@ class KubeNode(Cluster):
         return f"stk{os.getpid() % 100000}"
 
     def start_kubelet(self):
+        self.logs_before = set(glob.glob(f"{POD_LOGS}/*"))
         self.sysctls = {}
         for name in SYSCTLS:
             try:
@@ -133,7 +136,7 @@ class KubeNode(Cluster):
                   "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}, "x509": {"clientCAFile": f"{self.dir}/ca.crt"}},
                   "authorization": {"mode": "Webhook"}, "containerRuntimeEndpoint": f"unix://{self.run}/containerd.sock",
                   "cgroupDriver": "cgroupfs", "cgroupRoot": "/" + self.cgroup, "failCgroupV1": False, "failSwapOn": False,
-                  "makeIPTablesUtilChains": False, "resolvConf": "/etc/resolv.conf", "podLogsDir": f"{self.run}/pod-logs",
+                  "makeIPTablesUtilChains": False, "resolvConf": "/etc/resolv.conf", "podLogsDir": POD_LOGS,
                   "volumePluginDir": f"{self.run}/volume-plugins", "nodeStatusUpdateFrequency": "2s", "nodeStatusReportFrequency": "10s",
                   "syncFrequency": "5s", "configMapAndSecretChangeDetectionStrategy": "Watch", "imageGCHighThresholdPercent": 100,
                   "imageGCLowThresholdPercent": 99, "maxOpenFiles": 20000, "serializeImagePulls": False,
@@ -196,7 +199,9 @@ class KubeNode(Cluster):
             below = [line.split()[4] for line in f if line.split()[4].startswith((self.run + "/", self.kubelet_root + "/"))]
         for path in reversed(below):
             subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL)
-        subprocess.run(["find", "/var/log/containers", "-lname", f"{self.run}/*", "-delete"], stderr=subprocess.DEVNULL)
+        for path in set(glob.glob(f"{POD_LOGS}/*")) - getattr(self, "logs_before", set()):
+            shutil.rmtree(path, ignore_errors=True)
+        subprocess.run(["find", "-L", "/var/log/containers", "-type", "l", "-delete"], stderr=subprocess.DEVNULL)  # what points nowhere now
         subprocess.run(["ip", "link", "del", self.bridge()], stderr=subprocess.DEVNULL)
         for name, value in getattr(self, "sysctls", {}).items():
             try:

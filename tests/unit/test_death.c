@@ -44,7 +44,7 @@ struct expectation {
 	uint64_t used;
 	uint64_t limit_was;
 	const char *storage, *reason, *kubelet;
-	bool not_final, sibling, deleted, ours, run, driver, sidecar, no_log;
+	bool not_final, sibling, neighbours, deleted, ours, run, driver, sidecar, no_log;
 };
 
 #define JAVA_HERE {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290, .python = 60, .kernel = 20}
@@ -92,9 +92,11 @@ static const struct expectation expected[] = {
 	/* the attribution matrix */
 	{"container limit, by counters", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .pod = {.oom = 1, .oom_kill = 1}},
 	{"pod limit, this one filled it", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
-	{"pod limit, neighbours filled it", 137, DEATH_POD_LIMIT, DEATH_LIKELY, "", "", .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
-	{"pod limit, a neighbour was killed too", 137, DEATH_SIDECAR, DEATH_LIKELY, "", "", .sibling = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
+	{"pod limit, neighbours filled it", 137, DEATH_POD_LIMIT, DEATH_LIKELY, "", "", .neighbours = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
+	{"pod limit, a neighbour was killed too", 137, DEATH_SIDECAR, DEATH_LIKELY, "", "", .neighbours = true, .sibling = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
 	{"pod limit on v1", 137, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 2}, .pod = {.max = 732}, .said = {.limit = POD, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
+	{"pod limit of a pod of one container, and an old sample", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
+	{"exit 0 right after a worker was killed", 0, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .said = {.limit = CTR, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	{"limit lowered", 137, DEATH_LIMIT_LOWERED, DEATH_CERTAIN, "", "", .container = {.oom = 117, .oom_kill = 1}, .jvm = 1000, .used = 1100, .limit_was = 2048},
 	{"cgroup gone, the pod's counters tell", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
 	{"cgroup gone, the kernel's log tells", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .not_final = true, .said = JAVA_HERE},
@@ -178,7 +180,8 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 	x->language = row->language ? row->language : EXECUTOR_LANGUAGE_JVM;
 	x->flags = row->flags;
 	x->heap_bytes = row->sidecar ? 0 : 1024 * MIB;
-	x->limit_bytes = f->pod_limit_bytes = 1408 * MIB;
+	x->limit_bytes = 1408 * MIB;
+	f->pod_limit_bytes = (row->neighbours ? 2048 : 1408) * MIB;
 	f->lives = row->lives;
 	f->exit_code = row->exit_code;
 	f->container = row->container;
