@@ -1,4 +1,4 @@
-#include "shim/nri_session.h"
+#include "shim/nri_session_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ void nri_session_init(struct nri_session *s, const struct nri_session_ops *ops, 
 	s->told.state = WIRE_NRI_DISCONNECTED;
 }
 
-static void emit(struct nri_session *s, enum wire_type type, const void *payload, size_t length)
+void nri_session_emit(struct nri_session *s, enum wire_type type, const void *payload, size_t length)
 {
 	s->ops->emit(s->owner, type, payload, length);
 }
@@ -23,11 +23,11 @@ static void enter(struct nri_session *s, enum wire_nri state)
 	if (s->told.state == (uint32_t)state)
 		return;
 	s->told.state = (uint32_t)state;
-	emit(s, WIRE_NRI_STATE, &s->told, sizeof(s->told));
+	nri_session_emit(s, WIRE_NRI_STATE, &s->told, sizeof(s->told));
 }
 
 /* Foreign text for people: cut, and nothing in it that moves a cursor. */
-static void copy_text(char *array, size_t size, struct text text)
+void nri_session_copy_text(char *array, size_t size, struct text text)
 {
 	char raw[256] = "";
 
@@ -38,7 +38,7 @@ static void copy_text(char *array, size_t size, struct text text)
 
 /* --- sending --- */
 
-static int send_message(struct nri_session *s, enum mux_connection connection, struct proto_writer *w, size_t mark, struct err *e)
+int nri_session_send(struct nri_session *s, enum mux_connection connection, struct proto_writer *w, size_t mark, struct err *e)
 {
 	int r = ttrpc_end(w, mark);
 
@@ -48,21 +48,21 @@ static int send_message(struct nri_session *s, enum mux_connection connection, s
 	return r < 0 ? r : 0;
 }
 
-static struct proto_writer writer(struct nri_session *s)
+struct proto_writer nri_session_writer(struct nri_session *s)
 {
 	return (struct proto_writer){.bytes = s->reply, .size = sizeof(s->reply)};
 }
 
-static int reply_empty(struct nri_session *s, uint32_t stream, struct err *e)
+int nri_session_reply_empty(struct nri_session *s, uint32_t stream, struct err *e)
 {
-	struct proto_writer w = writer(s);
+	struct proto_writer w = nri_session_writer(s);
 
-	return send_message(s, MUX_PLUGIN, &w, ttrpc_begin_reply(&w, stream), e);
+	return nri_session_send(s, MUX_PLUGIN, &w, ttrpc_begin_reply(&w, stream), e);
 }
 
 int nri_session_open(struct nri_session *s, int fd, struct err *e)
 {
-	struct proto_writer w = writer(s);
+	struct proto_writer w = nri_session_writer(s);
 
 	nri_session_close(s, "");
 	s->fd = fd;
@@ -80,7 +80,7 @@ int nri_session_open(struct nri_session *s, int fd, struct err *e)
 	enter(s, WIRE_NRI_REGISTERING);
 	size_t mark = ttrpc_begin_request(&w, ttrpc_next_stream(&s->last_stream), NRI_SERVICE_RUNTIME, "RegisterPlugin");
 	nri_write_register(&w, NRI_PLUGIN_NAME, NRI_PLUGIN_INDEX);
-	return send_message(s, MUX_RUNTIME, &w, mark, e);
+	return nri_session_send(s, MUX_RUNTIME, &w, mark, e);
 }
 
 void nri_session_close(struct nri_session *s, const char *why)
@@ -107,7 +107,7 @@ static int take_response(struct nri_session *s, const struct ttrpc_message *mess
 	if (ttrpc_decode_response(message, &response) < 0)
 		return err_rule(e, EBADMSG, "the answer to RegisterPlugin is not understood");
 	if (response.code != TTRPC_OK) {
-		copy_text(words, sizeof(words), response.message);
+		nri_session_copy_text(words, sizeof(words), response.message);
 		return err_rule(e, EACCES, "the runtime refuses to register us: %s (code %u)", words, response.code);
 	}
 	/* Configure and Synchronize follow by themselves; a runtime that accepts and then forgets us is dialled again. */
@@ -135,13 +135,13 @@ static bool tells_exit_codes(const struct nri_configure *c, struct nri_version v
 static int configure(struct nri_session *s, const struct ttrpc_request *request, struct err *e)
 {
 	struct nri_configure c;
-	struct proto_writer w = writer(s);
+	struct proto_writer w = nri_session_writer(s);
 
 	if (nri_decode_configure(request->payload, &c, e) < 0)
 		return err_wrap(e, "Configure");
 	s->version = nri_version_of(c.nri_version, c.runtime_name, c.runtime_version);
-	copy_text(s->told.runtime, sizeof(s->told.runtime), c.runtime_name);
-	copy_text(s->told.runtime_version, sizeof(s->told.runtime_version), c.runtime_version);
+	nri_session_copy_text(s->told.runtime, sizeof(s->told.runtime), c.runtime_name);
+	nri_session_copy_text(s->told.runtime_version, sizeof(s->told.runtime_version), c.runtime_version);
 	if (nri_version_at_least(s->version, 0, 0, 1))
 		snprintf(s->told.nri_version, sizeof(s->told.nri_version), "%hu.%hu.%hu", s->version.major, s->version.minor, s->version.patch);
 	s->told.exit_codes = tells_exit_codes(&c, s->version);
@@ -151,55 +151,15 @@ static int configure(struct nri_session *s, const struct ttrpc_request *request,
 
 	size_t mark = ttrpc_begin_reply(&w, request->stream);
 	nri_write_configured(&w, nri_version_clip(s->version, NRI_SESSION_EVENTS), true);
-	return send_message(s, MUX_PLUGIN, &w, mark, e);
+	return nri_session_send(s, MUX_PLUGIN, &w, mark, e);
 }
 
 /* --- Synchronize --- */
 
-static struct wire_container name_container(const struct nri_event *event)
-{
-	struct wire_container who = {.pid = event->container.pid};
-
-	copy_text(who.container_id, sizeof(who.container_id), event->container.id);
-	copy_text(who.pod_uid, sizeof(who.pod_uid), event->pod.uid);
-	return who;
-}
-
-static void complain(struct nri_session *s, const struct nri_event *event)
-{
-	struct wire_complaint complaint = {.who = name_container(event)};
-
-	if (!*s->decision.complaint)
-		return;
-	copy_text(complaint.name_space, sizeof(complaint.name_space), event->pod.name_space);
-	copy_text(complaint.pod, sizeof(complaint.pod), event->pod.name);
-	str_copy(complaint.text, sizeof(complaint.text), s->decision.complaint);
-	emit(s, WIRE_COMPLAINT, &complaint, sizeof(complaint));
-}
-
-/* Containers that have ended already are left out: nobody saw how. */
-static void found(void *owner, const struct nri_event *event)
-{
-	struct nri_session *s = owner;
-
-	if (event->container.state == CONTAINER_STOPPED)
-		return;
-	if (event->container.state == CONTAINER_RUNNING)
-		adjusted_started(&s->adjusted, event->container.id);
-	s->ops->decide(s->owner, event, &s->decision);
-	if (s->decision.executor.role == EXECUTOR_ROLE_NONE)
-		return;
-	emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
-	if (event->container.state != CONTAINER_RUNNING && event->container.state != CONTAINER_PAUSED)
-		return;
-	struct wire_container who = name_container(event);
-	emit(s, WIRE_CONTAINER_STARTED, &who, sizeof(who));
-}
-
 static int synchronize(struct nri_session *s, const struct ttrpc_request *request, struct err *e)
 {
 	struct nri_sync sync;
-	struct proto_writer w = writer(s);
+	struct proto_writer w = nri_session_writer(s);
 	unsigned skipped = 0;
 
 	if (nri_sync_open(&sync, request->payload, e) < 0)
@@ -207,14 +167,14 @@ static int synchronize(struct nri_session *s, const struct ttrpc_request *reques
 	enter(s, WIRE_NRI_SYNCHRONISING);
 	size_t mark = ttrpc_begin_reply(&w, request->stream);
 	nri_write_synchronized(&w, sync.more);
-	if (send_message(s, MUX_PLUGIN, &w, mark, e) < 0)
+	if (nri_session_send(s, MUX_PLUGIN, &w, mark, e) < 0)
 		return -e->code;
 	if (sync.more) {
 		nri_roster_keep(&s->roster, request->payload);
 		return 0;
 	}
 	bool whole = !s->roster.cut;
-	int r = nri_roster_each(&s->roster, request->payload, &s->event, found, s, &skipped, e);
+	int r = nri_roster_each(&s->roster, request->payload, &s->event, nri_session_found, s, &skipped, e);
 	nri_roster_drop(&s->roster);
 	if (r < 0)
 		return err_wrap(e, "Synchronize");
@@ -223,121 +183,23 @@ static int synchronize(struct nri_session *s, const struct ttrpc_request *reques
 	enter(s, WIRE_NRI_LIVE);
 	/* Of a roster that was cut nobody may conclude that who is not in it is gone. */
 	if (whole)
-		emit(s, WIRE_SYNCHRONIZED, NULL, 0);
+		nri_session_emit(s, WIRE_SYNCHRONIZED, NULL, 0);
 	return 0;
-}
-
-/* --- events --- */
-
-/* Another plugin claims what we set, or runc refuses it: said once, as the connection's only fault while it is live. */
-static void tell_given_up(struct nri_session *s)
-{
-	if (*s->told.why || !adjusted_given_up(&s->adjusted))
-		return;
-	str_copy(s->told.why, sizeof(s->told.why), "creations that were adjusted failed again and again: nothing is adjusted any more (does another NRI plugin set the same?)");
-	emit(s, WIRE_NRI_STATE, &s->told, sizeof(s->told));
-}
-
-static int create(struct nri_session *s, uint32_t stream, const struct nri_event *event, struct err *e)
-{
-	struct proto_writer w = writer(s);
-	const bool may = adjusted_may(&s->adjusted, event->pod.id, event->container.name);
-
-	s->ops->decide(s->owner, event, &s->decision);
-	const bool late = s->ops->now_us(s->owner) - s->begun_us > NRI_SESSION_BUDGET_US;
-	s->told.late_total += late;
-	if (!may || late)
-		s->decision.plan = (struct plan){0};
-
-	size_t mark = ttrpc_begin_reply(&w, stream);
-	nri_write_created(&w, &s->decision.plan);
-	if (send_message(s, MUX_PLUGIN, &w, mark, e) < 0)
-		return -e->code;
-	if (!plan_is_empty(&s->decision.plan)) {
-		s->told.adjusted_total++;
-		adjusted_note(&s->adjusted, event->pod.id, event->container.id, event->container.name);
-	}
-	if (s->decision.executor.role != EXECUTOR_ROLE_NONE)
-		emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
-	complain(s, event);
-	tell_given_up(s);
-	return 0;
-}
-
-static void tell_container(struct nri_session *s, const struct nri_event *event, enum wire_type what)
-{
-	struct wire_container who = name_container(event);
-
-	if (what != WIRE_CONTAINER_STARTED && event->container.finished_at_ns > 0) {
-		who.has_exit = true;
-		who.exit_code = event->container.exit_code;
-		who.finished_wall_us = (uint64_t)event->container.finished_at_ns / 1000;
-	}
-	emit(s, what, &who, sizeof(who));
-}
-
-static void tell_pod_stopping(struct nri_session *s, const struct nri_event *event)
-{
-	struct wire_container who = {0};
-
-	copy_text(who.pod_uid, sizeof(who.pod_uid), event->pod.uid);
-	if (*who.pod_uid)
-		emit(s, WIRE_POD_STOPPING, &who, sizeof(who));
-}
-
-/* After the reply. What is not asked for may come all the same, and means nothing. */
-static void tell(struct nri_session *s, const struct nri_event *event)
-{
-	const bool has_container = event->has_container && event->container.id.length > 0;
-
-	if (event->kind == NRI_STOP_POD)
-		tell_pod_stopping(s, event);
-	else if (event->kind == NRI_REMOVE_POD)
-		adjusted_pod_gone(&s->adjusted, event->pod.id);
-	if (!has_container)
-		return;
-	if (event->kind == NRI_POST_START_CONTAINER) {
-		adjusted_started(&s->adjusted, event->container.id);
-		tell_container(s, event, WIRE_CONTAINER_STARTED);
-	} else if (event->kind == NRI_STOP_CONTAINER) {
-		adjusted_gone(&s->adjusted, event->container.id);
-		tell_container(s, event, WIRE_CONTAINER_STOPPED);
-	} else if (event->kind == NRI_REMOVE_CONTAINER) {
-		adjusted_gone(&s->adjusted, event->container.id);
-		tell_container(s, event, WIRE_CONTAINER_REMOVED);
-	}
-	tell_given_up(s);
-}
-
-static int take_event(struct nri_session *s, const struct ttrpc_request *request, enum nri_event_kind kind, struct err *e)
-{
-	struct nri_event *event = &s->event;
-
-	if (nri_decode_event(kind, request->payload, event, NULL) < 0) {
-		s->told.refused_total++;
-		return reply_empty(s, request->stream, e);
-	}
-	if (event->kind == NRI_CREATE_CONTAINER && !event->state_change && event->has_pod && event->has_container)
-		return create(s, request->stream, event, e);
-	int r = reply_empty(s, request->stream, e);
-	if (r == 0)
-		tell(s, event);
-	return r;
 }
 
 /* --- what comes --- */
 
 static int take_call(struct nri_session *s, const struct ttrpc_request *request, struct err *e)
 {
-	struct proto_writer w = writer(s);
+	struct proto_writer w = nri_session_writer(s);
 	enum nri_event_kind kind = NRI_EVENT_NONE;
 
 	s->told.requests_total++;
 	switch (nri_method_of(request, &kind)) {
 	case NRI_METHOD_CONFIGURE: return configure(s, request, e);
 	case NRI_METHOD_SYNCHRONIZE: return synchronize(s, request, e);
-	case NRI_METHOD_SHUTDOWN: return reply_empty(s, request->stream, e);
-	case NRI_METHOD_EVENT: return take_event(s, request, kind, e);
+	case NRI_METHOD_SHUTDOWN: return nri_session_reply_empty(s, request->stream, e);
+	case NRI_METHOD_EVENT: return nri_session_take_event(s, request, kind, e);
 	case NRI_METHOD_UNKNOWN:
 	case NRI_METHOD_MAX_: break;
 	}
@@ -350,7 +212,7 @@ static int take_call(struct nri_session *s, const struct ttrpc_request *request,
 static int take_message(struct nri_session *s, const struct mux_message *message, struct err *e)
 {
 	struct ttrpc_request request;
-	struct proto_writer refusal = writer(s);
+	struct proto_writer refusal = nri_session_writer(s);
 
 	if (message->connection == MUX_RUNTIME)
 		return take_response(s, &message->ttrpc, e);
