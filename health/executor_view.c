@@ -1,6 +1,7 @@
 #include "health/executor_view.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,26 +78,42 @@ static bool add_field(cJSON *item, const struct view_field *f, const void *at)
 	return cJSON_AddStringToObject(item, f->key, time) != NULL;
 }
 
+static int put_item(FILE *out, const struct executor_view *view, struct err *e)
+{
+	scoped(json_drop) cJSON *item = cJSON_CreateObject();
+	bool good = item != NULL;
+
+	for (size_t f = 0; good && f < ARRAY_SIZE(fields); f++)
+		good = add_field(item, &fields[f], (const char *)view + fields[f].offset);
+	scoped(scoped_free) char *text = good ? cJSON_PrintUnformatted(item) : NULL;
+	if (!text)
+		return err_set(e, ENOMEM, "cannot write an executor as JSON");
+	fputs(text, out);
+	return 0;
+}
+
+/* One after the other: a tree of all of them would be some megabytes, of which the C library keeps the most. */
 int executor_views_to_json(const struct executor_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
 {
-	scoped(json_drop) cJSON *root = cJSON_CreateObject();
 	char time[CLOCK_TEXT_BYTES], *text = NULL;
+	size_t length = 0;
+	int r = 0;
 
-	clock_format(wall_us, 1, time);
-	bool good = root && cJSON_AddStringToObject(root, "apiVersion", STOKER_API_VERSION) && cJSON_AddStringToObject(root, "kind", LIST_KIND) &&
-		    cJSON_AddStringToObject(root, "node", node) && cJSON_AddStringToObject(root, "time", time);
-	cJSON *items = good ? cJSON_AddArrayToObject(root, "items") : NULL;
-	good = items != NULL;
-	for (size_t i = 0; good && i < count; i++) {
-		cJSON *item = cJSON_CreateObject();
-		good = item && cJSON_AddItemToArray(items, item);
-		for (size_t f = 0; good && f < ARRAY_SIZE(fields); f++)
-			good = add_field(item, &fields[f], (const char *)&views[i] + fields[f].offset);
-	}
-	if (good)
-		text = cJSON_PrintUnformatted(root);
-	if (!text)
+	FILE *out = open_memstream(&text, &length);
+	if (!out)
 		return err_set(e, ENOMEM, "cannot write the executors as JSON");
+	clock_format(wall_us, 1, time);
+	fprintf(out, "{\"apiVersion\":\"" STOKER_API_VERSION "\",\"kind\":\"" LIST_KIND "\",\"node\":\"%s\",\"time\":\"%s\",\"items\":[", node, time);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		fputs(i ? "," : "", out);
+		r = put_item(out, &views[i], e);
+	}
+	fputs("]}", out);
+	const bool failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed || r < 0) {
+		free(text);
+		return r < 0 ? r : err_set(e, ENOMEM, "cannot write the executors as JSON");
+	}
 	*ret_text = text;
 	return 0;
 }

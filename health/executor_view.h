@@ -23,7 +23,7 @@ struct executor_view {
 	uint64_t oom_kills; /* since it is watched */
 };
 
-/* One line; malloc'ed. The strings are made JSON's by cJSON, and are UTF-8 already or escaped. */
+/* One line; malloc'ed. `node` is a node's name, which needs no escape; the other strings are escaped as in docs/contract.md. */
 int executor_views_to_json(const struct executor_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
 
 /* Malloc'ed array. Unknown keys are ignored, missing ones are "" or 0; wrong types are refused by name. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,6 +10,8 @@
 #include "base/str.h"
 #include "health/executor_view.h"
 #include "health/supervisor.h"
+
+#define DESCRIPTORS_WANTED (10 * EXECUTORS_MAX)
 
 static struct moment moment_now(void)
 {
@@ -281,6 +284,19 @@ int supervisor_tell_deaths(struct supervisor *s, char **ret_text, struct err *e)
 
 /* --- start --- */
 
+/* A container and its pod hold a directory for each hierarchy: 1,000 descriptors for 250 of them on v1, which is what processes
+ * may have by default. */
+static void raise_descriptors(const struct log *log)
+{
+	struct rlimit files = {0};
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= DESCRIPTORS_WANTED)
+		return;
+	files.rlim_cur = files.rlim_max < DESCRIPTORS_WANTED ? files.rlim_max : DESCRIPTORS_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < DESCRIPTORS_WANTED)
+		log_warn(log, "few descriptors may be open: of many executors some will not be watched", "limit", log_number(files.rlim_cur));
+}
+
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
@@ -290,6 +306,7 @@ void supervisor_executors_start(struct supervisor *s)
 	uv_timer_init(s->loop, &s->executors_due);
 	s->executors_due.data = s;
 	s->monitor.executors.present = 1;
+	raise_descriptors(s->log);
 	if (death_ring_open(&s->deaths, s->monitor.config.runtime_dir, s->monitor.config.deaths.keep_records, s->monitor.config.deaths.keep_bytes, &e) < 0)
 		log_error(s->log, "deaths of an earlier life are not there", "error", e.text);
 	else if (s->deaths.bad_total > 0)

@@ -1,4 +1,5 @@
 /* supervisor_web.c - stoker-web: what it gets when it is there, and answers to what it asks. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +42,12 @@ static bool send_parts(struct supervisor *s, struct web_answers *a)
 	return true;
 }
 
+/* What a list took goes back: the C library would keep it, and it was as much as all executors take. */
 static void drop_answer(struct web_answers *a)
 {
 	free(a->text);
+	if (a->length > 4 * WIRE_PART_BYTES)
+		malloc_trim(0);
 	*a = (struct web_answers){0};
 }
 
