@@ -22,6 +22,18 @@ static struct moment moment_now(void)
 
 static void arm(struct supervisor *s, uint64_t now_us);
 
+static void count_running(struct supervisor *s)
+{
+	struct executor_counts *c = &s->monitor.executors;
+
+	memset(c->running, 0, sizeof(c->running));
+	for (unsigned i = 0; i < s->executors.count; i++) {
+		const struct executor *x = &s->executors.entries[i]->executor;
+		if (!x->sidecar && x->role < EXECUTOR_ROLE_MAX_)
+			c->running[x->role]++;
+	}
+}
+
 /* How they are watched is said when it changes. */
 static void say_cgroups(struct supervisor *s)
 {
@@ -41,6 +53,7 @@ static void due(uv_timer_t *timer)
 	const struct moment now = moment_now();
 
 	executors_run(&s->executors, now);
+	count_running(s);
 	say_cgroups(s);
 	arm(s, now.us);
 }
@@ -107,18 +120,6 @@ static const char *storage_reason(struct executors *x)
 }
 
 /* --- a death: kept, logged, counted, told --- */
-
-static void count_running(struct supervisor *s)
-{
-	struct executor_counts *c = &s->monitor.executors;
-
-	memset(c->running, 0, sizeof(c->running));
-	for (unsigned i = 0; i < s->executors.count; i++) {
-		const struct executor *x = &s->executors.entries[i]->executor;
-		if (!x->sidecar && x->role < EXECUTOR_ROLE_MAX_)
-			c->running[x->role]++;
-	}
-}
 
 /* One line on stdout, which is what a cluster's log collector keeps when everything here is gone. */
 static void print_line(const struct log *log, const char *json)

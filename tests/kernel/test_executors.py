@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
@@ -117,6 +118,12 @@ def a_plain_kill_at_high_use_is_no_oom(t):
     assert death["cause"] == "killed" and not death["setting"], death
     counted = s.node.health()["executors"]
     assert counted["deaths"] == [{"cause": "killed", "namespace": "team-a", "count": 1}], counted
+    text = s.node.get("/metrics")[1]
+    assert 'stoker_executor_deaths_total{cause="killed",namespace="team-a"} 1\n' in text, text
+    assert 'stoker_executors{role="executor"} 0\n' in text, text  # the record and the forgetting are one step
+    if shutil.which("promtool"):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr + checked.stdout + text
 
 
 @case
