@@ -86,7 +86,7 @@ static void tell(struct reporter *r)
 		r->state_sent = *s;
 }
 
-static const char *node_name(const struct reporter *r)
+const char *reporter_node(const struct reporter *r)
 {
 	return *r->report.node ? r->report.node : r->config.node;
 }
@@ -161,7 +161,7 @@ static void connect_to_cluster(struct reporter *r)
 
 	if (rc == 0 && kube_client_start(&r->client, r->loop, &found, &e) == 0) {
 		r->client_ready = r->read_wanted = true;
-		log_info(r->log, "cluster found", "server", r->client.config.server, "node", node_name(r));
+		log_info(r->log, "cluster found", "server", r->client.config.server, "node", reporter_node(r));
 		return;
 	}
 	kube_config_free(&found);
@@ -188,15 +188,15 @@ static void reporter_step(struct reporter *r)
 		/* A read that failed is wanted still: only one that goes well settles what was in doubt. */
 		if (reporter_lane_is_due(r, KUBE_READ, !r->node.known || r->read_wanted || r->lanes[KUBE_READ].failures > 0, now, &next)) {
 			r->read_wanted = false;
-			reporter_lane_send(r, KUBE_READ, node_name(r), NULL);
+			reporter_lane_send(r, KUBE_READ, reporter_node(r), NULL);
 		}
 		if (reporter_lane_is_due(r, KUBE_CONDITION, condition, now, &next))
-			reporter_lane_send(r, KUBE_CONDITION, node_name(r), retire ? kube_node_condition_removal(STOKER_STORAGE_READY) :
+			reporter_lane_send(r, KUBE_CONDITION, reporter_node(r), retire ? kube_node_condition_removal(STOKER_STORAGE_READY) :
 				kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
 		/* not while the list is read anew: that answer decides */
 		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
 		if (reporter_lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
-			reporter_lane_send(r, KUBE_TAINT, node_name(r), kube_node_taint_patch(&r->node, &r->goal));
+			reporter_lane_send(r, KUBE_TAINT, reporter_node(r), kube_node_taint_patch(&r->node, &r->goal));
 		reporter_aliases_step(r, now, &next);
 		reporter_events_step(r, now, &next);
 		reporter_policy_step(r, now, &next);
@@ -267,7 +267,7 @@ static void link_record(struct link *link, const struct record *record)
 	struct report kept = *report;
 	memcpy(kept.taint.former_key, r->former_key, sizeof(kept.taint.former_key));
 	bool news = memcmp(&r->report, &kept, sizeof(kept)) != 0;
-	if (strcmp(node_name(r), report->node) != 0) {
+	if (strcmp(reporter_node(r), report->node) != 0) {
 		kube_node_forget(&r->node);
 		brake_start(&r->brake, report->node, clock_boot_us());
 		r->read_wanted = true;

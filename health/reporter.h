@@ -64,6 +64,7 @@ struct reporter {
 int reporter_start(struct reporter *reporter, uv_loop_t *loop, const struct log *log, const struct config *config, struct err *e);
 void reporter_configure(struct reporter *reporter, const struct config *config);
 uint32_t reporter_random(void);
+const char *reporter_node(const struct reporter *reporter); /* its name: of the newest report, else of the configuration */
 
 /* --- reporter_brake.c --- */
 

@@ -56,7 +56,8 @@ static void step_side(struct reporter *r, enum reporter_side side, uint64_t now_
 {
 	struct event_book *book = &r->events.books[side];
 	struct event_entry *entry = event_book_next(book, now_us, next_us);
-	const char *node = r->report.node;
+	/* Deaths are told from the first moment; what is said of the node waits until its filesystems have been probed. */
+	const char *node = side == REPORTER_OF_PODS ? reporter_node(r) : r->report.node;
 	char target[EXECUTOR_NAMESPACE_BYTES + EVENT_NAME_BYTES + 16];
 
 	if (!entry || !*node) /* a node whose object is not there (yet) has nobody to read them */
