@@ -60,24 +60,56 @@ static bool is_python(const char *comm)
 	return str_starts(comm, "python") || str_starts(comm, "pypy");
 }
 
-/* Nothing was measured. The victim is the largest process; else what is over the limit is beside the heap, which -Xmx bounds. */
+static uint64_t victim_bytes(const struct death_view *v)
+{
+	return v->oom ? v->oom->anon_rss_bytes + v->oom->shmem_rss_bytes : 0;
+}
+
+static bool has_processes(const struct death_view *v)
+{
+	return v->processes.jvm_count + v->processes.python_count + v->processes.r_count + v->processes.other_count > 0;
+}
+
+/* The kernel writes of ten kills in 5 s who had how much; of others, it only names the victim. Then a sample from before it grew is
+ * all that there is, and its largest part is whatever a process begins with. */
+static bool saw_little(const struct death_view *v, const struct death_part *parts, unsigned n)
+{
+	uint64_t seen = v->processes.jvm_bytes > v->heap_bytes ? v->heap_bytes : v->processes.jvm_bytes; /* what is beyond is a part */
+
+	for (unsigned i = 0; i < n; i++)
+		seen += parts[i].bytes;
+	seen = seen > v->anon_bytes ? seen : v->anon_bytes;
+	/* Taken for the JVM's, because no process was looked at; but the JVM was killed and had less. */
+	if (n > 0 && !has_processes(v) && parts[0].cause == DEATH_OVERHEAD && victim_bytes(v) > 0 && victim_bytes(v) < parts[0].bytes / 2)
+		return true;
+	return n == 0 || (!v->is_dump && seen < v->limit_bytes / 4);
+}
+
+/* Nothing was measured. The victim is the largest process; else what is over the limit is beside the heap, which -Xmx bounds. A
+ * victim with next to nothing was not who grew; nor was the JVM, where it lives. */
 static void judge_blind(const struct death_view *v, struct death *death)
 {
-	if (v->oom && is_python(v->oom->comm))
+	const uint64_t victim = victim_bytes(v);
+
+	if (v->oom && is_python(v->oom->comm)) {
 		name(death, DEATH_PYTHON, DEATH_LIKELY);
-	else if (v->oom && strcmp(v->oom->comm, "R") == 0)
+	} else if (v->oom && strcmp(v->oom->comm, "R") == 0) {
 		name(death, DEATH_R, DEATH_LIKELY);
-	else if (v->facts->executor.language == EXECUTOR_LANGUAGE_JVM && !(v->facts->executor.flags & EXECUTOR_TMPFS_LOCAL_DIRS))
+	} else if ((v->oom && victim > 0 && victim < v->limit_bytes / 4) || (!v->oom && v->facts->lives)) {
+		death_prove(death, "what used the memory was not seen");
+		name(death, DEATH_UNKNOWN, DEATH_GUESS);
+	} else if (v->facts->executor.language == EXECUTOR_LANGUAGE_JVM && !(v->facts->executor.flags & EXECUTOR_TMPFS_LOCAL_DIRS)) {
 		name(death, DEATH_OVERHEAD, DEATH_LIKELY);
-	else
+	} else {
 		name(death, DEATH_OVERHEAD, DEATH_GUESS);
+	}
 }
 
 static void judge_grower(const struct death_view *v, const struct death_part *parts, unsigned n, struct death *death)
 {
 	uint64_t second = n > 1 ? parts[1].bytes : 0;
 
-	if (n == 0) {
+	if (saw_little(v, parts, n)) {
 		judge_blind(v, death);
 		return;
 	}
@@ -95,7 +127,7 @@ static uint64_t own_use(const struct death_view *v)
 {
 	const struct death_facts *f = v->facts;
 	uint64_t own = f->at_peak.current_bytes > f->last.current_bytes ? f->at_peak.current_bytes : f->last.current_bytes;
-	uint64_t victim = v->oom ? v->oom->anon_rss_bytes + v->oom->shmem_rss_bytes : 0;
+	uint64_t victim = victim_bytes(v);
 
 	return own > victim ? own : victim;
 }

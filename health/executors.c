@@ -218,6 +218,15 @@ static struct executors_entry *find_victim(const struct executors *x, const char
 	return NULL;
 }
 
+/* Of more than ten kills in 5 s the kernel says no cgroup, only the process. */
+static struct executors_entry *find_by_pid(const struct executors *x, uint32_t pid)
+{
+	for (unsigned i = 0; i < x->count; i++)
+		if (pid != 0 && x->entries[i]->executor.pid == pid && !x->entries[i]->ended.us)
+			return x->entries[i];
+	return NULL;
+}
+
 static void pod_had_oom(struct executors *x, const struct cgroup_name *name, struct moment now)
 {
 	for (struct executors_pod *pod = x->pods; pod; pod = pod->next) {
@@ -231,9 +240,11 @@ static void pod_had_oom(struct executors *x, const struct cgroup_name *name, str
 void executors_oom(struct executors *x, const struct oom_kill *kill, struct moment now)
 {
 	struct cgroup_name name = {0};
-	struct executors_entry *entry = find_victim(x, kill->task_memcg, &name);
+	struct executors_entry *entry = *kill->task_memcg ? find_victim(x, kill->task_memcg, &name) : find_by_pid(x, kill->pid);
 
 	if (!entry) {
+		if (!*kill->task_memcg)
+			x->gap_us = now.us; /* it may have been of any container, as if its record were lost */
 		if (*name.pod_uid)
 			pod_had_oom(x, &name, now);
 		return;

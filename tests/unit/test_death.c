@@ -27,6 +27,7 @@ struct said {
 	const char *limit, *where, *comm;
 	uint32_t scope;
 	uint64_t jvm, python, shmem, cache, kernel;
+	uint64_t rss; /* of the victim */
 	bool secondary;
 };
 
@@ -44,7 +45,7 @@ struct expectation {
 	uint64_t used;
 	uint64_t limit_was;
 	const char *storage, *reason, *kubelet;
-	bool not_final, sibling, neighbours, deleted, ours, run, driver, sidecar, no_log;
+	bool not_final, sibling, neighbours, deleted, ours, run, driver, sidecar, no_log, no_processes;
 };
 
 #define JAVA_HERE {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290, .python = 60, .kernel = 20}
@@ -97,6 +98,12 @@ static const struct expectation expected[] = {
 	{"pod limit on v1", 137, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 2}, .pod = {.max = 732}, .said = {.limit = POD, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	{"pod limit of a pod of one container, and an old sample", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
 	{"exit 0 right after a worker was killed", 0, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .said = {.limit = CTR, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
+	/* more kills than the kernel writes of: a sample from before it grew is all there is */
+	{"samples from before it grew", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .kernel = 1, .used = 2},
+	{"the same, and it lives", -1, DEATH_UNKNOWN, DEATH_GUESS, "", "", .lives = 1, .container = ONE, .kernel = 1, .used = 2},
+	{"the same, and the victim was small", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 12}, .kernel = 1, .used = 2},
+	{"no process was looked at, and the victim was small", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 12}, .python = 1400, .used = 1400, .no_processes = true},
+	{"the same, and the victim had it all", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1380}, .kernel = 1, .used = 2},
 	{"limit lowered", 137, DEATH_LIMIT_LOWERED, DEATH_CERTAIN, "", "", .container = {.oom = 117, .oom_kill = 1}, .jvm = 1000, .used = 1100, .limit_was = 2048},
 	{"cgroup gone, the pod's counters tell", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
 	{"cgroup gone, the kernel's log tells", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .not_final = true, .said = JAVA_HERE},
@@ -152,6 +159,7 @@ static void say(const struct said *said, struct oom_kill *kill)
 	kill->scope = said->scope;
 	kill->secondary = said->secondary;
 	kill->pid = 4242;
+	kill->anon_rss_bytes = said->rss * MIB;
 	if (said->scope == OOM_GLOBAL || said->jvm + said->python == 0)
 		return;
 	kill->have = OOM_HAS_USAGE | OOM_HAS_STAT | OOM_HAS_TASKS;
@@ -212,7 +220,8 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 					  .file_dirty_bytes = row->dirty * MIB,
 					  .kernel_bytes = row->kernel * MIB};
 		f->at_peak = f->last;
-		f->processes = (struct death_processes){.time_us = 1, .jvm_bytes = row->jvm * MIB, .python_bytes = row->python * MIB, .jvm_count = 1, .python_count = row->python > 0};
+		if (!row->no_processes)
+			f->processes = (struct death_processes){.time_us = 1, .jvm_bytes = row->jvm * MIB, .python_bytes = row->python * MIB, .jvm_count = 1, .python_count = row->python > 0};
 	}
 }
 

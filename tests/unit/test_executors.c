@@ -295,6 +295,26 @@ static void test_an_oom_kill_and_its_end(void **state)
 	assert_int_equal(s->table.count, 0);
 }
 
+/* The kernel has written of ten others: it names the process, and no cgroup. */
+static void test_an_oom_kill_without_a_cgroup(void **state)
+{
+	struct stage *s = *state;
+	struct oom_kill kill = kill_of(ID, 9999, "java");
+
+	*kill.task_memcg = *kill.oom_memcg = '\0';
+	begin(s, ID);
+	executors_oom(&s->table, &kill, at(s));
+	run(s, 0);
+	assert_int_equal(s->deaths, 0);
+	assert_int_equal(s->table.gap_us, at(s).us); /* whose it was is not known: no end is surely without one now */
+	kill.pid = 4711;
+	executors_oom(&s->table, &kill, at(s));
+	run(s, 0);
+	assert_int_equal(s->deaths, 1);
+	assert_int_equal(s->last.exit_code, 137);
+	assert_int_equal(s->last.cause, DEATH_OVERHEAD);
+}
+
 /* The JVM beneath an init: it may live, until the runtime says that it does not. */
 static void test_an_oom_kill_beneath_an_init(void **state)
 {
@@ -688,6 +708,7 @@ int main(void)
 		cmocka_unit_test(test_when_an_end_is_settled),
 		cmocka_unit_test(test_no_wait_is_for_ever),
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_and_its_end, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_an_oom_kill_without_a_cgroup, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_beneath_an_init, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_worker_is_killed_and_the_container_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_plain_kill_is_no_oom, open_stage, close_stage),
