@@ -123,6 +123,7 @@ static void recognise_command(char *const *argv, const char *name, struct execut
 		memcpy(line + length, *argv, strlen(*argv) + 1);
 		length += strlen(*argv) + 1;
 	}
+	executor->source = EXECUTOR_FROM_RUN;
 	recognise_from_process(line, length, executor);
 	if (executor->role == EXECUTOR_ROLE_NONE)
 		executor->role = EXECUTOR_ROLE_EXECUTOR;

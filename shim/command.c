@@ -113,7 +113,7 @@ static void take_value(struct command *command, struct text option, struct text 
 		command->only_submits = text_is(value, "cluster");
 	else if (text_is(option, "--properties-file"))
 		command->in_cluster_mode |= text_is(value, ENTRYPOINT_PROPERTIES);
-	else if (text_is(option, "--worker-url"))
+	else if (text_is(option, "--worker-url") && executor->source != EXECUTOR_FROM_RUN) /* there each process is by itself */
 		take_role(command, EXECUTOR_ROLE_STANDALONE_WORKER);
 	else if (text_is(option, "--cores") && executor->cores == 0 && text_number(value, &number) && number <= UINT32_MAX)
 		executor->cores = (uint32_t)number;

@@ -4,6 +4,7 @@ The executor's JAVA_HOME is a directory of ours with one file, bin/java, that ex
 Spark's Worker starts, kills and waits for is stoker run, which passes signals and the exit code on."""
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -53,11 +54,12 @@ class Job:
                     "spark.executor.memory": f"{heap_mib}m", "spark.task.maxFailures": "1", "spark.driver.host": "127.0.0.1",
                     "spark.driver.bindAddress": "127.0.0.1",
                     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **(conf or {})}  # half the processor time
-        command = [f"{env['SPARK_HOME']}/bin/spark-submit", "--master", f"local-cluster[1,1,{heap_mib}]", "--driver-memory", "512m"]
+        words = ["--master", f"local-cluster[1,1,{heap_mib}]", "--driver-memory", "512m"]
         for key, value in settings.items():
-            command += ["--conf", f"{key}={value}"]
+            words += ["--conf", f"{key}={value}"]
+        env["PYSPARK_SUBMIT_ARGS"] = shlex.join([*words, "pyspark-shell"])  # spark-submit would keep standard input for itself
         self.errors = open(f"{self.dir}/driver.err", "w")
-        self.driver = subprocess.Popen([*command, f"{HERE}/../spark/jobs.py"], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.driver = subprocess.Popen([env["PYSPARK_PYTHON"], f"{HERE}/../spark/jobs.py"], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.errors, text=True, start_new_session=True)
         t.cleanup(self.end)
         t.note(lambda: f"driver's stderr: …{open(f'{self.dir}/driver.err').read()[-3000:]}\ndeaths: {self.deaths()}")

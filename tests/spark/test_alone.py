@@ -30,8 +30,8 @@ def one_context_many_ends(t):
     ok, words = job.step("heap")
     assert not ok, words
     expect(job.death(0), "heap", 52)
-    assert job.deaths()[0]["setting"] == "spark.executor.memory", job.deaths()[0]
-    for index, (number, cause, code) in enumerate([(signal.SIGKILL, "killed", 137), (signal.SIGTERM, "deleted", 143), (signal.SIGPWR, "decommission-unhandled", 158),
+    assert (job.deaths()[0]["setting"], mib(job.deaths()[0]["value"])) == ("-Xmx", HEAP * 3 // 2), job.deaths()[0]
+    for index, (number, cause, code) in enumerate([(signal.SIGKILL, "killed", 137), (signal.SIGTERM, "killed", 143), (signal.SIGPWR, "decommission-unhandled", 158),
                                                    (signal.SIGABRT, "crashed", 134)], 1):
         job.step("warm")
         os.kill(job.executor(), number)
@@ -40,34 +40,21 @@ def one_context_many_ends(t):
 
 @case
 def a_python_worker_over_the_limit(t):
-    job = Job(t).warm()
-    ok, words = job.step("python-hog", 900)
+    """The recommended limit lets the same job pass, half of the increase does not."""
+    limit, hog = HEAP + OVERHEAD, ("python-hog", 1150)
+    job = Job(t, limit_mib=limit).warm()
+    ok, words = job.step(*hog)
     assert not ok and "Python worker" in words, words
     death = job.death()
     expect(death, "python", lives=True)
-    assert death["setting"] in ("spark.executor.memoryOverhead", "spark.executor.pyspark.memory"), death
     assert job.step("pi")[0], "the executor lives and works"
-
-
-def with_overhead(t, overhead, steps, conf=None, **more):
-    job = Job(t, heap_mib=HEAP, limit_mib=HEAP + overhead, conf=conf, **more).warm()
-    results = [job.step(*s)[0] for s in steps]
-    deaths = job.deaths()
     job.end()
-    return all(results), deaths
-
-
-@case
-def the_recommended_overhead_makes_a_python_job_pass(t):
-    steps = [("python-hog", 900)]
-    passed, deaths = with_overhead(t, OVERHEAD, steps)
-    assert not passed and deaths, deaths
-    wanted = mib(deaths[0]["value"])
-    assert wanted > OVERHEAD, deaths[0]
-    passed, again = with_overhead(t, wanted, steps)
-    assert passed, (wanted, again)
-    passed, again = with_overhead(t, OVERHEAD + (wanted - OVERHEAD) // 2, steps)
-    assert not passed, (wanted, "half of the increase passes too")
+    wanted = mib(death["value"])
+    assert death["setting"] == "--memory" and wanted > limit, death
+    for more, passes in ((wanted, True), (limit + (wanted - limit) // 2, False)):
+        job = Job(t, limit_mib=more).warm()
+        assert job.step(*hog)[0] == passes, (death, more)
+        job.end()
 
 
 @case
