@@ -114,8 +114,17 @@ class Job:
         return found
 
     def drivers(self):
-        """pids of the driver's processes: its session is its own."""
-        return [int(p) for p in subprocess.run(["ps", "-o", "pid=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.split()]
+        """pids of the driver's own processes: what is in its session, but stoker run and what that started."""
+        listed = subprocess.run(["ps", "-o", "pid=,ppid=,comm=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.splitlines()
+        processes = {int(pid): (int(parent), comm) for pid, parent, comm in (line.split(None, 2) for line in listed)}
+
+        def is_supervised(pid):
+            while pid in processes:
+                if processes[pid][1] == "stoker":
+                    return True
+                pid = processes[pid][0]
+            return False
+        return [pid for pid in processes if not is_supervised(pid)]
 
     @staticmethod
     def environ(pid):

@@ -71,8 +71,8 @@ def off_heap_memory_is_overhead(t):
 def files_in_memory_are_named(t):
     """spark.kubernetes.local.dirs.tmpfs: the local dirs are charged to the container."""
     tmpfs = disks.Tmpfs(t, "size=2g", f"{t.dir}/tmpfs")
-    job = Job(t, scratch=f"{tmpfs.mount_point}/scratch", limit_mib=HEAP + 200).warm()
-    ok, words = job.step("shuffle", 12000000)
+    job = Job(t, scratch=f"{tmpfs.mount_point}/scratch", limit_mib=HEAP + 64).warm()
+    ok, words = job.step("shuffle", 20000000)
     assert not ok, words
     expect(job.death(), "scratch-memory", 137)
 
