@@ -46,6 +46,7 @@ static const struct {
 	{"exec: ", ": not found", DEATH_LOG_NOT_FOUND, 80},
 	{"unable to send heartbeats to driver more than ", NULL, DEATH_LOG_HEARTBEAT, 70},
 	{"Driver ", " disassociated! Shutting down", DEATH_LOG_DRIVER_GONE, 60},
+	{"Lost connection to worker rpc endpoint ", ". Exiting", DEATH_LOG_DRIVER_GONE, 60}, /* standalone: 255 */
 	{"Driver commanded a shutdown", NULL, DEATH_LOG_SHUTDOWN, 30},
 	{"RECEIVED SIGNAL TERM", NULL, DEATH_LOG_SIGTERM, 20},
 	{"RECEIVED SIGNAL PWR", NULL, DEATH_LOG_DECOMMISSION, 25},

@@ -124,6 +124,7 @@ static const struct rule rules[] = {
 	{CODE(56), 0, 0, 0, 0, DEATH_HEARTBEAT, DEATH_CERTAIN, "exit code 56: no heartbeat reached the driver"},
 	{CODE(58), 0, 0, 0, 0, DEATH_HEARTBEAT, DEATH_LIKELY, "exit code 58: it could not register its blocks again"},
 	{CODE(1), 0, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended"},
+	{CODE(255), 0, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to its standalone worker ended"},
 	{CODE(1), IS_EXECUTOR | IS_YOUNG, 0, CANNOT_REACH, DEATH_LOG_REGISTERED, DEATH_NOT_REGISTERED, DEATH_LIKELY, "it never registered with its driver"},
 	{CODE(1), IS_EXECUTOR, 0, CANNOT_REACH, 0, DEATH_DRIVER_GONE, DEATH_GUESS, "its driver could not be reached any more"},
 	/* crashed, or never ran */

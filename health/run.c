@@ -40,6 +40,7 @@ struct run {
 	uv_poll_t pid_poll, stderr_poll, signal_poll;
 	uv_timer_t tick;
 	sigset_t old_mask;
+	struct sigaction old_pipe;
 	bool ended;
 	uint64_t ended_us;
 	char tail[DEATH_LOG_TAIL_BYTES];
@@ -270,6 +271,7 @@ static void become(const struct run *run, const int gate[2], const int failure[2
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+	sigaction(SIGPIPE, &run->old_pipe, NULL);
 	close(gate[1]);
 	if (read(gate[0], &byte, 1) == 1) {
 		dup2(stderr_end, STDERR_FILENO);
@@ -322,8 +324,11 @@ static int watch(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback, 
 
 static int block_signals(struct run *run, struct err *e)
 {
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t mask;
 
+	/* Who reads our standard error may go first (a driver that dies): the end is explained all the same. */
+	sigaction(SIGPIPE, &ignore, &run->old_pipe);
 	sigemptyset(&mask);
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
 		sigaddset(&mask, passed_on[i]);

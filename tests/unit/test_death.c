@@ -89,6 +89,7 @@ static const struct expectation expected[] = {
 	{"pod deleted, grace period over", 137, DEATH_DELETED, DEATH_LIKELY, "", "", .deleted = true},
 	{"the application is over", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM | DEATH_LOG_SHUTDOWN},
 	{"emptyDir sizeLimit", 143, DEATH_EVICTED, DEATH_CERTAIN, "", "", .kubelet = "Evicted"},
+	{"standalone worker gone", 255, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	{"driver killed", 1, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	/* the attribution matrix */
 	{"container limit, by counters", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .pod = {.oom = 1, .oom_kill = 1}},
@@ -468,6 +469,7 @@ static void test_log(void **unused)
 		{"java.lang.OutOfMemoryError: Java heap space", DEATH_LOG_HEAP_OOM, "java.lang.OutOfMemoryError: Java heap space"},
 		{"java.lang.OutOfMemoryError: Cannot reserve 1048576 bytes of direct buffer memory (allocated: 1, limit: 2)\n", DEATH_LOG_DIRECT_OOM, NULL},
 		{"26/11/26 ERROR CoarseGrainedExecutorBackend: RECEIVED SIGNAL TERM\n", DEATH_LOG_SIGTERM, NULL},
+		{"26/11/26 ERROR WorkerWatcher: Lost connection to worker rpc endpoint spark://Worker@127.0.0.1:4711. Exiting.\n", DEATH_LOG_DRIVER_GONE, NULL},
 		{"26/11/26 ERROR CoarseGrainedExecutorBackend: Executor self-exiting due to : Driver 10.0.0.1:7078 disassociated! Shutting down.\n", DEATH_LOG_DRIVER_GONE, NULL},
 		{"26/11/26 ERROR DiskBlockManager: Failed to create local dir in /var/data/x. Ignoring this directory.\njava.nio.file.FileSystemException: /var/data/x: Read-only file system\n26/11/26 ERROR DiskBlockManager: Failed to create any local dir.\n",
 		 DEATH_LOG_NO_LOCAL_DIR | DEATH_LOG_READ_ONLY, "java.nio.file.FileSystemException: /var/data/x: Read-only file system"},
