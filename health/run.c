@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/gated_child.h"
 #include "base/str.h"
 #include "health/executors.h"
 #include "health/kernel_log.h"
@@ -35,8 +34,8 @@ struct run {
 	struct executor executor;
 	struct made_group group;
 	struct kernel_log kernel_log;
-	pid_t pid;
-	int pid_fd, stderr_fd, signal_fd;
+	struct gated_child child;
+	int signal_fd;
 	uv_poll_t pid_poll, stderr_poll, signal_poll;
 	uv_timer_t tick;
 	sigset_t old_mask;
@@ -54,7 +53,7 @@ static struct moment now(void)
 
 static struct wire_container self(const struct run *run)
 {
-	struct wire_container who = {.pid = (uint32_t)run->pid};
+	struct wire_container who = {.pid = (uint32_t)run->child.pid};
 
 	str_copy(who.container_id, sizeof(who.container_id), run->executor.container_id);
 	str_copy(who.pod_uid, sizeof(who.pod_uid), run->executor.pod_uid);
@@ -181,13 +180,13 @@ static void pass_stderr(struct run *run)
 	char buffer[8192];
 	ssize_t n = 0;
 
-	while (run->stderr_fd >= 0 && (n = read(run->stderr_fd, buffer, sizeof(buffer))) > 0) {
+	while (run->child.stderr_fd >= 0 && (n = read(run->child.stderr_fd, buffer, sizeof(buffer))) > 0) {
 		keep_tail(run, buffer, (size_t)n);
 		fd_write_all(STDERR_FILENO, buffer, (size_t)n, &(struct err){0});
 	}
-	if (n == 0 && run->stderr_fd >= 0) {
+	if (n == 0 && run->child.stderr_fd >= 0) {
 		uv_poll_stop(&run->stderr_poll);
-		fd_drop(&run->stderr_fd);
+		fd_drop(&run->child.stderr_fd);
 	}
 }
 
@@ -216,7 +215,7 @@ static void process_ended(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	if (waitid(P_PID, (id_t)run->child.pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return;
 	uv_poll_stop(poll);
 	pass_stderr(run);
@@ -240,7 +239,7 @@ static void signal_came(uv_poll_t *poll, int status, int events)
 	/* A key of the terminal goes to its whole foreground group: the process has it already. */
 	while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_code != SI_KERNEL && !run->ended)
-			kill(run->pid, (int)info.ssi_signo);
+			kill(run->child.pid, (int)info.ssi_signo);
 }
 
 static void tick(uv_timer_t *timer)
@@ -264,53 +263,19 @@ static void tick(uv_timer_t *timer)
 	uv_stop(timer->loop);
 }
 
-/* In the child: waits until it is in its cgroup, then becomes what is wanted. Its failure to do so comes back as an errno. */
-static void become(const struct run *run, const int gate[2], const int failure[2], int stderr_end)
-{
-	char byte;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
-	sigaction(SIGPIPE, &run->old_pipe, NULL);
-	close(gate[1]);
-	if (read(gate[0], &byte, 1) == 1) {
-		dup2(stderr_end, STDERR_FILENO);
-		execvp(run->options->argv[0], run->options->argv);
-		int errnum = errno;
-		(void)!write(failure[1], &errnum, sizeof(errnum));
-	}
-	_exit(127);
-}
-
 static int spawn(struct run *run, struct err *e)
 {
-	int gate[2], failure[2], pipe_fds[2], errnum = 0;
-
-	if (pipe2(gate, O_CLOEXEC) < 0 || pipe2(failure, O_CLOEXEC) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_set(e, errno, "cannot make a pipe");
-	run->pid = fork();
-	if (run->pid < 0)
-		return err_set(e, errno, "cannot fork");
-	if (run->pid == 0)
-		become(run, gate, failure, pipe_fds[1]);
-	close(gate[0]);
-	close(failure[1]);
-	close(pipe_fds[1]);
-	run->stderr_fd = pipe_fds[0];
-	fcntl(run->stderr_fd, F_SETFL, O_NONBLOCK);
-	run->pid_fd = (int)syscall(SYS_pidfd_open, run->pid, 0);
-	int r = run->pid_fd < 0 ? err_set(e, errno, "cannot watch the process") : made_group_enter(&run->group, run->pid, e);
-	if (r == 0)
-		(void)!write(gate[1], "g", 1);
-	close(gate[1]); /* without the byte it ends */
-	if (r == 0 && read(failure[0], &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum)) {
-		run->end->exit_code = errnum == ENOENT ? 127 : 126;
-		r = err_set(e, errnum, "cannot execute '%s'", run->options->argv[0]);
+	if (gated_child_fork(run->options->argv, &run->old_mask, &run->old_pipe, &run->child, e) < 0)
+		return -e->code;
+	if (made_group_enter(&run->group, run->child.pid, e) < 0) {
+		gated_child_give_up(&run->child);
+		return -e->code;
 	}
-	close(failure[0]);
-	if (r < 0)
-		waitpid(run->pid, NULL, 0);
-	return r;
+	if (gated_child_go(&run->child, run->options->argv[0], e) < 0) {
+		run->end->exit_code = e->code == ENOENT ? 127 : 126;
+		return -e->code;
+	}
+	return 0;
 }
 
 static int watch(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback, struct err *e)
@@ -343,7 +308,7 @@ static void describe(struct run *run)
 
 	*executor = run->options->executor;
 	executor->source = EXECUTOR_FROM_RUN;
-	executor->pid = (uint32_t)run->pid;
+	executor->pid = (uint32_t)run->child.pid;
 	executor->limit_bytes = run->options->limits.memory_bytes;
 	str_append(executor->cgroups_path, sizeof(executor->cgroups_path), "/%s", run->group.name);
 	str_copy(executor->container_id, sizeof(executor->container_id), run->group.name);
@@ -373,7 +338,7 @@ static int supervise(struct run *run, struct err *e)
 	executors_add(&run->executors, &run->executor, now());
 	struct wire_container who = self(run);
 	executors_started(&run->executors, &who, now());
-	if (watch(run, &run->pid_poll, run->pid_fd, process_ended, e) < 0 || watch(run, &run->stderr_poll, run->stderr_fd, stderr_readable, e) < 0 ||
+	if (watch(run, &run->pid_poll, run->child.pid_fd, process_ended, e) < 0 || watch(run, &run->stderr_poll, run->child.stderr_fd, stderr_readable, e) < 0 ||
 	    watch(run, &run->signal_poll, run->signal_fd, signal_came, e) < 0)
 		return -e->code;
 	uv_timer_init(&run->loop, &run->tick);
@@ -392,14 +357,14 @@ int run_supervised(const struct run_options *options, struct run_end *ret, struc
 	*ret = (struct run_end){0};
 	run->options = options;
 	run->end = ret;
-	run->pid_fd = run->stderr_fd = run->signal_fd = run->kernel_log.fd = -1;
+	run->child.pid_fd = run->child.stderr_fd = run->signal_fd = run->kernel_log.fd = -1;
 	int r = prepare(run, e);
 	if (r == 0)
 		r = supervise(run, e);
 	if (r < 0)
 		made_group_remove(&run->group, &(struct err){0});
-	fd_drop(&run->pid_fd);
-	fd_drop(&run->stderr_fd);
+	fd_drop(&run->child.pid_fd);
+	fd_drop(&run->child.stderr_fd);
 	fd_drop(&run->signal_fd);
 	fd_drop(&run->kernel_log.fd);
 	return r;

@@ -2,6 +2,7 @@
 
 The executor's JAVA_HOME is a directory of ours with one file, bin/java, that executes `stoker run … -- java …`: the process that
 Spark's Worker starts, kills and waits for is stoker run, which passes signals and the exit code on."""
+import glob
 import json
 import os
 import shlex
@@ -126,6 +127,17 @@ class Job:
             return False
         return [pid for pid in processes if not is_supervised(pid)]
 
+    def session(self):
+        return subprocess.run(["ps", "-o", "pid=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.split()
+
+    @staticmethod
+    def remove_groups():
+        """A stoker run that was killed leaves an empty cgroup."""
+        for path in glob.glob("/sys/fs/cgroup/*/stoker-run-*"):
+            if not os.path.exists(f"/proc/{path.rsplit('-', 1)[1]}"):
+                for d in (f"{path}/main", path):
+                    subprocess.run(["rmdir", d], stderr=subprocess.DEVNULL)
+
     @staticmethod
     def environ(pid):
         try:
@@ -144,4 +156,6 @@ class Job:
                 self.driver.wait()
         for pid in self.executors():
             os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not self.session(), "what the driver had started to end", 30)
+        self.remove_groups()
         self.errors.close()
