@@ -56,6 +56,9 @@ static void look_at_kill(struct death_view *v)
 	v->oom = best_oom(f);
 	v->kill = DEATH_KILL_HERE;
 	v->sure = DEATH_CERTAIN;
+#ifdef STOKER_SABOTAGE_KILL_IS_OOM
+	return;
+#endif
 	if (f->container.oom_kill > 0 || f->container.oom_group_kill > 0 || (v->oom && *v->oom->task_memcg))
 		return;
 	v->sure = DEATH_LIKELY;
