@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/config_amount.h"
+#include "base/config_volumes.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -87,6 +88,7 @@ struct config {
 		uint32_t taint_single_node;	   /* report.taintSingleNode: bool, default false */
 	} report;
 	struct config_executors executors;
+	struct config_volumes volumes;
 	struct {
 		uint64_t keep_bytes;   /* deaths.keepBytes: 64Ki to 64Mi, default 1Mi */
 		uint32_t keep_records; /* deaths.keepRecords: 1 to 10000, default 256 */

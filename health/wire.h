@@ -1,14 +1,17 @@
 /* wire.h - the record types between the roles, one list. Answers repeat the id of what was asked. */
 #pragma once
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "base/config.h"
 #include "base/executor.h"
 #include "health/event.h"
+#include "base/config_volumes.h"
 #include "health/report.h"
 #include "volumes/finding.h"
 #include "volumes/fs_error_mark.h"
+#include "volumes/volume.h"
 
 enum wire_type {
 	/* stokerd -> broker */
@@ -66,6 +69,34 @@ enum wire_type {
 	WIRE_SCAN = 96, /* no payload */
 	/* broker -> stokerd */
 	WIRE_SCANNED, /* struct wire_scanned; beside it a file in memory with so many struct executor */
+	/* stokerd -> broker */
+	WIRE_VOLUME_MAKE = 112, /* struct wire_volume: mount it, or find that it is mounted */
+	WIRE_VOLUME_REMOVE,	/* struct wire_volume, of which only `at` counts */
+	WIRE_VOLUME_BOUND,	/* struct wire_volume: bytes and inodes of a tmpfs that is there, by remount */
+	WIRE_VOLUME_EMPTY,	/* struct wire_volume, of which only `at` counts: Spark's files of a dead container go */
+	WIRE_VOLUME_STAT,	/* struct wire_volume, of which only `at` counts: how much is in it */
+	WIRE_CHECKPOINT_LOOK,	/* struct wire_volume at VOLUME_AT_NODE: does it answer? statfs with a deadline */
+	WIRE_SWEEP,		/* struct wire_sweep */
+	WIRE_ACCOUNT,		/* struct wire_account */
+	/* broker -> stokerd */
+	WIRE_VOLUME_RESULT, /* struct volume_result: answers all of WIRE_VOLUME_… and WIRE_CHECKPOINT_LOOK */
+	WIRE_SWEPT,	    /* struct wire_swept */
+	WIRE_ACCOUNTED,	    /* struct wire_accounted */
+	/* stokerd -> csi */
+	WIRE_CSI_CONFIG = 128, /* struct wire_csi_config: first, and again when it changes */
+	WIRE_CSI_LISTEN,       /* listening socket beside it; struct wire_csi_listen */
+	WIRE_CSI_RESULT,       /* struct volume_result */
+	WIRE_CSI_STATS,	       /* struct wire_volume_stats */
+	/* csi -> stokerd: answered by WIRE_CSI_RESULT or WIRE_CSI_STATS with the same id */
+	WIRE_CSI_PUBLISH, /* struct wire_volume */
+	WIRE_CSI_UNPUBLISH, /* struct wire_volume, of which only `at` counts */
+	WIRE_CSI_GET_STATS, /* struct wire_volume, of which only `at` counts */
+	WIRE_CSI_REGISTERED, /* struct wire_csi_registered: the kubelet said so */
+	/* stokerd -> nri */
+	WIRE_NRI_VOLUMES = 144, /* struct wire_nri_volumes */
+	WIRE_NRI_CHECKPOINTS,	/* struct wire_checkpoints_ready */
+	/* web -> stokerd; answered by WIRE_HEALTH_PART */
+	WIRE_GET_VOLUMES = 152, /* no payload */
 	WIRE_TYPE_MAX_
 };
 
@@ -175,5 +206,57 @@ struct wire_scanned {
 	int32_t errnum;
 	uint32_t count; /* of struct executor in the file, at most as many as a roster has (shim/roster.h) */
 	uint32_t cut;	/* bool: there are more containers or cgroups than were looked at */
+	uint32_t zero;
+};
+
+/* --- volumes --- */
+
+struct wire_volume {
+	uint64_t config_hash;
+	struct volume volume;
+};
+
+struct wire_volume_stats {
+	struct volume_at at;
+	uint32_t known;	  /* bool: is it one of ours? */
+	uint32_t abnormal; /* bool */
+	uint64_t bytes_total, bytes_used, bytes_available, inodes_total, inodes_used, inodes_free;
+	char message[192]; /* of the condition: "NFSServerNotResponding: …" */
+};
+
+/* stoker-csi judges form only; which checkpoint or disk a namespace may have, and how large, is stokerd's to say. */
+struct wire_csi_config {
+	char node[NAME_NODE_BYTES];
+	char kubelet_root[NAME_PATH_BYTES];
+	uint32_t log_level; /* enum log_level */
+	uint32_t test_mode; /* bool: csi-sanity: volumes without a pod are taken */
+};
+
+struct wire_csi_listen {
+	uint32_t is_registration; /* bool: plugins_registry's; else plugins/csi.stoker.dev's */
+};
+
+struct wire_csi_registered {
+	uint32_t registered; /* bool */
+	char text[256];
+};
+
+/* What injection needs of the section `volumes`. */
+struct wire_nri_volumes {
+	uint64_t config_hash;
+	uint64_t scratch_max_bytes, scratch_no_limit_bytes, scratch_reserve_bytes, scratch_inodes;
+	uint32_t annotations, inject_count, checkpoint_count, zero;
+	struct config_inject injects[CONFIG_INJECT_MAX];
+	struct wire_nri_checkpoint {
+		char name[CONFIG_VOLUME_NAME_BYTES];
+		uint32_t read_only;
+		struct config_namespaces namespaces;
+	} checkpoints[CONFIG_CHECKPOINTS_MAX];
+};
+static_assert(sizeof(struct wire_nri_volumes) <= 8192, "must fit one record");
+
+struct wire_checkpoints_ready {
+	uint64_t config_hash;
+	uint32_t ready; /* bit n: checkpoint n is mounted on the node and answers */
 	uint32_t zero;
 };
