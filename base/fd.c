@@ -25,24 +25,44 @@ int fd_take(int *fd)
 	return taken;
 }
 
-int fd_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e)
+static int open_how(int dir_fd, const char *path, const struct open_how *how)
 {
-	struct open_how how = {
-		.flags = (unsigned)flags | O_CLOEXEC,
-		.mode = mode,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
 	long fd = -1;
 
 	/* EAGAIN: a rename went on beside the walk; a leased file says so for ever, so the tries are counted. */
 	for (int i = 0; i < 32; i++) {
-		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+		fd = syscall(SYS_openat2, dir_fd, path, how, sizeof(*how));
 		if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
 			break;
 	}
+	return (int)fd;
+}
+
+int fd_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e)
+{
+	const struct open_how how = {
+		.flags = (unsigned)flags | O_CLOEXEC,
+		.mode = mode,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = open_how(dir_fd, path, &how);
+
 	if (fd < 0)
 		return err_set(e, errno, errno == EXDEV ? "'%s' leaves its directory" : "cannot open '%s'", path);
-	return (int)fd;
+	return fd;
+}
+
+int fd_open_same_mount(int dir_fd, const char *path, int flags, struct err *e)
+{
+	const struct open_how how = {
+		.flags = (unsigned)flags | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	int fd = open_how(dir_fd, path, &how);
+
+	if (fd < 0)
+		return err_set(e, errno, errno == EXDEV ? "'%s' leaves its directory or is another mount" : "cannot open '%s'", path);
+	return fd;
 }
 
 ssize_t fd_read_all(int fd, char *buffer, size_t capacity, struct err *e)

@@ -16,6 +16,9 @@ int fd_take(int *fd);  /* hands over: returns *fd and sets it to -1 */
 /* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS; Linux 5.6. -EXDEV says "leaves its directory". */
 int fd_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e);
 
+/* The same, and never onto another mount (RESOLVE_NO_XDEV): -EXDEV says that one lies there. Nothing of what is mounted is touched. */
+int fd_open_same_mount(int dir_fd, const char *path, int flags, struct err *e);
+
 /* Reads to the end, at most `capacity - 1` bytes, and ends the buffer with NUL. -EFBIG if there is more. Returns the length. */
 ssize_t fd_read_all(int fd, char *buffer, size_t capacity, struct err *e);
 

@@ -12,7 +12,8 @@
 
 enum sandbox_role {
 	SANDBOX_STOKERD,
-	SANDBOX_BROKER,
+	SANDBOX_BROKER,	      /* mounts nothing: overlay no-volumes */
+	SANDBOX_BROKER_MOUNTS, /* its children do */
 	SANDBOX_REPORTER,
 	SANDBOX_WEB,
 	SANDBOX_NRI,
@@ -20,6 +21,7 @@ enum sandbox_role {
 	SANDBOX_CHILD_PROBE,
 	SANDBOX_CHILD_RELAY,  /* sends the mount table, hands out kmsg */
 	SANDBOX_CHILD_CONFIG, /* parses the config */
+	SANDBOX_CHILD_MOUNT,  /* makes, bounds, empties and removes volumes */
 	SANDBOX_ROLE_MAX_
 };
 

@@ -3,15 +3,17 @@
 #include "base/scoped.h"
 
 #define D (1u << SANDBOX_STOKERD)
-#define B (1u << SANDBOX_BROKER)
+#define M (1u << SANDBOX_BROKER_MOUNTS)
+#define B (1u << SANDBOX_BROKER | M)
 #define R (1u << SANDBOX_REPORTER)
 #define W (1u << SANDBOX_WEB)
 #define N (1u << SANDBOX_NRI)
 #define P (1u << SANDBOX_CHILD_PROBE)
 #define L (1u << SANDBOX_CHILD_RELAY)
 #define C (1u << SANDBOX_CHILD_CONFIG)
+#define V (1u << SANDBOX_CHILD_MOUNT)
 #define ROLES	 (D | B | R | W)
-#define CHILDREN (P | L | C)
+#define CHILDREN (P | L | C | V)
 #define ALL	 (ROLES | CHILDREN | N)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
@@ -31,9 +33,9 @@ const struct sandbox_call sandbox_calls[] = {
 	{"sysinfo", ROLES}, {"getrusage", ROLES}, {"rseq", ROLES}, {"set_robust_list", ROLES}, {"membarrier", ROLES},
 
 	/* descriptors that are there already */
-	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N},
-	{"fstat", ROLES}, {"newfstatat", ROLES}, {"statx", ROLES}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
+	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V},
+	{"fstat", ROLES | V}, {"newfstatat", ROLES | V}, {"statx", ROLES | V}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
 	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
 	{"getpeername", ROLES}, {"poll", ROLES}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
 
@@ -49,19 +51,23 @@ const struct sandbox_call sandbox_calls[] = {
 	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
-	{"openat", D | B | R | P | L}, {"openat2", B | D | P}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
-	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D}, {"unlink", D | B}, {"mkdir", D | B},
-	{"chmod", D | B}, {"fchmod", D | B}, {"ftruncate", D},
+	{"openat", D | B | R | P | L | V}, {"openat2", B | D | P | V}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
+	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L | V}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D | M | V}, {"unlink", D | B}, {"mkdir", D | B | V},
+	{"chmod", D | B}, {"fchmod", D | B | V}, {"ftruncate", D},
 
 	/* sockets of their own */
-	{"socket", D | B | R}, {"flock", D}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
+	{"socket", D | B | R}, {"flock", D | M | V}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
-	{"setns", B}, {"open_tree", B}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B}, {"fchownat", B}, {"fchown", B}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
+	{"setns", B}, {"open_tree", B | V}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B | V}, {"fchownat", B}, {"fchown", B | V}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
 	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D},
 
+	/* what the broker's children do about volumes; a broker that mounts nothing cannot. fspick and the like: the new mount API */
+	{"fsopen", M | V}, {"fsconfig", M | V}, {"fsmount", M | V}, {"fspick", M | V}, {"move_mount", M | V}, {"mount_setattr", M | V}, {"mount", M | V},
+	{"umount2", M | V}, {"quotactl_fd", M | V}, {"getxattr", M | V}, {"fsetxattr", M | V}, {"rmdir", M | V},
+
 	/* what a probe does as an ordinary user */
-	{"unlinkat", B | P}, {"fdatasync", B | P}, {"fstatfs", B | P}, {"statfs", B | P},
+	{"unlinkat", B | P | V}, {"fdatasync", B | P}, {"fstatfs", B | P | V}, {"statfs", B | P},
 };
 const size_t sandbox_call_count = ARRAY_SIZE(sandbox_calls);
 
@@ -72,5 +78,5 @@ const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
 					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, -1};
 	static const cap_value_t none[] = {-1};
 
-	return role == SANDBOX_BROKER ? broker : none;
+	return role == SANDBOX_BROKER || role == SANDBOX_BROKER_MOUNTS ? broker : none;
 }

@@ -65,7 +65,8 @@ static void test_a_parent_may_what_its_children_may(void **unused)
 		enum sandbox_role parent, child;
 	} row[] = {
 		{SANDBOX_STOKERD, SANDBOX_WEB},		 {SANDBOX_STOKERD, SANDBOX_NRI},	   {SANDBOX_STOKERD, SANDBOX_CHILD_CONFIG},  {SANDBOX_BROKER, SANDBOX_CHILD_PROBE},
-		{SANDBOX_BROKER, SANDBOX_CHILD_RELAY},	 {SANDBOX_BROKER, SANDBOX_CHILD_CONFIG},   {SANDBOX_REPORTER, SANDBOX_CHILD_CONFIG},
+		{SANDBOX_BROKER, SANDBOX_CHILD_RELAY},	 {SANDBOX_BROKER, SANDBOX_CHILD_CONFIG},   {SANDBOX_BROKER_MOUNTS, SANDBOX_BROKER},
+		{SANDBOX_BROKER_MOUNTS, SANDBOX_CHILD_MOUNT}, {SANDBOX_REPORTER, SANDBOX_CHILD_CONFIG},
 	};
 
 	(void)unused;
@@ -81,7 +82,8 @@ static void test_who_reads_foreign_bytes_has_no_door(void **unused)
 	static const char *const doors[] = {"open", "openat", "openat2", "open_tree", "socket", "socketpair", "connect", "bind", "execve", "execveat",
 					    "fork", "vfork", "clone", "clone3", "kill", "ptrace", "setns", "mount", "setresuid", "pidfd_getfd",
 					    "process_vm_readv", "process_vm_writev", "unlinkat", "mkdirat", "memfd_create"};
-	static const char *const never[] = {"ptrace", "mount", "umount2", "move_mount", "pivot_root", "init_module", "finit_module", "bpf", "kexec_load",
+	static const char *const mounts[] = {"mount", "umount2", "move_mount", "fsopen", "fsmount", "fspick", "mount_setattr", "quotactl_fd", "fsetxattr"};
+	static const char *const never[] = {"ptrace", "pivot_root", "umount", "quotactl", "init_module", "finit_module", "bpf", "kexec_load",
 					    "reboot", "keyctl", "execveat", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "userfaultfd",
 					    "io_uring_setup", "mlockall", "swapon", "unshare", "chroot"};
 
@@ -94,7 +96,12 @@ static void test_who_reads_foreign_bytes_has_no_door(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		for (unsigned role = 0; role < SANDBOX_ROLE_MAX_; role++)
 			assert_false(may((enum sandbox_role)role, never[i]));
-	assert_false(may(SANDBOX_BROKER, "execve")); /* its children are forked without exec */
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		for (unsigned role = 0; role < SANDBOX_ROLE_MAX_; role++)
+			assert_int_equal(may((enum sandbox_role)role, mounts[i]), role == SANDBOX_BROKER_MOUNTS || role == SANDBOX_CHILD_MOUNT);
+	assert_false(may(SANDBOX_CHILD_MOUNT, "setns") || may(SANDBOX_CHILD_MOUNT, "socket") || may(SANDBOX_CHILD_MOUNT, "kill") ||
+		     may(SANDBOX_CHILD_MOUNT, "execve") || may(SANDBOX_CHILD_MOUNT, "clone") || may(SANDBOX_CHILD_MOUNT, "setresuid"));
+	assert_false(may(SANDBOX_BROKER, "execve") || may(SANDBOX_BROKER_MOUNTS, "execve")); /* its children are forked without exec */
 	assert_false(may(SANDBOX_REPORTER, "execve"));
 }
 
@@ -102,7 +109,7 @@ static void test_only_the_broker_keeps_capabilities(void **unused)
 {
 	(void)unused;
 	for (unsigned role = 0; role < SANDBOX_ROLE_MAX_; role++)
-		assert_int_equal(*sandbox_kept_capabilities((enum sandbox_role)role) >= 0, role == SANDBOX_BROKER);
+		assert_int_equal(*sandbox_kept_capabilities((enum sandbox_role)role) >= 0, role == SANDBOX_BROKER || role == SANDBOX_BROKER_MOUNTS);
 	assert_string_equal(sandbox_role_name(SANDBOX_BROKER), "stoker-broker");
 	assert_string_equal(sandbox_role_name(SANDBOX_ROLE_MAX_), "?");
 }
