@@ -38,6 +38,17 @@ static const struct broker_request requests[] = {
 	 "sums of the memory of the processes of a container, read as an ordinary user; no name and no word of any of them leaves the child"},
 	{WIRE_LOG_TAIL, "log-tail", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, broker_check_log_tail, broker_body_log_tail,
 	 "of a pod's log, which its own names lead to, only which known complaints stand in its end, and one line without secrets"},
+	{WIRE_VOLUME_MAKE, "volume-make", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
+	 "a new filesystem in memory, a directory with a quota or a configured export, within the configured bounds, put at the one place that the names of pod and "
+	 "volume lead to, if nothing is there"},
+	{WIRE_VOLUME_REMOVE, "volume-remove", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
+	 "takes away only what bears the mark of exactly this volume, which nobody without CAP_SYS_ADMIN can set"},
+	{WIRE_VOLUME_BOUND, "volume-bound", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
+	 "new bounds, no larger than configured, for a tmpfs of a pod; what it holds stays"},
+	{WIRE_VOLUME_EMPTY, "volume-empty", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
+	 "removes Spark's own directories by their full names at the top of a pod's scratch, beneath kept descriptors and never across a mount"},
+	{WIRE_VOLUME_STAT, "volume-stat", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
+	 "sizes of a pod's own volume; nothing is changed"},
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};
@@ -91,18 +102,19 @@ static int start(const char *config_path, const char *namespace_path, uv_loop_t 
 	if (broker_start(&broker, config_source.current.runtime_dir, e) < 0)
 		return -e->code;
 	resident_lock_and_say(&role_log);
-	return sandbox_enter(SANDBOX_BROKER, e);
+	return sandbox_enter(broker.without_volumes ? SANDBOX_BROKER : SANDBOX_BROKER_MOUNTS, e);
 }
 
 static void usage(FILE *out)
 {
-	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE] [--without-rights]\n"
+	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE] [--without-rights] [--without-volumes]\n"
 	      "\n"
 	      "The only role of Stoker with rights; answers stokerd at RUNTIMEDIR/broker/broker.sock.\n"
 	      "\n"
 	      "  --config FILE           default " STOKER_CONFIG_PATH "\n"
 	      "  --mount-namespace FILE  probe there, e.g. /proc/1/ns/mnt (in a pod with hostPID)\n"
 	      "  --without-rights        probe as what it is, without clones, another uid and the kernel log (overlay observe-only)\n"
+	      "  --without-volumes       mount nothing, and be unable to (overlay no-volumes)\n"
 	      "  --version, --help\n",
 	      out);
 }
@@ -111,6 +123,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'}, {"mount-namespace", required_argument, NULL, 'm'}, {"without-rights", no_argument, NULL, 'w'},
+		{"without-volumes", no_argument, NULL, 'V'},
 		{"version", no_argument, NULL, 'v'},	  {"help", no_argument, NULL, 'h'}, {0}};
 	const char *config_path = STOKER_CONFIG_PATH, *namespace_path = NULL;
 	struct err e = {0};
@@ -120,6 +133,7 @@ int main(int argc, char **argv)
 		case 'c': config_path = optarg; break;
 		case 'm': namespace_path = optarg; break;
 		case 'w': broker.without_rights = true; break;
+		case 'V': broker.without_volumes = true; break;
 		case 'v': puts("stoker-broker " STOKER_VERSION); return 0;
 		case 'h': usage(stdout); return 0;
 		default: usage(stderr); return 64;

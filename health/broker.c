@@ -249,7 +249,7 @@ static struct broker_job *job_allocate(struct broker *b, const struct broker_req
 static const struct broker_request *find_request(const struct broker *b, const struct record *record, struct err *e)
 {
 	for (size_t i = 0; i < b->request_count; i++) {
-		if (b->requests[i].type != record->header.type)
+		if (b->requests[i].type != record->header.type || (b->without_volumes && b->requests[i].body == broker_body_volume))
 			continue;
 		if (b->requests[i].payload_bytes == record->header.length)
 			return &b->requests[i];
@@ -353,7 +353,7 @@ int broker_start(struct broker *b, const char *runtime_dir, struct err *e)
 	if (b->progress == MAP_FAILED)
 		return err_set(e, errno, "cannot map the progress page");
 	if (sandbox_compile(SANDBOX_CHILD_PROBE, &b->probe_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_RELAY, &b->relay_filter, e) < 0 ||
-	    sandbox_compile(SANDBOX_CHILD_CONFIG, &b->parse_filter, e) < 0)
+	    sandbox_compile(SANDBOX_CHILD_CONFIG, &b->parse_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_MOUNT, &b->mount_filter, e) < 0)
 		return err_wrap(e, "cannot prepare the children's filters");
 	b->listen_fd = record_listen(path, 0600, e);
 	if (b->listen_fd < 0)

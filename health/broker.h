@@ -19,7 +19,8 @@
 #include "volumes/write_probe.h"
 
 #define BROKER_CONTAINERS_MAX  16 /* requests about containers at once, of each kind */
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 2 * BROKER_CONTAINERS_MAX + 8)
+#define BROKER_VOLUMES_MAX     32 /* requests about volumes at once, of each kind; who asks for more waits */
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 2 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -44,7 +45,11 @@ struct broker_task {
 	const char *path; /* of a descriptor to hand out */
 	int flags;
 	uint32_t what;	  /* enum wire_type of the request */
-	struct wire_container_ask container; /* WIRE_PROCESSES, WIRE_LOG_TAIL: names that were checked */
+	union {
+		struct wire_container_ask container; /* WIRE_PROCESSES, WIRE_LOG_TAIL: names that were checked */
+		struct volume volume;		     /* WIRE_VOLUME_…: the same */
+	};
+	const struct config *config; /* WIRE_VOLUME_… */
 	uint32_t uid;	  /* whom the child becomes before it reads */
 	bool without_rights;
 	const char *regex; /* redact.regex */
@@ -94,12 +99,16 @@ struct broker {
 	uv_poll_t listen_poll;
 	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
-	struct sandbox_filter probe_filter, relay_filter, parse_filter;
+	bool without_volumes; /* overlay no-volumes: mounts nothing, and its filter has no call for it */
+	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
 	uint64_t refused_total, abandoned_total, served_total;
 };
+
+/* In a child: into the host's mount namespace, if it is another one. */
+int broker_enter_host(const struct broker_task *task, struct err *e);
 
 /* Opens the socket in the runtime directory and serves. The broker is large: allocated once, zeroed, by the caller. */
 int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);
@@ -116,6 +125,8 @@ int broker_body_look(void *task, int channel);
 int broker_body_fs_errors(void *task, int channel);
 int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);
+int broker_check_volume(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_body_volume(void *task, int channel);
 int broker_check_processes(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_log_tail(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_processes(void *task, int channel);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,13 +79,6 @@ int broker_check_log_tail(struct broker *b, const struct record *record, struct 
 }
 
 /* --- giving up rights --- */
-
-static int enter_host(const struct broker_task *task, struct err *e)
-{
-	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0)
-		return err_set(e, errno, "cannot enter the host's mount namespace");
-	return 0;
-}
 
 static int become_ordinary(const struct broker_task *task, struct err *e)
 {
@@ -203,7 +195,7 @@ int broker_body_processes(void *argument, int channel)
 	scoped(fd_drop) int proc_fd = -1;
 	struct err e = {0};
 
-	int r = enter_host(task, &e);
+	int r = broker_enter_host(task, &e);
 	if (r == 0)
 		r = open_all_procs(task->container.cgroup, &files, &e);
 	if (r == 0) {
@@ -296,7 +288,7 @@ int broker_body_log_tail(void *argument, int channel)
 	struct wire_log log = {.who = task->container.who};
 	struct err e = {0};
 
-	int r = enter_host(task, &e);
+	int r = broker_enter_host(task, &e);
 	scoped(fd_drop) int fd = r < 0 ? -1 : open_log(&task->container, &e);
 	if (r == 0)
 		r = fd < 0 ? fd : become_ordinary(task, &e);

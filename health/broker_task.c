@@ -9,6 +9,13 @@
 #include "volumes/discover.h"
 #include "volumes/fs_error_mark.h"
 
+int broker_enter_host(const struct broker_task *task, struct err *e)
+{
+	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0)
+		return err_set(e, errno, "cannot enter the host's mount namespace");
+	return 0;
+}
+
 static void descriptor_task(struct broker *b, struct broker_job *job, uint32_t what, const char *path, int flags)
 {
 	job->task.what = what;
@@ -139,11 +146,7 @@ int broker_body_descriptor(void *argument, int channel)
 	struct wire_descriptor answer = {.what = task->what};
 	struct err e = {0};
 
-	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0) {
-		err_set(&e, errno, "cannot enter the host's mount namespace");
-		return refuse(task, &e, channel);
-	}
-	if (sandbox_apply(task->filter, &e) < 0)
+	if (broker_enter_host(task, &e) < 0 || sandbox_apply(task->filter, &e) < 0)
 		return refuse(task, &e, channel);
 	scoped(fd_drop) int fd = open(task->path, task->flags | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {

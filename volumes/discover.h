@@ -28,6 +28,9 @@ struct place {
 /* False if there is no such place, or the configuration leaves it alone. */
 bool place_get(const struct config *config, uint32_t number, struct place *ret);
 
+/* Where this node's kubelet may keep its pods: kubeletRoot of the configuration alone, else the known places, in their order. NULL = no more. */
+const char *place_kubelet_root(const struct config *config, unsigned index);
+
 /* Names one mount point that a pattern matches. */
 uint64_t place_path_hash(const char *path);
 

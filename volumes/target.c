@@ -49,6 +49,16 @@ bool place_get(const struct config *config, uint32_t number, struct place *ret)
 	return number == 0;
 }
 
+const char *place_kubelet_root(const struct config *config, unsigned index)
+{
+	if (config->kubelet_root[0])
+		return index == 0 ? config->kubelet_root : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(known[i].role, known[0].role) == 0 && index-- == 0)
+			return known[i].path;
+	return NULL;
+}
+
 const char *target_origin_name(enum target_origin origin)
 {
 	static const char *const names[] = {"configured", "pattern", "found"};

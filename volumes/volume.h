@@ -2,7 +2,7 @@
  *
  * A volume is named by what it belongs to (pod UID, name, kind of place), never by a path: the child of the broker builds the
  * path beneath configured roots. There is no database: what is mounted where is read from the mount table, and what was asked
- * for is told by a digest in the mount's source (tmpfs) or in the directory's name (disk).
+ * for is told by a digest in the mark of its root directory (volume_mark.h); a tmpfs has it in its source, too.
  * Sources: CSI spec 1.12; kubelet's paths: kubernetes/pkg/volume/csi; tmpfs(5) of Linux 5.4 to 6.18. */
 #pragma once
 
@@ -18,6 +18,10 @@
 #define VOLUME_NAME_BYTES     64  /* a volume's name in the pod: a DNS label */
 #define VOLUME_ID_BYTES	      72  /* "csi-" and 64 hex digits */
 #define VOLUME_SUB_PATH_BYTES 160
+#define VOLUME_SIZE_MIN_BYTES (64 * 1024ULL)
+#define VOLUME_SIZE_MAX_BYTES (1ULL << 50) /* 1 Pi */
+#define VOLUME_INODES_MIN     16
+#define VOLUME_INODES_MAX     (1ULL << 31)
 #define VOLUME_SOURCE_PREFIX  "stoker-" /* of a tmpfs that is ours: "stoker-" and 16 hex digits, the digest */
 
 enum volume_type { VOLUME_NONE, VOLUME_SCRATCH, VOLUME_DISK, VOLUME_CHECKPOINT, VOLUME_TYPE_MAX_ };
@@ -44,11 +48,13 @@ struct volume {
 	uint32_t source;   /* VOLUME_DISK: index of config_volumes.disks; VOLUME_CHECKPOINT: of .checkpoints; set by stokerd */
 	char source_name[CONFIG_VOLUME_NAME_BYTES]; /* the name that was asked for; "" = the only one that this namespace may have */
 	uint64_t size_bytes, inodes; /* 0 = not bounded (only a checkpoint) */
+	uint64_t asked; /* volume_digest() of what was asked for, before anything was filled in: what the kernel or a limit says may have
+			 * changed when the same is asked again. 0 = of this */
 	uint32_t mode;	   /* of the root directory: 0 to 01777 */
 	uint32_t uid, gid; /* UINT32_MAX = root's */
 	uint32_t huge;	   /* enum volume_huge */
 	uint32_t noswap;   /* bool: where the kernel has it (6.4), else nothing */
-	uint32_t read_only; /* bool */
+	uint32_t read_only; /* bool; only a checkpoint: a scratch that nobody can write is a mistake */
 	uint32_t zero;
 	char sub_path[VOLUME_SUB_PATH_BYTES]; /* of a checkpoint, beneath the export; relative, no "..", "" = the export */
 	/* for people and for the rules of who may */
@@ -68,7 +74,8 @@ enum volume_step {
 };
 
 /* What became of a request. errnum 0 = done, or it was so before (`already`). EEXIST: something else of ours is there; EBUSY: a mount
- * of somebody else's is there and was not touched. */
+ * of somebody else's is there and was not touched; EAGAIN: what is left of its files goes when it is asked again (a removed disk volume
+ * is unmounted by then and out of everybody's reach). */
 struct volume_result {
 	struct volume_at at;
 	int32_t errnum;
@@ -76,7 +83,8 @@ struct volume_result {
 	uint32_t already; /* bool */
 	uint32_t zero;
 	uint64_t duration_us;
-	uint64_t size_bytes, inodes; /* as the kernel has them now */
+	uint64_t size_bytes, inodes; /* as the kernel has them now; of a volume that is there */
+	uint64_t free_bytes, free_inodes;
 	char text[256];	  /* the kernel's own words, or the rule broken; "" */
 };
 
@@ -86,8 +94,12 @@ const char *volume_place_name(enum volume_place place); /* "csi", "empty-dir", "
 
 /* Every rule that holds for any volume: names, ranges, a sub path that stays beneath. The error names the field and the rule. Pure. */
 int volume_check(const struct volume *volume, struct err *e);
+int volume_at_check(const struct volume_at *at, struct err *e);
 
-/* Of everything that must be the same for a second publish to be the same one. Pure. */
+/* Only of bounds: for a remount. */
+int volume_check_bounds(const struct volume *volume, struct err *e);
+
+/* Of everything that must be the same for a second publish to be the same one: `asked` if it is set. Never 0. Pure. */
 uint64_t volume_digest(const struct volume *volume);
 
 /* The volume id that the kubelet makes for an inline volume: "csi-" and sha256 of pod UID and name, in hex. */

@@ -1,0 +1,140 @@
+/* broker_volume.c - requests about volumes: make, remove, bound, empty, measure. See broker.h; the work itself is volumes/volume_work.h.
+ *
+ * A volume is named by pod UID and name, never by a path, and what may be is judged again here: stokerd has decided it, and stokerd's
+ * word is not enough. The child enters the host's mount namespace, closes a filter with the mount calls and little else, and works. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "base/str.h"
+#include "health/broker.h"
+#include "volumes/volume_work.h"
+
+#define DISK_DEADLINE_US (30 * US_PER_S)
+
+/* Which rules hold for which request, and who does it. */
+static const struct kind {
+	uint32_t what; /* enum wire_type */
+	volume_work *work;
+	bool whole; /* all of the volume counts, not only its place */
+	bool bounds;
+	uint64_t deadline_us;
+} kinds[] = {
+	{WIRE_VOLUME_MAKE, volume_make, true, false, DISK_DEADLINE_US},
+	{WIRE_VOLUME_REMOVE, volume_remove, false, false, DISK_DEADLINE_US},
+	{WIRE_VOLUME_BOUND, volume_bound, false, true, BROKER_RELAY_DEADLINE_US},
+	{WIRE_VOLUME_EMPTY, volume_empty, false, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_VOLUME_STAT, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
+};
+
+static const struct kind *kind_of(uint32_t what)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].what == what)
+			return &kinds[i];
+	return NULL;
+}
+
+/* --- checks --- */
+
+/* What has answered has only to end; what hangs has been answered for. */
+static bool is_at_work(const struct broker_job *job)
+{
+	return job->request && job->request->body == broker_body_volume && (!job->answered || job->child.overdue);
+}
+
+/* Two at once would each see what the other has half done. */
+static int check_alone(const struct broker *b, const struct volume_at *at, struct err *e)
+{
+	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
+		const struct volume_at *other = &b->jobs[i].task.volume.at;
+		if (is_at_work(&b->jobs[i]) && other->place == at->place && strcmp(other->pod_uid, at->pod_uid) == 0 && strcmp(other->name, at->name) == 0)
+			return err_rule(e, EALREADY, "volume: another request about it is under way");
+	}
+	return 0;
+}
+
+static int check_size(const struct config_volumes *rules, const struct volume *v, struct err *e)
+{
+	if (v->size_bytes > rules->scratch_max_bytes)
+		return err_rule(e, EPERM, "volume: size: %llu bytes are more than volumes.scratch.max", (unsigned long long)v->size_bytes);
+	return 0;
+}
+
+static int check_make(const struct config_volumes *rules, const struct volume *v, struct err *e)
+{
+	if (volume_check(v, e) < 0)
+		return -e->code;
+	if (v->type == VOLUME_SCRATCH)
+		return check_size(rules, v, e);
+	const bool disk = v->type == VOLUME_DISK;
+	if (v->source >= (disk ? rules->disk_count : rules->checkpoint_count))
+		return err_rule(e, EINVAL, "volume: there is no %s %u", volume_type_name(v->type), v->source);
+	/* The node's own mount of an export is made for all pods. */
+	if (v->at.place != VOLUME_AT_NODE &&
+	    !config_namespaces_allow(disk ? &rules->disks[v->source].namespaces : &rules->checkpoints[v->source].namespaces, v->name_space))
+		return err_rule(e, EPERM, "volume: the namespace '%s' may not use %s '%s'", v->name_space, volume_type_name(v->type),
+				disk ? rules->disks[v->source].name : rules->checkpoints[v->source].name);
+	return 0;
+}
+
+static int check_rules(const struct config_volumes *rules, const struct kind *kind, const struct volume *v, struct err *e)
+{
+	if (kind->whole)
+		return check_make(rules, v, e);
+	if (volume_at_check(&v->at, e) < 0)
+		return -e->code;
+	if (kind->what == WIRE_VOLUME_REMOVE && v->at.place == VOLUME_AT_EMPTY_DIR)
+		return err_rule(e, EPERM, "volume: the kubelet's own volumes are not removed");
+	if (kind->bounds && (volume_check_bounds(v, e) < 0 || check_size(rules, v, e) < 0))
+		return -e->code;
+	return 0;
+}
+
+int broker_check_volume(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
+{
+	const struct wire_volume *ask = record_payload(record, sizeof(*ask));
+	const struct kind *kind = kind_of(record->header.type);
+
+	if (b->without_rights)
+		return err_rule(e, EPERM, "volume: this broker has no rights to mount");
+	if (ask->config_hash != b->config->hash)
+		return err_rule(e, ESTALE, "volume: the configuration is another one here");
+	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, &ask->volume.at, e) < 0)
+		return -e->code;
+	job->task.what = kind->what;
+	job->task.volume = ask->volume;
+	job->task.config = b->config;
+	job->task.mount_namespace_fd = b->mount_namespace_fd;
+	job->task.filter = &b->mount_filter;
+	job->task.path = job->task.volume.at.name; /* for the log */
+	job->deadline_us = ask->volume.type == VOLUME_CHECKPOINT && kind->whole ? b->config->volumes.checkpoint_deadline_us : kind->deadline_us;
+	return 0;
+}
+
+/* --- the child --- */
+
+int broker_body_volume(void *argument, int channel)
+{
+	const struct broker_task *task = argument;
+	const struct kind *kind = kind_of(task->what);
+	struct volume_result result = {.at = task->volume.at}, undone = {0};
+	const uint64_t start_us = clock_mono_us();
+	struct err e = {0};
+
+	int r = broker_enter_host(task, &e);
+	if (r == 0)
+		r = sandbox_apply(task->filter, &e);
+	if (r == 0)
+		r = kind->work(task->config, &task->volume, &result, &e);
+	result.errnum = -r;
+	if (r < 0)
+		str_copy(result.text, sizeof(result.text), e.text);
+	result.duration_us = clock_mono_us() - start_us;
+	r = record_send(channel, WIRE_VOLUME_RESULT, 0, &result, sizeof(result), -1, &e);
+	/* Whoever asked is told that it failed: then it must not be there. */
+	if (r < 0 && task->what == WIRE_VOLUME_MAKE && result.errnum == 0 && !result.already)
+		volume_remove(task->config, &task->volume, &undone, &e);
+	return r < 0;
+}
