@@ -12,8 +12,10 @@
 #define L (1u << SANDBOX_CHILD_RELAY)
 #define C (1u << SANDBOX_CHILD_CONFIG)
 #define V (1u << SANDBOX_CHILD_MOUNT)
+#define A (1u << SANDBOX_CHILD_ACCOUNT)
+#define S (1u << SANDBOX_CHILD_SWEEP)
 #define ROLES	 (D | B | R | W)
-#define CHILDREN (P | L | C | V)
+#define CHILDREN (P | L | C | V | A | S)
 #define ALL	 (ROLES | CHILDREN | N)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
@@ -35,7 +37,7 @@ const struct sandbox_call sandbox_calls[] = {
 	/* descriptors that are there already */
 	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V},
 	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V},
-	{"fstat", ROLES | V}, {"newfstatat", ROLES | V}, {"statx", ROLES | V}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
+	{"fstat", ROLES | V | A | S}, {"newfstatat", ROLES | V | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
 	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
 	{"getpeername", ROLES}, {"poll", ROLES}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
 
@@ -51,8 +53,8 @@ const struct sandbox_call sandbox_calls[] = {
 	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
-	{"openat", D | B | R | P | L | V}, {"openat2", B | D | P | V}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B},
-	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L | V}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D | M | V}, {"unlink", D | B}, {"mkdir", D | B | V},
+	{"openat", D | B | R | P | L | V | A | S}, {"openat2", B | D | P | V | A | S}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B | A | S},
+	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L | V | A | S}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D | M | V}, {"unlink", D | B}, {"mkdir", D | B | V},
 	{"chmod", D | B}, {"fchmod", D | B | V}, {"ftruncate", D},
 
 	/* sockets of their own */
@@ -60,14 +62,14 @@ const struct sandbox_call sandbox_calls[] = {
 
 	/* what the broker's children do before they close their own filter */
 	{"setns", B}, {"open_tree", B | V}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B | V}, {"fchownat", B}, {"fchown", B | V}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
-	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D},
+	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D}, {"setpriority", B}, {"ioprio_set", B},
 
 	/* what the broker's children do about volumes; a broker that mounts nothing cannot. fspick and the like: the new mount API */
 	{"fsopen", M | V}, {"fsconfig", M | V}, {"fsmount", M | V}, {"fspick", M | V}, {"move_mount", M | V}, {"mount_setattr", M | V}, {"mount", M | V},
 	{"umount2", M | V}, {"quotactl_fd", M | V}, {"getxattr", M | V}, {"fsetxattr", M | V}, {"rmdir", M | V},
 
-	/* what a probe does as an ordinary user */
-	{"unlinkat", B | P | V}, {"fdatasync", B | P}, {"fstatfs", B | P | V}, {"statfs", B | P},
+	/* what a probe does as an ordinary user; what counts, and what removes */
+	{"unlinkat", B | P | V | S}, {"fdatasync", B | P}, {"fstatfs", B | P | V | A}, {"statfs", B | P},
 };
 const size_t sandbox_call_count = ARRAY_SIZE(sandbox_calls);
 
@@ -75,8 +77,13 @@ const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
 {
 	/* docs/architecture.md argues each. */
 	static const cap_value_t broker[] = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_KILL,	     CAP_SETUID, CAP_SETGID,
-					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, -1};
+					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, CAP_SYS_PTRACE, -1};
+	static const cap_value_t account[] = {CAP_DAC_OVERRIDE, -1}, sweep[] = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_PTRACE, -1};
 	static const cap_value_t none[] = {-1};
 
+	if (role == SANDBOX_CHILD_ACCOUNT)
+		return account;
+	if (role == SANDBOX_CHILD_SWEEP)
+		return sweep;
 	return role == SANDBOX_BROKER || role == SANDBOX_BROKER_MOUNTS ? broker : none;
 }

@@ -53,6 +53,7 @@ struct broker_task {
 	uint32_t uid;	  /* whom the child becomes before it reads */
 	bool without_rights;
 	const char *regex; /* redact.regex */
+	struct wire_sweep sweep; /* WIRE_SWEEP, whose root is `path` */
 	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
 	const struct sandbox_filter *filter;
@@ -100,7 +101,7 @@ struct broker {
 	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
 	bool without_volumes; /* overlay no-volumes: mounts nothing, and its filter has no call for it */
-	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter;
+	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter, sweep_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
@@ -131,3 +132,5 @@ int broker_check_processes(struct broker *broker, const struct record *record, s
 int broker_check_log_tail(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_processes(void *task, int channel);
 int broker_body_log_tail(void *task, int channel);
+int broker_check_sweep(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_body_sweep(void *task, int channel);

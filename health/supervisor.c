@@ -266,6 +266,8 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 		supervisor_look_refused(s, refused->watch, text);
 	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES || refused->request == WIRE_SCAN) {
 		supervisor_executors_refused(s, id, refused->request, text);
+	} else if (refused->request == WIRE_SWEEP) {
+		supervisor_sweep_refused(s, text);
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
@@ -300,7 +302,7 @@ static void broker_record(struct link *link, const struct record *record)
 			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
-	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record)) {
+	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record)) {
 		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, record->header.id, refused);
@@ -353,6 +355,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	s->deaths.keep_bytes = config->deaths.keep_bytes;
 	supervisor_discovery_reset(s);
 	supervisor_nri_configure(&s->nri, config);
+	supervisor_sweep_configure(s);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
 
@@ -386,6 +389,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	if (supervisor_open_outputs(s, e) < 0)
 		return -e->code;
 	supervisor_executors_start(s);
+	supervisor_sweep_start(s);
 	supervisor_nri_start(&s->nri, loop, log, paths->nri, config, &nri_ops, s);
 	supervisor_configure(s, config);
 	supervisor_restore(s);

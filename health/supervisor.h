@@ -16,6 +16,7 @@
 #include "health/monitor.h"
 #include "health/nfs_servers.h"
 #include "health/supervisor_nri.h"
+#include "health/sweeps.h"
 #include "health/wire.h"
 
 #define SUPERVISOR_EVENTS_KEPT 16
@@ -67,6 +68,9 @@ struct supervisor {
 	struct death_ring deaths;
 	uv_timer_t executors_due;
 	uv_timer_t roster_due; /* a look without a runtime */
+	struct sweeps sweeps;
+	uv_timer_t sweep_due;
+	uint64_t sweep_asked; /* the id of the question under way */
 	bool roster_complete;  /* it was done once: who comes now is new */
 	/* reporter: it connects to us, one at a time */
 	int reporter_listen_fd;
@@ -84,7 +88,7 @@ struct supervisor {
 		char *text; /* NULL = none under way */
 		uint64_t id;
 		size_t length, sent;
-	} web_answers[3]; /* health, executors, deaths */
+	} web_answers[4]; /* health, executors, deaths, sweep */
 	uv_timer_t web_more;
 	struct supervisor_nri nri;
 };
@@ -147,6 +151,14 @@ void supervisor_start_web(struct supervisor *supervisor);
 void supervisor_roster_start(struct supervisor *supervisor);
 bool supervisor_roster_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
 void supervisor_roster_refused(struct supervisor *supervisor, const char *why);
+
+/* --- supervisor_sweep.c: what Spark left on hostPaths --- */
+
+void supervisor_sweep_start(struct supervisor *supervisor);
+void supervisor_sweep_configure(struct supervisor *supervisor);
+bool supervisor_sweep_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
+void supervisor_sweep_refused(struct supervisor *supervisor, const char *why);
+int supervisor_tell_sweep(struct supervisor *supervisor, char **ret_text, struct err *e); /* JSON for stoker-web; malloc'ed */
 
 /* --- supervisor_executors.c: the containers of Spark pods --- */
 

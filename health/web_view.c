@@ -20,13 +20,16 @@ struct MHD_Response *web_response_make(const char *text, size_t length, const ch
 
 enum web_subject web_view_subject(enum web_view view)
 {
-	return view == WEB_EXECUTORS ? WEB_OF_EXECUTORS : view == WEB_DEATHS ? WEB_OF_DEATHS : WEB_OF_HEALTH;
+	static const enum web_subject subjects[WEB_VIEW_MAX_] = {
+		[WEB_EXECUTORS] = WEB_OF_EXECUTORS, [WEB_DEATHS] = WEB_OF_DEATHS, [WEB_SWEEP] = WEB_OF_SWEEP}; /* the others: of health */
+
+	return subjects[view];
 }
 
 /* stokerd's own JSON. */
 static bool is_passed_on(enum web_view view)
 {
-	return view == WEB_HEALTH || view == WEB_EXECUTORS || view == WEB_DEATHS;
+	return view == WEB_HEALTH || web_view_subject(view) != WEB_OF_HEALTH;
 }
 
 /* For programs that wait for JSON, and for the others. */

@@ -11,6 +11,7 @@
 #include "health/report.h"
 #include "volumes/finding.h"
 #include "volumes/fs_error_mark.h"
+#include "volumes/sweep.h"
 #include "volumes/volume.h"
 
 enum wire_type {
@@ -97,6 +98,7 @@ enum wire_type {
 	WIRE_NRI_CHECKPOINTS,	/* struct wire_checkpoints_ready */
 	/* web -> stokerd; answered by WIRE_HEALTH_PART */
 	WIRE_GET_VOLUMES = 152, /* no payload */
+	WIRE_GET_SWEEP,		/* no payload */
 	WIRE_TYPE_MAX_
 };
 
@@ -215,6 +217,41 @@ struct wire_volume {
 	uint64_t config_hash;
 	struct volume volume;
 };
+
+#define WIRE_SWEEP_REMOVE_MAX 16
+struct wire_sweep {
+	uint64_t config_hash;
+	uint32_t root;	       /* index of config_volumes.sweep_roots */
+	uint32_t remove_count; /* 0 = only look */
+	uint64_t after_ino;    /* looking: the page behind this one */
+	uint64_t slack_us;     /* so far the clock may have been set since a process was started */
+	struct wire_sweep_one {
+		uint64_t ino, born_wall_us, changed_wall_us; /* as they were told */
+	} remove[WIRE_SWEEP_REMOVE_MAX]; /* what still is as it was, and still is ownerless, goes */
+};
+
+struct wire_swept {
+	uint32_t root;
+	int32_t errnum;	 /* the root could not be looked at */
+	uint32_t count;
+	uint32_t more;	 /* bool: there are directories with higher inode numbers */
+	uint32_t cut;	 /* bool: there are more names in the root than are looked at */
+	uint32_t removing; /* bool: this answers a request to remove */
+	uint32_t zero;
+	uint32_t unread; /* a process that could not be looked into; 0 = none */
+	uint64_t duration_us;
+	char text[192];	 /* of the error */
+	struct wire_swept_one {
+		char name[SWEEP_NAME_BYTES];
+		uint64_t ino, born_wall_us, changed_wall_us;
+		uint32_t uid, reason /* enum sweep_reason */, pid /* that speaks for it; 0 = none */;
+		uint32_t gone;			     /* bool */
+		uint64_t removed_entries, removed_bytes; /* by this run */
+		uint32_t left;			     /* entries that could not be removed */
+		int32_t left_errnum;
+	} of[SWEEP_PAGE];
+};
+static_assert(sizeof(struct wire_swept) <= 8192, "must fit one record");
 
 struct wire_volume_stats {
 	struct volume_at at;

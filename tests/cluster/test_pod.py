@@ -18,7 +18,7 @@ from node import UnixConnection  # noqa: E402
 
 CONTAINERS = ("agent", "reporter", "broker")
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
-CAPABILITY = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_CHROOT": 18, "SYS_ADMIN": 21, "SYSLOG": 34}
+CAPABILITY = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYSLOG": 34}
 # what is watched is what a case makes, never the disks of the machine that it runs on
 SETTINGS = """discover: 'off'
 probe:

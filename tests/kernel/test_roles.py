@@ -17,7 +17,7 @@ from node import Node  # noqa: E402
 import wire  # noqa: E402
 
 ROLES = ("stoker-broker", "stokerd", "stoker-reporter", "stoker-web", "stoker-nri")
-CAPS = {"stoker-broker": sum(1 << c for c in (0, 1, 3, 5, 6, 7, 18, 21, 34)),
+CAPS = {"stoker-broker": sum(1 << c for c in (0, 1, 3, 5, 6, 7, 18, 19, 21, 34)),
         "stokerd": 0, "stoker-reporter": 0, "stoker-web": 0, "stoker-nri": 0}
 
 

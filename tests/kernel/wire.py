@@ -10,6 +10,7 @@ FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
 FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
 LOOK, LOOKED = 40, 41
 PROCESSES, LOG_TAIL, PROCESSES_READ, LOG_READ = 80, 81, 82, 83
+SWEEP, SWEPT = 118, 121
 FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
 
@@ -64,6 +65,37 @@ class Log:
         return f"<log errno {self.errnum} bits {self.bits:#x} {self.line}>"
 
 
+def sweep(config_hash, root, after, remove):
+    """struct wire_sweep; `remove`: up to 16 of (inode, birth, change)."""
+    body = struct.pack("=QIIQQ", config_hash, root, len(remove), after, 0)
+    for one in remove:
+        body += struct.pack("=QQQ", *one)
+    return body + bytes(24 * (16 - len(remove)))
+
+
+class SweptOne:
+    ONE = struct.Struct("=48sQQQIIIIQQIi")
+    REASONS = ("Ownerless", "Open", "Mounted", "MakerLives", "NoBirthTime", "ProcessUnread", "NoDirectory", "Changed")
+
+    def __init__(self, body):
+        (name, self.ino, self.born, self.changed, self.uid, reason, self.pid, self.gone, self.removed, self.bytes, self.left, self.left_errno) = \
+            self.ONE.unpack(body)
+        self.name, self.reason = name.split(b"\0")[0].decode(), self.REASONS[reason]
+
+    def __repr__(self):
+        return f"<{self.name} {self.reason} pid {self.pid} removed {self.removed} left {self.left} errno {self.left_errno} gone {self.gone}>"
+
+
+class Swept:
+    def __init__(self, body):
+        self.root, self.errnum, count, self.more, self.cut, self.removing, _, self.unread, self.duration_us, text = struct.unpack_from("=IiIIIIIIQ192s", body)
+        self.text = text.split(b"\0")[0].decode()
+        self.of = [SweptOne(body[232 + i * SweptOne.ONE.size:232 + (i + 1) * SweptOne.ONE.size]) for i in range(count)]
+
+    def __repr__(self):
+        return f"<swept errno {self.errnum} {self.text} {self.of}>"
+
+
 class Refused:
     def __init__(self, body):
         self.errnum, self.watch = struct.unpack("=iI", body[:8])
@@ -103,8 +135,8 @@ class Broker:
                 return Finding(body)
             if kind == REFUSED:
                 return Refused(body)
-            if kind in (FS_MARKED, PROCESSES_READ, LOG_READ):
-                return {FS_MARKED: Marked, PROCESSES_READ: Processes, LOG_READ: Log}[kind](body)
+            if kind in (FS_MARKED, PROCESSES_READ, LOG_READ, SWEPT):
+                return {FS_MARKED: Marked, PROCESSES_READ: Processes, LOG_READ: Log, SWEPT: Swept}[kind](body)
             if kind == DESCRIPTOR:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")

@@ -11,8 +11,8 @@
 #include "base/scoped.h"
 #include "health/doctor_role.h"
 
-/* CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SYS_CHROOT SYS_ADMIN SYSLOG */
-#define BROKER "00000004002400eb"
+/* CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SYS_CHROOT SYS_PTRACE SYS_ADMIN SYSLOG */
+#define BROKER "00000004002c00eb"
 #define STATUS(name, caps, privs, seccomp)                                                                                                           \
 	"Name:\t" name "\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\nPid:\t7\nPPid:\t3\nTracerPid:\t0\nUid:\t65532\t65532\t65532\t65532\n"             \
 	"CapInh:\t0000000000000000\nCapPrm:\t" caps "\nCapEff:\t" caps "\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t" privs "\nSeccomp:\t" seccomp      \
@@ -28,10 +28,10 @@ static void test_what_a_role_has_is_judged_by_its_own_table(void **unused)
 	} rows[] = {
 		{STATUS("stokerd", NONE, "1", "2"), DOCTOR_ROLE_WELL, "pid 7, uid 65532; capabilities: none; no_new_privs, seccomp filter"},
 		{STATUS("stoker-broker", BROKER, "1", "2"), DOCTOR_ROLE_WELL,
-		 "pid 7, uid 65532; capabilities: chown dac_override fowner kill setgid setuid sys_chroot sys_admin syslog; no_new_privs, seccomp filter"},
+		 "pid 7, uid 65532; capabilities: chown dac_override fowner kill setgid setuid sys_chroot sys_ptrace sys_admin syslog; no_new_privs, seccomp filter"},
 		{STATUS("stoker-reporter", "0000000000200000", "1", "2"), DOCTOR_ROLE_MORE, "should have given up: sys_admin; "},
-		{STATUS("stoker-broker", "000001ffffffffff", "1", "2"), DOCTOR_ROLE_MORE, "sys_ptrace"},
-		{STATUS("stoker-broker", "00000000000000eb", "1", "2"), DOCTOR_ROLE_LESS, "lacks of its capabilities: sys_chroot sys_admin syslog; "},
+		{STATUS("stoker-broker", "000001ffffffffff", "1", "2"), DOCTOR_ROLE_MORE, "sys_rawio"},
+		{STATUS("stoker-broker", "00000000000000eb", "1", "2"), DOCTOR_ROLE_LESS, "lacks of its capabilities: sys_chroot sys_ptrace sys_admin syslog; "},
 		{STATUS("stoker-broker", NONE, "1", "0"), DOCTOR_ROLE_OPEN, "no seccomp filter"},
 		{STATUS("stoker-web", NONE, "0", "2"), DOCTOR_ROLE_OPEN, "no_new_privs is off"},
 		{STATUS("stoker-nri", NONE, "1", "2"), DOCTOR_ROLE_WELL, "capabilities: none"},

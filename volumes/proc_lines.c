@@ -1,0 +1,44 @@
+#include "volumes/proc_lines.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is left of the buffer begins at its beginning. False: enough. */
+static bool take_lines(char *buffer, size_t *length, bool (*take)(void *context, const char *line, size_t length), void *context)
+{
+	const char *at = buffer, *end = buffer + *length;
+
+	for (const char *newline; (newline = memchr(at, '\n', (size_t)(end - at))); at = newline + 1)
+		if (!take(context, at, (size_t)(newline - at)))
+			return false;
+	*length = (size_t)(end - at);
+	memmove(buffer, at, *length);
+	return true;
+}
+
+int proc_lines(int fd, bool (*take)(void *context, const char *line, size_t length), void *context)
+{
+	static char buffer[2 * PROC_LINE_BYTES];
+	size_t length = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, buffer + length, sizeof(buffer) - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (!take_lines(buffer, &length, take, context))
+			return 0;
+		if (length == sizeof(buffer)) {
+			errno = EFBIG;
+			return -EFBIG;
+		}
+	}
+	if (length > 0)
+		take(context, buffer, length);
+	return 0;
+}
