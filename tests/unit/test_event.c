@@ -89,6 +89,30 @@ static void test_which_steps_are_said(void **unused)
 	}
 }
 
+/* The note of an Event cannot change: what became bad is not hidden behind the warning that came before it. */
+static void test_a_warning_and_what_it_becomes_are_two(void **unused)
+{
+	scoped(scoped_free) struct health *h = one_filesystem();
+	struct event_watcher watcher = {0};
+	struct event_book book = {0};
+	struct heard heard = {0};
+
+	(void)unused;
+	str_copy(h->filesystems[0].reason, sizeof(h->filesystems[0].reason), "ReadOnlyFilesystem");
+	static const enum verdict_state states[] = {VERDICT_WARNING, VERDICT_BAD, VERDICT_RECOVERING, VERDICT_BAD};
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		unsigned before = heard.count;
+		h->filesystems[0].state = states[i];
+		event_watch(&watcher, h, hear, &heard);
+		if (heard.count > before)
+			event_book_add(&book, &heard.last, i * S);
+	}
+	assert_int_equal(heard.count, 3);
+	assert_int_equal(book.entries[0].count, 1); /* the warning */
+	assert_int_equal(book.entries[1].count, 2); /* bad, twice */
+	assert_false(book.entries[2].used);
+}
+
 static void test_what_an_earlier_life_said_is_not_said_again(void **unused)
 {
 	scoped(scoped_free) struct health *h = one_filesystem();
@@ -515,6 +539,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_steps_are_said),
+		cmocka_unit_test(test_a_warning_and_what_it_becomes_are_two),
 		cmocka_unit_test(test_what_an_earlier_life_said_is_not_said_again),
 		cmocka_unit_test(test_the_note_is_bounded_and_clean),
 		cmocka_unit_test(test_repeats_are_a_series),
