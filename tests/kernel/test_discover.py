@@ -318,6 +318,7 @@ def every_system_call_of_a_search_and_a_look_failing_in_turn(t):
     h, pid = n.config_hash(), n.pid("stoker-broker")
     pattern = next(i for i, (path, _) in enumerate(n.watched) if path.endswith("/*"))
     body = wire.probe_body(h, pattern, path_hash=wire.fnv1a(a.mount_point.encode()))
+    assert broker.receive(broker.send(wire.PROBE, body)).good  # our connection is accepted, and counts
     n.wait_for(lambda: not n.children("stoker-broker"), "the children to end")
     held = len(n.descriptors(pid))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
