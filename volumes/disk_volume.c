@@ -149,25 +149,25 @@ int disk_volume_make(const struct config *config, const struct volume *v, const 
 
 /* --- remove --- */
 
+/* Without quota by now, or on a filesystem that has none, there is nothing to be taken back. */
+static bool has_no_quota(int r)
+{
+	return r == -ESRCH || r == -ENOSYS || r == -EOPNOTSUPP || r == -ENOTTY;
+}
+
 /* Its limits go before the directory does: what is cut off in between is found by it. */
 static int remove_gone(int base_fd, const char *gone, struct err *e)
 {
 	struct tree_budget budget = {.until_us = clock_mono_us() + REMOVE_WITHIN_US};
-	struct err ignored = {0};
 	uint32_t project = 0;
 
 	scoped(fd_drop) int fd = fd_open_same_mount(base_fd, gone, DIRECTORY_FLAGS, e);
 	if (fd < 0)
 		return fd;
-	if (quota_project_of(fd, &project, &ignored) < 0)
-		project = 0;
-	int r = project ? quota_set(base_fd, project, 0, 0, &ignored) : 0;
-	/* Without quota by now there is nothing to be taken back. */
-	if (r < 0 && r != -ESRCH && r != -ENOSYS && r != -EOPNOTSUPP) {
-		*e = ignored;
-		return r;
-	}
-	return tree_remove(base_fd, gone, &budget, e);
+	int r = quota_project_of(fd, &project, e);
+	if (r == 0 && project)
+		r = quota_set(base_fd, project, 0, 0, e);
+	return r < 0 && !has_no_quota(r) ? r : tree_remove(base_fd, gone, &budget, e);
 }
 
 /* 1 = removed, 0 = there was none */

@@ -256,8 +256,7 @@ def every_system_call_of_a_request_failing_in_turn(t):
     n.wait_for(n.marks, "the mark that stokerd asks for")
     group = broker.receive(broker.send(wire.FS_ERRORS))
     t.cleanup(lambda: os.close(group))
-    n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
-    held = len(n.descriptors(pid))
+    held = len(n.settled_descriptors("stoker-broker"))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
     container = a_container(t)
     for kind, body, fd in ((wire.PROBE, n.probe_body(0), None), (wire.MOUNTS, b"", None), (wire.KMSG, b"", None), (wire.FS_ERRORS, b"", None),
@@ -284,7 +283,7 @@ def every_system_call_of_a_request_failing_in_turn(t):
                 raise AssertionError("the child never ran through")
     left = os.listdir(os.path.join(disk.mount_point, ".stoker"))
     assert not left, left
-    assert len(n.descriptors(pid)) == held, (held, n.descriptors(pid))
+    assert len(n.settled_descriptors("stoker-broker")) == held, (held, n.descriptors(pid))
     assert broker.probe(h).good
     subprocess.run(["umount", disk.mount_point], check=True)
     disk.mount()

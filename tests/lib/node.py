@@ -240,6 +240,11 @@ class Node:
                 pass
         return targets
 
+    def settled_descriptors(self, role):
+        """Of a role none of whose children runs or is still held."""
+        wait_for(lambda: not self.children(role) and "anon_inode:[pidfd]" not in self.descriptors(self.pid(role)), f"the children of {role} to end")
+        return self.descriptors(self.pid(role))
+
     # --- what they say ---
 
     def cli(self, *args, **more):
