@@ -10,6 +10,7 @@
 #include "daemon/stoker_doctor.h"
 #include "daemon/stoker_executors.h"
 #include "daemon/stoker_health.h"
+#include "daemon/stoker_lint.h"
 #include "daemon/stoker_run.h"
 #include "daemon/stoker_sweep.h"
 #include "daemon/stoker_why.h"
@@ -26,6 +27,7 @@ static const struct command {
 	{"why", "why an executor died, and what to change", stoker_why_help, stoker_why},
 	{"doctor", "does Stoker itself work here, and is this node the cause?", stoker_doctor_help, stoker_doctor},
 	{"sweep", "what Spark left on hostPaths: what goes, what stays, and why", stoker_sweep_help, stoker_sweep},
+	{"lint", "what is wrong with Spark's configuration files, before it runs", stoker_lint_help, stoker_lint},
 	{"run", "run a command as an executor, watched, in a cgroup of its own; says why it died", stoker_run_help, stoker_run},
 	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
 };
