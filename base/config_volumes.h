@@ -14,6 +14,7 @@
 #define CONFIG_NAMESPACES_MAX	 4
 #define CONFIG_VOLUME_NAME_BYTES 32
 #define CONFIG_VOLUME_PATH_BYTES 160
+#define CONFIG_ADDRESS_BYTES	 48
 
 enum config_csi { CONFIG_CSI_AUTO, CONFIG_CSI_OFF };
 enum config_sweep { CONFIG_SWEEP_OFF, CONFIG_SWEEP_DRY_RUN, CONFIG_SWEEP_ON };
@@ -29,6 +30,7 @@ struct config_namespaces {
 struct config_checkpoint {
 	char name[CONFIG_VOLUME_NAME_BYTES];	   /* a word */
 	char server[NAME_NODE_BYTES];		   /* a host name or an address */
+	char address[CONFIG_ADDRESS_BYTES];	   /* of the server: where it is to be used (volumes/nfs_mount.h); "" in a configuration */
 	char export_path[CONFIG_VOLUME_PATH_BYTES]; /* absolute */
 	uint32_t version;			   /* 4 (default: 4.2, else what the server has) or 3 */
 	uint32_t port;				   /* 0 = the usual 2049 */

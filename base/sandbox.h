@@ -22,6 +22,7 @@ enum sandbox_role {
 	SANDBOX_CHILD_RELAY,  /* sends the mount table, hands out kmsg */
 	SANDBOX_CHILD_CONFIG, /* parses the config */
 	SANDBOX_CHILD_MOUNT,  /* makes, bounds, empties and removes volumes */
+	SANDBOX_CHILD_RESOLVE, /* finds the address of a checkpoint's server */
 	SANDBOX_CHILD_ACCOUNT, /* looks at what pods have written */
 	SANDBOX_CHILD_SWEEP,   /* removes what they left */
 	SANDBOX_ROLE_MAX_

@@ -12,10 +12,11 @@
 #define L (1u << SANDBOX_CHILD_RELAY)
 #define C (1u << SANDBOX_CHILD_CONFIG)
 #define V (1u << SANDBOX_CHILD_MOUNT)
+#define X (1u << SANDBOX_CHILD_RESOLVE)
 #define A (1u << SANDBOX_CHILD_ACCOUNT)
 #define S (1u << SANDBOX_CHILD_SWEEP)
 #define ROLES	 (D | B | R | W)
-#define CHILDREN (P | L | C | V | A | S)
+#define CHILDREN (P | L | C | V | X | A | S)
 #define ALL	 (ROLES | CHILDREN | N)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
@@ -31,15 +32,15 @@ const struct sandbox_call sandbox_calls[] = {
 	{"clock_gettime", ALL}, {"clock_getres", ALL}, {"gettimeofday", ALL}, {"time", ALL}, {"clock_nanosleep", ROLES}, {"nanosleep", ROLES},
 	{"exit", ALL}, {"exit_group", ALL}, {"getrandom", ALL}, {"restart_syscall", ALL}, {"rt_sigreturn", ALL}, {"rt_sigaction", ROLES | C},
 	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ROLES}, {"getppid", ROLES}, {"getuid", ROLES | P},
-	{"geteuid", ROLES | P}, {"getgid", ROLES | P}, {"getegid", ROLES | P}, {"sched_yield", ALL}, {"sched_getaffinity", ROLES}, {"uname", ROLES},
+	{"geteuid", ROLES | P}, {"getgid", ROLES | P}, {"getegid", ROLES | P}, {"sched_yield", ALL}, {"sched_getaffinity", ROLES}, {"uname", ROLES | X},
 	{"sysinfo", ROLES}, {"getrusage", ROLES}, {"rseq", ROLES}, {"set_robust_list", ROLES}, {"membarrier", ROLES},
 
 	/* descriptors that are there already */
-	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V},
-	{"fstat", ROLES | V | A | S}, {"newfstatat", ROLES | V | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N}, {"sendto", ROLES | C}, {"recvfrom", ROLES},
-	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES}, {"setsockopt", ROLES}, {"getsockname", ROLES},
-	{"getpeername", ROLES}, {"poll", ROLES}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R},
+	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V | X},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V | X}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V | X},
+	{"fstat", ROLES | V | X | A | S}, {"newfstatat", ROLES | V | X | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N | X}, {"sendto", ROLES | C | X}, {"recvfrom", ROLES | X},
+	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES | X}, {"setsockopt", ROLES | X}, {"getsockname", ROLES | X},
+	{"getpeername", ROLES}, {"poll", ROLES | X}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R | M | X},
 
 	/* the loop (libuv 1.44) */
 	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES | N}, {"epoll_wait", ROLES | N}, {"epoll_pwait", ROLES | N}, {"eventfd2", ROLES},
@@ -50,23 +51,25 @@ const struct sandbox_call sandbox_calls[] = {
 	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
 	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
 	{"prctl", ROLES}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
-	{"capset", ROLES}, {"umask", D | B}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */
+	{"capset", ROLES}, {"umask", D | B | V}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */
 
 	/* files: the state file, /sys, sockets' paths; token, CA, OpenSSL's and the resolver's files */
-	{"openat", D | B | R | P | L | V | A | S}, {"openat2", B | D | P | V | A | S}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B | A | S},
+	{"openat", D | B | R | P | L | V | A | S | X}, {"openat2", B | D | P | V | A | S}, {"open", D | B | R}, {"access", D | R}, {"faccessat", D | R}, {"faccessat2", D | R}, {"readlink", D | R | B}, {"readlinkat", D | R | B | A | S},
 	{"stat", D | R | B}, {"lstat", D | R | B}, {"getdents64", D | R | B | L | V | A | S}, {"getcwd", D | R}, {"rename", D}, {"renameat", D}, {"renameat2", D | M | V}, {"unlink", D | B}, {"mkdir", D | B | V},
 	{"chmod", D | B}, {"fchmod", D | B | V}, {"ftruncate", D},
 
 	/* sockets of their own */
-	{"socket", D | B | R}, {"flock", D | M | V}, {"connect", D | R}, {"bind", D | B | R}, {"listen", D | B},
+	{"socket", D | B | R | X}, {"flock", D | M | V}, {"connect", D | M | R | X}, {"bind", D | B | R | X}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
-	{"setns", B}, {"open_tree", B | V}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B | V}, {"fchownat", B}, {"fchown", B | V}, {"setgroups", B}, {"setresuid", B}, {"setresgid", B},
+	{"setns", B}, {"open_tree", B | V}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B | V}, {"fchownat", B | V}, {"fchown", B | V}, {"setgroups", B | V}, {"setresuid", B}, {"setresgid", B},
 	{"setuid", B}, {"setgid", B}, {"mlock2", B | D}, {"mlock", B | D}, {"setpriority", B}, {"ioprio_set", B},
 
 	/* what the broker's children do about volumes; a broker that mounts nothing cannot. fspick and the like: the new mount API */
 	{"fsopen", M | V}, {"fsconfig", M | V}, {"fsmount", M | V}, {"fspick", M | V}, {"move_mount", M | V}, {"mount_setattr", M | V}, {"mount", M | V},
 	{"umount2", M | V}, {"quotactl_fd", M | V}, {"getxattr", M | V}, {"fsetxattr", M | V}, {"rmdir", M | V},
+	/* as the pod's user, on a server that does not trust root */
+	{"setfsuid", M | V}, {"setfsgid", M | V},
 
 	/* what a probe does as an ordinary user; what counts, and what removes */
 	{"unlinkat", B | P | V | S}, {"fdatasync", B | P}, {"fstatfs", B | P | V | A}, {"statfs", B | P},

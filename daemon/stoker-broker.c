@@ -49,6 +49,8 @@ static const struct broker_request requests[] = {
 	 "removes Spark's own directories by their full names at the top of a pod's scratch, beneath kept descriptors and never across a mount"},
 	{WIRE_VOLUME_STAT, "volume-stat", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
 	 "sizes of a pod's own volume; nothing is changed"},
+	{WIRE_CHECKPOINT_LOOK, "checkpoint-look", sizeof(struct wire_volume), CONFIG_CHECKPOINTS_MAX, broker_check_volume, broker_body_volume,
+	 "asks the server of an export that is mounted on this node for its sizes; nothing is changed"},
 	{WIRE_SWEEP, "sweep", sizeof(struct wire_sweep), 1, broker_check_sweep, broker_body_sweep,
 	 "removes only directories with Spark's names right beneath a root of our own configuration, whose owner this child itself did not find"},
 };

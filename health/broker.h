@@ -56,7 +56,7 @@ struct broker_task {
 	struct wire_sweep sweep; /* WIRE_SWEEP, whose root is `path` */
 	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
-	const struct sandbox_filter *filter;
+	const struct sandbox_filter *filter, *resolve_filter;
 };
 
 struct broker_waiter {
@@ -101,12 +101,18 @@ struct broker {
 	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
 	bool without_volumes; /* overlay no-volumes: mounts nothing, and its filter has no call for it */
-	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter, sweep_filter;
+	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter, resolve_filter, sweep_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
 	uint64_t refused_total, abandoned_total, served_total;
 };
+
+/* In a child: without rights from here on, and in this filter. */
+int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e);
+
+/* In a child, still in our own mount namespace: sets the server's address. */
+int broker_resolve(const struct broker_task *task, struct config_checkpoint *checkpoint, struct err *e);
 
 /* In a child: into the host's mount namespace, if it is another one. */
 int broker_enter_host(const struct broker_task *task, struct err *e);

@@ -80,7 +80,7 @@ int broker_check_log_tail(struct broker *b, const struct record *record, struct 
 
 /* --- giving up rights --- */
 
-static int become_ordinary(const struct broker_task *task, struct err *e)
+int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e)
 {
 	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(task->uid, task->uid, task->uid) < 0 ||
 			       setresuid(task->uid, task->uid, task->uid) < 0) && !(errno == EPERM && task->without_rights))
@@ -88,7 +88,7 @@ static int become_ordinary(const struct broker_task *task, struct err *e)
 	/* A change of uid clears it (prctl(2)). */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_set(e, errno, "cannot ask to die with the broker");
-	return sandbox_apply(task->filter, e);
+	return sandbox_apply(filter, e);
 }
 
 /* --- the processes of a container --- */
@@ -200,7 +200,7 @@ int broker_body_processes(void *argument, int channel)
 		r = open_all_procs(task->container.cgroup, &files, &e);
 	if (r == 0) {
 		proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = proc_fd < 0 ? -errno : become_ordinary(task, &e);
+		r = proc_fd < 0 ? -errno : broker_become_ordinary(task, task->filter, &e);
 	}
 	if (r == 0)
 		r = sum_processes(proc_fd, &files, &sum);
@@ -291,7 +291,7 @@ int broker_body_log_tail(void *argument, int channel)
 	int r = broker_enter_host(task, &e);
 	scoped(fd_drop) int fd = r < 0 ? -1 : open_log(&task->container, &e);
 	if (r == 0)
-		r = fd < 0 ? fd : become_ordinary(task, &e);
+		r = fd < 0 ? fd : broker_become_ordinary(task, task->filter, &e);
 	if (r == 0)
 		r = read_tail(fd, task->regex, &log, &e);
 	log.errnum = -r;

@@ -3,6 +3,7 @@
  * A volume is named by pod UID and name, never by a path, and what may be is judged again here: stokerd has decided it, and stokerd's
  * word is not enough. The child enters the host's mount namespace, closes a filter with the mount calls and little else, and works. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,6 +13,8 @@
 #include "volumes/volume_work.h"
 
 #define DISK_DEADLINE_US (30 * US_PER_S)
+#define CHECKPOINTS_AT_ONCE 3
+_Static_assert(CHECKPOINTS_AT_ONCE * CONFIG_CHECKPOINTS_MAX < BROKER_VOLUMES_MAX, "others have places left");
 
 /* Which rules hold for which request, and who does it. */
 static const struct kind {
@@ -26,6 +29,7 @@ static const struct kind {
 	{WIRE_VOLUME_BOUND, volume_bound, false, true, BROKER_RELAY_DEADLINE_US},
 	{WIRE_VOLUME_EMPTY, volume_empty, false, false, BROKER_RELAY_DEADLINE_US},
 	{WIRE_VOLUME_STAT, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_CHECKPOINT_LOOK, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
 };
 
 static const struct kind *kind_of(uint32_t what)
@@ -52,6 +56,24 @@ static int check_alone(const struct broker *b, const struct volume_at *at, struc
 		if (is_at_work(&b->jobs[i]) && other->place == at->place && strcmp(other->pod_uid, at->pod_uid) == 0 && strcmp(other->name, at->name) == 0)
 			return err_rule(e, EALREADY, "volume: another request about it is under way");
 	}
+	return 0;
+}
+
+/* A server that hangs must not take the places of all others: so many of its volumes at once, however many servers there are. */
+static int check_server(const struct broker *b, const struct volume *v, struct err *e)
+{
+	const struct config_volumes *rules = &b->config->volumes;
+	unsigned waiting = 0;
+
+	if (v->type != VOLUME_CHECKPOINT)
+		return 0;
+	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
+		const struct volume *other = &b->jobs[i].task.volume;
+		waiting += is_at_work(&b->jobs[i]) && other->type == VOLUME_CHECKPOINT && other->source < rules->checkpoint_count &&
+			   strcmp(rules->checkpoints[other->source].server, rules->checkpoints[v->source].server) == 0;
+	}
+	if (waiting >= CHECKPOINTS_AT_ONCE)
+		return err_rule(e, EAGAIN, "volume: %u mounts wait for the server '%s' already", waiting, rules->checkpoints[v->source].server);
 	return 0;
 }
 
@@ -85,6 +107,8 @@ static int check_rules(const struct config_volumes *rules, const struct kind *ki
 		return check_make(rules, v, e);
 	if (volume_at_check(&v->at, e) < 0)
 		return -e->code;
+	if (kind->what == WIRE_CHECKPOINT_LOOK && v->at.place != VOLUME_AT_NODE)
+		return err_rule(e, EINVAL, "volume: only the node's own mount of a checkpoint is looked at");
 	if (kind->what == WIRE_VOLUME_REMOVE && v->at.place == VOLUME_AT_EMPTY_DIR)
 		return err_rule(e, EPERM, "volume: the kubelet's own volumes are not removed");
 	if (kind->bounds && (volume_check_bounds(v, e) < 0 || check_size(rules, v, e) < 0))
@@ -101,13 +125,15 @@ int broker_check_volume(struct broker *b, const struct record *record, struct br
 		return err_rule(e, EPERM, "volume: this broker has no rights to mount");
 	if (ask->config_hash != b->config->hash)
 		return err_rule(e, ESTALE, "volume: the configuration is another one here");
-	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, &ask->volume.at, e) < 0)
+	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, &ask->volume.at, e) < 0 ||
+	    (kind->whole && check_server(b, &ask->volume, e) < 0))
 		return -e->code;
 	job->task.what = kind->what;
 	job->task.volume = ask->volume;
 	job->task.config = b->config;
 	job->task.mount_namespace_fd = b->mount_namespace_fd;
 	job->task.filter = &b->mount_filter;
+	job->task.resolve_filter = &b->resolve_filter;
 	job->task.path = job->task.volume.at.name; /* for the log */
 	job->deadline_us = ask->volume.type == VOLUME_CHECKPOINT && kind->whole ? b->config->volumes.checkpoint_deadline_us : kind->deadline_us;
 	return 0;
@@ -115,19 +141,34 @@ int broker_check_volume(struct broker *b, const struct record *record, struct br
 
 /* --- the child --- */
 
+/* The child's own configuration, in which the server of the checkpoint has its address. */
+static int resolve_server(const struct broker_task *task, struct config **ret, struct err *e)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	if (!config)
+		return err_set(e, ENOMEM, "cannot find the address of the server");
+	*ret = config;
+	*config = *task->config;
+	return broker_resolve(task, &config->volumes.checkpoints[task->volume.source], e);
+}
+
 int broker_body_volume(void *argument, int channel)
 {
 	const struct broker_task *task = argument;
 	const struct kind *kind = kind_of(task->what);
 	struct volume_result result = {.at = task->volume.at}, undone = {0};
 	const uint64_t start_us = clock_mono_us();
+	scoped(scoped_free) struct config *resolved = NULL;
 	struct err e = {0};
 
-	int r = broker_enter_host(task, &e);
+	int r = task->what == WIRE_VOLUME_MAKE && task->volume.type == VOLUME_CHECKPOINT ? resolve_server(task, &resolved, &e) : 0;
+	if (r == 0)
+		r = broker_enter_host(task, &e);
 	if (r == 0)
 		r = sandbox_apply(task->filter, &e);
 	if (r == 0)
-		r = kind->work(task->config, &task->volume, &result, &e);
+		r = kind->work(resolved ? resolved : task->config, &task->volume, &result, &e);
 	result.errnum = -r;
 	if (r < 0)
 		str_copy(result.text, sizeof(result.text), e.text);

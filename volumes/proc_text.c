@@ -150,6 +150,7 @@ bool proc_mount_parse(const char *line, size_t length, struct proc_mount *ret)
 	ret->cut = !unescape(root, ret->root, sizeof(ret->root));
 	ret->cut |= !unescape(point, ret->mount_point, sizeof(ret->mount_point));
 	unescape(type, ret->type, sizeof(ret->type));
+	unescape(source, ret->source, sizeof(ret->source));
 	ret->read_only = has_word(options, "ro");
 	ret->options = c.at;
 	ret->options_length = (size_t)(c.end - c.at);

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "volumes/mount_words.h"
 #include "volumes/tmpfs_options.h"
 #include "volumes/volume_mark.h"
 
@@ -19,33 +20,11 @@
 
 /* --- the new mount API --- */
 
-/* What the kernel has written about the last refusal: "e tmpfs: Too small a size for current use", without the letter. */
-static void read_words(int context_fd, char *text, size_t size)
-{
-	char line[256];
-	ssize_t n;
-
-	text[0] = '\0';
-	while ((n = read(context_fd, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		str_copy(text, size, n > 2 && line[1] == ' ' ? line + 2 : line);
-	}
-}
-
-static int refused(int context_fd, const char *what, int errnum, struct err *e)
-{
-	char words[256];
-
-	read_words(context_fd, words, sizeof(words));
-	return words[0] ? err_rule(e, errnum, "%s: %s", what, words) : err_set(e, errnum, "%s", what);
-}
-
 static int set_options(int context_fd, const struct tmpfs_options *o, struct err *e)
 {
 	for (size_t i = 0; i < o->count; i++)
 		if (fsconfig(context_fd, FSCONFIG_SET_STRING, o->options[i].key, o->options[i].value, 0) < 0)
-			return refused(context_fd, o->options[i].key, errno, e);
+			return mount_refused(context_fd, o->options[i].key, errno, e);
 	return 0;
 }
 
@@ -56,15 +35,15 @@ static int configure(int context_fd, const struct volume *v, struct err *e)
 
 	tmpfs_source(v, source, sizeof(source));
 	if (fsconfig(context_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
-		return refused(context_fd, "source", errno, e);
+		return mount_refused(context_fd, "source", errno, e);
 	tmpfs_options_of(v, &options);
 	if (set_options(context_fd, &options, e) < 0)
 		return -e->code;
 	/* Before Linux 6.4 it is unknown, and there is nothing to be said: these nodes have no swap, or swap it is. */
 	if (v->noswap && fsconfig(context_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0) < 0 && errno != EINVAL)
-		return refused(context_fd, "noswap", errno, e);
+		return mount_refused(context_fd, "noswap", errno, e);
 	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return refused(context_fd, "cannot make the tmpfs", errno, e);
+		return mount_refused(context_fd, "cannot make the tmpfs", errno, e);
 	return 0;
 }
 
@@ -85,7 +64,7 @@ int tmpfs_build(const struct volume *v, struct err *e)
 		return -e->code;
 	scoped(fd_drop) int mount_fd = fsmount(context_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mount_fd < 0)
-		return refused(context_fd, "cannot make a mount of the tmpfs", errno, e);
+		return mount_refused(context_fd, "cannot make a mount of the tmpfs", errno, e);
 	if (mark_root(mount_fd, v, e) < 0)
 		return -e->code;
 	return fd_take(&mount_fd);
@@ -194,6 +173,6 @@ int tmpfs_bound(int root_fd, uint64_t size_bytes, uint64_t inodes, struct err *e
 		return -e->code;
 	/* Both or none: the kernel looks at each before it changes any. */
 	if (fsconfig(context_fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
-		return refused(context_fd, "cannot change the bounds", errno, e);
+		return mount_refused(context_fd, "cannot change the bounds", errno, e);
 	return 0;
 }
