@@ -64,6 +64,7 @@ static const cyaml_schema_field_t report_fields[] = {
 static const cyaml_schema_field_t executors_fields[] = {
 	STRING("watch", struct config_raw_executors, watch),
 	STRING("nriSocket", struct config_raw_executors, nri_socket),
+	STRING("criSocket", struct config_raw_executors, cri_socket),
 	STRING("dryRun", struct config_raw_executors, dry_run),
 	STRING("annotations", struct config_raw_executors, annotations),
 	STRING("pythonOomGroup", struct config_raw_executors, python_oom_group),

@@ -47,6 +47,7 @@ struct config_limits {
 struct config_executors {
 	enum config_recognition watch;		 /* executors.watch: auto|off, default auto */
 	char nri_socket[CONFIG_SUN_PATH_BYTES];	 /* executors.nriSocket: default /var/run/nri/nri.sock */
+	char cri_socket[CONFIG_SUN_PATH_BYTES];	 /* executors.criSocket: default "", the known places */
 	uint32_t dry_run;			 /* executors.dryRun: bool, default false: decide and say, change nothing */
 	uint32_t annotations;			 /* executors.annotations: bool, default false: pods may choose by annotation */
 	enum config_oom_group python_oom_group;	 /* executors.pythonOomGroup: leave|single|group, default leave */

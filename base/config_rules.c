@@ -64,6 +64,7 @@ static const struct rule rules[] = {
 	 .words = {"false", "true"}},
 	{"executors.watch", "auto", GROUP(executors, watch), INTO(executors.watch), WORD, "must be auto or off", 0, CONFIG_RECOGNITION_OFF, .words = {"auto", "off"}},
 	{"executors.nriSocket", STOKER_NRI_SOCKET, GROUP(executors, nri_socket), INTO(executors.nri_socket), TEXT, .check = config_unit_path},
+	{"executors.criSocket", "", GROUP(executors, cri_socket), INTO(executors.cri_socket), TEXT, .check = config_unit_path_or_none},
 	{"executors.dryRun", "false", GROUP(executors, dry_run), INTO(executors.dry_run), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 	{"executors.annotations", "false", GROUP(executors, annotations), INTO(executors.annotations), WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 	{"executors.pythonOomGroup", "leave", GROUP(executors, python_oom_group), INTO(executors.python_oom_group), WORD, "must be leave, single or group", 0,

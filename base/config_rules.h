@@ -32,7 +32,7 @@ struct config_raw_report {
 	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node;
 };
 struct config_raw_executors {
-	char *watch, *nri_socket, *dry_run, *annotations, *python_oom_group, *oom_score_adj;
+	char *watch, *nri_socket, *cri_socket, *dry_run, *annotations, *python_oom_group, *oom_score_adj;
 };
 struct config_raw_deaths {
 	char *keep_records, *keep_bytes;

@@ -59,7 +59,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"chmod", D | B}, {"fchmod", D | B | V}, {"ftruncate", D},
 
 	/* sockets of their own */
-	{"socket", D | B | R | X}, {"flock", D | M | V}, {"connect", D | M | R | X}, {"bind", D | B | R | X}, {"listen", D | B},
+	{"socket", D | B | R | X}, {"flock", D | M | V}, {"connect", D | B | R | X}, {"bind", D | B | R | X}, {"listen", D | B},
 
 	/* what the broker's children do before they close their own filter */
 	{"setns", B}, {"open_tree", B | V}, {"fanotify_init", B}, {"fanotify_mark", B}, {"mkdirat", B | V}, {"fchownat", B | V}, {"fchown", B | V}, {"setgroups", B | V}, {"setresuid", B}, {"setresgid", B},

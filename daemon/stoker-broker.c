@@ -16,6 +16,7 @@
 #include "base/sandbox.h"
 #include "build_config.h"
 #include "health/broker.h"
+#include "shim/cri_request.h"
 #include "shim/roster_request.h"
 
 /* The closed list. Everything is named by a number of the configuration that both ends share, never by a path. */
@@ -38,6 +39,8 @@ static const struct broker_request requests[] = {
 	 "sums of the memory of the processes of a container, read as an ordinary user; no name and no word of any of them leaves the child"},
 	{WIRE_LOG_TAIL, "log-tail", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, broker_check_log_tail, broker_body_log_tail,
 	 "of a pod's log, which its own names lead to, only which known complaints stand in its end, and one line without secrets"},
+	{WIRE_STATUS, "status", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, cri_check_status, cri_body_status,
+	 "asks the container runtime for the status of one container and for nothing else; what is connected to it is sealed and reads nothing, what reads has no rights"},
 	{WIRE_VOLUME_MAKE, "volume-make", sizeof(struct wire_volume), BROKER_VOLUMES_MAX, broker_check_volume, broker_body_volume,
 	 "a new filesystem in memory, a directory with a quota or a configured export, within the configured bounds, put at the one place that the names of pod and "
 	 "volume lead to, if nothing is there"},

@@ -20,7 +20,7 @@
 
 #define BROKER_CONTAINERS_MAX  16 /* requests about containers at once, of each kind */
 #define BROKER_VOLUMES_MAX     32 /* requests about volumes at once, of each kind; who asks for more waits */
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 2 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + 8)
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 3 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -46,10 +46,10 @@ struct broker_task {
 	int flags;
 	uint32_t what;	  /* enum wire_type of the request */
 	union {
-		struct wire_container_ask container; /* WIRE_PROCESSES, WIRE_LOG_TAIL: names that were checked */
+		struct wire_container_ask container; /* WIRE_PROCESSES, WIRE_LOG_TAIL, WIRE_STATUS: names that were checked */
 		struct volume volume;		     /* WIRE_VOLUME_…: the same */
 	};
-	const struct config *config; /* WIRE_VOLUME_… */
+	const struct config *config; /* WIRE_VOLUME_…, WIRE_STATUS */
 	uint32_t uid;	  /* whom the child becomes before it reads */
 	bool without_rights;
 	const char *regex; /* redact.regex */
@@ -108,14 +108,8 @@ struct broker {
 	uint64_t refused_total, abandoned_total, served_total;
 };
 
-/* In a child: without rights from here on, and in this filter. */
-int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e);
-
 /* In a child, still in our own mount namespace: sets the server's address. */
 int broker_resolve(const struct broker_task *task, struct config_checkpoint *checkpoint, struct err *e);
-
-/* In a child: into the host's mount namespace, if it is another one. */
-int broker_enter_host(const struct broker_task *task, struct err *e);
 
 /* Opens the socket in the runtime directory and serves. The broker is large: allocated once, zeroed, by the caller. */
 int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);
@@ -134,6 +128,18 @@ int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);
 int broker_check_volume(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_volume(void *task, int channel);
+
+/* What the bodies of several files do (broker_child.c). */
+
+/* May it be part of a name that a path is built from: of a namespace, a pod, a container, an id? */
+bool broker_is_name(const char *name, size_t size);
+/* The task of a child that reads as an ordinary user behind `filter`; `path` is what the log calls it. */
+void broker_task_ordinary(const struct broker *broker, struct broker_job *job, uint32_t what, const char *path, const struct sandbox_filter *filter);
+/* In a child: into the host's mount namespace, if it is another one. */
+int broker_enter_host(const struct broker_task *task, struct err *e);
+/* In a child: without rights from here on, and in this filter. Foreign bytes are read only after it. */
+int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e);
+
 int broker_check_processes(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_log_tail(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_processes(void *task, int channel);

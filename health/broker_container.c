@@ -5,12 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,27 +27,11 @@
 
 /* --- checks --- */
 
-/* What may be part of a name that a path is built from: of a namespace, a pod, a container, an id. */
-static bool is_name(const char *name, size_t size)
-{
-	if (!str_is_ended(name, size) || !*name || *name == '.' || *name == '-')
-		return false;
-	for (const char *p = name; *p; p++)
-		if (!(*p >= 'a' && *p <= 'z') && !(*p >= '0' && *p <= '9') && !(*p >= 'A' && *p <= 'Z') && *p != '-' && *p != '.')
-			return false;
-	return true;
-}
-
 static void container_task(struct broker *b, struct broker_job *job, const struct wire_container_ask *ask, const struct sandbox_filter *filter)
 {
-	job->task.what = ask->cgroup[0] ? WIRE_PROCESSES : WIRE_LOG_TAIL;
 	job->task.container = *ask;
-	job->task.uid = b->config->probe.uid;
-	job->task.without_rights = b->without_rights;
 	job->task.regex = b->config->redact.regex;
-	job->task.mount_namespace_fd = b->mount_namespace_fd;
-	job->task.filter = filter;
-	job->task.path = job->task.container.who.container_id; /* for the log */
+	broker_task_ordinary(b, job, ask->cgroup[0] ? WIRE_PROCESSES : WIRE_LOG_TAIL, job->task.container.who.container_id, filter);
 }
 
 int broker_check_processes(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
@@ -59,7 +40,7 @@ int broker_check_processes(struct broker *b, const struct record *record, struct
 	struct cgroup_name name;
 
 	/* A cgroup is asked for by the container that it is named after: no other can be looked into. */
-	if (!is_name(ask->who.container_id, sizeof(ask->who.container_id)) || !str_is_ended(ask->cgroup, sizeof(ask->cgroup)) || ask->cgroup[0] == '/' ||
+	if (!broker_is_name(ask->who.container_id, sizeof(ask->who.container_id)) || !str_is_ended(ask->cgroup, sizeof(ask->cgroup)) || ask->cgroup[0] == '/' ||
 	    !cgroup_name_parse(ask->cgroup, &name) || strcmp(name.container_id, ask->who.container_id) != 0)
 		return err_rule(e, EINVAL, "processes: the cgroup is not that of the container");
 	container_task(b, job, ask, &b->relay_filter);
@@ -70,25 +51,12 @@ int broker_check_log_tail(struct broker *b, const struct record *record, struct 
 {
 	const struct wire_container_ask *ask = record_payload(record, sizeof(*ask));
 
-	if (!is_name(ask->who.container_id, sizeof(ask->who.container_id)) || !is_name(ask->who.pod_uid, sizeof(ask->who.pod_uid)) ||
-	    !is_name(ask->name_space, sizeof(ask->name_space)) || !is_name(ask->pod, sizeof(ask->pod)) ||
-	    !is_name(ask->container, sizeof(ask->container)) || ask->cgroup[0])
+	if (!broker_is_name(ask->who.container_id, sizeof(ask->who.container_id)) || !broker_is_name(ask->who.pod_uid, sizeof(ask->who.pod_uid)) ||
+	    !broker_is_name(ask->name_space, sizeof(ask->name_space)) || !broker_is_name(ask->pod, sizeof(ask->pod)) ||
+	    !broker_is_name(ask->container, sizeof(ask->container)) || ask->cgroup[0])
 		return err_rule(e, EINVAL, "log-tail: namespace, pod, uid and container must be names");
 	container_task(b, job, ask, &b->parse_filter);
 	return 0;
-}
-
-/* --- giving up rights --- */
-
-int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e)
-{
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(task->uid, task->uid, task->uid) < 0 ||
-			       setresuid(task->uid, task->uid, task->uid) < 0) && !(errno == EPERM && task->without_rights))
-		return err_set(e, errno, "cannot become uid %u", task->uid);
-	/* A change of uid clears it (prctl(2)). */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_set(e, errno, "cannot ask to die with the broker");
-	return sandbox_apply(filter, e);
 }
 
 /* --- the processes of a container --- */

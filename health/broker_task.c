@@ -1,20 +1,12 @@
 /* broker_task.c - what the broker's children do; see broker.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "health/broker.h"
 #include "volumes/discover.h"
 #include "volumes/fs_error_mark.h"
-
-int broker_enter_host(const struct broker_task *task, struct err *e)
-{
-	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0)
-		return err_set(e, errno, "cannot enter the host's mount namespace");
-	return 0;
-}
 
 static void descriptor_task(struct broker *b, struct broker_job *job, uint32_t what, const char *path, int flags)
 {

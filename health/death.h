@@ -97,6 +97,7 @@ struct death_facts {
 	uint32_t exit_source; /* enum death_exit_source */
 	int32_t exit_code;    /* as kubelet shows it: 128 + signal; -1 = not known */
 	char runtime_reason[32]; /* "OOMKilled", "StartError" …; "" */
+	char runtime_message[256]; /* redacted */
 	char kubelet_reason[32]; /* "Evicted" …, where known */
 	/* Counters: what is not explained yet. A Python worker that was killed an hour ago is no part of this death. */
 	uint32_t counters_are_final; /* bool: one of the two below was read after the end: no oom_kill in them then means none */

@@ -43,6 +43,7 @@ static const struct {
 	{"executable file not found", NULL, DEATH_LOG_NOT_FOUND, 80},
 	{": command not found", NULL, DEATH_LOG_NOT_FOUND, 80},
 	{"exec ", ": no such file or directory", DEATH_LOG_NOT_FOUND, 80},
+	{"exec: \"", ": no such file or directory", DEATH_LOG_NOT_FOUND, 80}, /* runc's */
 	{"exec: ", ": not found", DEATH_LOG_NOT_FOUND, 80},
 	{"unable to send heartbeats to driver more than ", NULL, DEATH_LOG_HEARTBEAT, 70},
 	{"Driver ", " disassociated! Shutting down", DEATH_LOG_DRIVER_GONE, 60},

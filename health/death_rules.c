@@ -251,6 +251,8 @@ static void prove_rest(const struct death_view *v, uint32_t is, struct death *de
 
 	if (*f->storage_reason)
 		death_prove(death, "the node says %s of its local dirs' filesystem", f->storage_reason);
+	if (is & IS_NO_START && *f->runtime_message)
+		death_prove(death, "the runtime: %s", f->runtime_message);
 	if (!by_memory && is & IS_SURE && f->exit_code == 137)
 		death_prove(death, "oom_kill +0");
 	if (f->last.memory.full_avg10_centi >= 1000)

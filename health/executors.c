@@ -31,6 +31,12 @@ static struct sample_events plus(const struct sample_events *a, const struct sam
 				      a->oom + b->oom, a->oom_kill + b->oom_kill, a->oom_group_kill + b->oom_group_kill};
 }
 
+void executors_changed(struct executors *x)
+{
+	if (x->ops->changed)
+		x->ops->changed(x);
+}
+
 /* --- the table --- */
 
 struct executors_entry *executors_find(const struct executors *x, const char *container_id)
@@ -117,7 +123,7 @@ void executors_add(struct executors *x, const struct executor *executor, struct 
 		return;
 	entry->named = true;
 	executors_open(entry, false, now);
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
 void executors_started(struct executors *x, const struct wire_container *who, struct moment now)
@@ -131,7 +137,7 @@ void executors_started(struct executors *x, const struct wire_container *who, st
 	if (!entry->started.us)
 		entry->started = now;
 	executors_open(entry, true, now);
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
 void executors_end(struct executors_entry *entry, struct moment now)
@@ -140,7 +146,7 @@ void executors_end(struct executors_entry *entry, struct moment now)
 		entry->gone_us = now.us;
 	if (!entry->ended.us)
 		entry->ended = now;
-	entry->table->ops->changed(entry->table);
+	executors_changed(entry->table);
 }
 
 void executors_stopped(struct executors *x, const struct wire_container *who, struct moment now)
@@ -158,7 +164,7 @@ void executors_stopped(struct executors *x, const struct wire_container *who, st
 	if (who->finished_wall_us && who->finished_wall_us <= now.wall_us)
 		entry->ended.wall_us = who->finished_wall_us;
 	executors_count(entry, now); /* the counters are there for a moment yet */
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
 void executors_removed(struct executors *x, const struct wire_container *who, struct moment now)
@@ -264,7 +270,7 @@ void executors_oom(struct executors *x, const struct oom_kill *kill, struct mome
 	if (kill->pid != 0 && kill->pid == entry->executor.pid && !entry->ended.us)
 		entry->ended = now;
 	executors_count(entry, now);
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
 /* --- what the broker tells --- */
@@ -297,18 +303,41 @@ void executors_tail(struct executors *x, const struct wire_log *log, struct mome
 	entry->tail_is_there = true;
 	if (log->errnum == 0) {
 		entry->tail_was_read = true;
-		entry->log_bits = log->bits;
+		entry->log_bits |= log->bits;
 		str_copy(entry->log_line, sizeof(entry->log_line), log->line);
 	}
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
-void executors_tail_refused(struct executors *x, uint64_t id)
+void executors_status(struct executors *x, const struct wire_status *status, struct moment now)
 {
-	for (unsigned i = 0; i < x->count; i++)
-		if (x->entries[i]->tail_id == id)
-			x->entries[i]->tail_is_there = true; /* it will not come */
-	x->ops->changed(x);
+	struct executors_entry *entry = executors_find(x, status->who.container_id);
+	char line[sizeof(status->message)];
+
+	if (!entry)
+		return;
+	entry->status_awaited = false;
+	/* One that still runs, for the runtime, is asked again. */
+	entry->status_is_known = status->errnum != 0 || status->who.has_exit;
+	if (status->errnum == 0 && status->who.has_exit && !entry->has_code) {
+		entry->code_is_runtimes = true;
+		str_copy(entry->runtime_reason, sizeof(entry->runtime_reason), status->reason);
+		str_copy(entry->runtime_message, sizeof(entry->runtime_message), status->message);
+		entry->log_bits |= death_read_log(status->message, strlen(status->message), line, sizeof(line)); /* "exec format error" */
+		executors_stopped(x, &status->who, now);
+	}
+	executors_changed(x);
+}
+
+void executors_refused(struct executors *x, uint64_t id)
+{
+	for (unsigned i = 0; i < x->count; i++) {
+		struct executors_entry *entry = x->entries[i];
+		entry->tail_is_there = entry->tail_is_there || entry->tail_id == id; /* it will not come */
+		entry->status_is_known = entry->status_is_known || entry->status_id == id;
+		entry->status_awaited = entry->status_awaited && entry->status_id != id;
+	}
+	executors_changed(x);
 }
 
 /* --- start --- */

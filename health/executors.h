@@ -61,6 +61,10 @@ struct executors_entry {
 	uint32_t oom_count;
 	bool has_code;
 	int32_t exit_code;
+	bool code_is_runtimes; /* the runtime was asked for it */
+	char runtime_reason[32], runtime_message[256];
+	uint64_t status_asked_us, status_id;
+	bool status_awaited, status_is_known;
 	struct death_processes processes;
 	uint64_t processes_asked_us;
 	uint64_t tail_asked_us, tail_id;
@@ -89,13 +93,15 @@ struct executors_pod {
 };
 
 struct executors_ops {
-	/* Ask the broker; answered by executors_processes(), executors_tail(), executors_tail_refused(). False, 0: not now. */
+	/* Ask the broker; answered by executors_processes(), executors_tail(), executors_status(), executors_refused(). False, 0: not now.
+	 * NULL: nobody to be asked. */
 	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
 	uint64_t (*tail)(struct executors *executors, const struct executors_entry *entry); /* the question's number */
-	/* What this node's health says against the disks of executors: a reason, or "". */
+	uint64_t (*status)(struct executors *executors, const struct executors_entry *entry); /* likewise */
+	/* What this node's health says against the disks of executors: a reason, or "". NULL: nothing. */
 	const char *(*storage)(struct executors *executors);
 	void (*death)(struct executors *executors, const struct death *death);
-	void (*changed)(struct executors *executors); /* something to be waited for: executors_due() is another */
+	void (*changed)(struct executors *executors); /* something to be waited for: executors_due() is another. NULL: looks by itself */
 };
 
 struct executors {
@@ -137,7 +143,8 @@ void executors_nri(struct executors *executors, bool live, bool codes);	     /* 
 void executors_oom(struct executors *executors, const struct oom_kill *kill, struct moment now);
 void executors_processes(struct executors *executors, const struct wire_processes *processes, struct moment now);
 void executors_tail(struct executors *executors, const struct wire_log *log, struct moment now);
-void executors_tail_refused(struct executors *executors, uint64_t id);
+void executors_status(struct executors *executors, const struct wire_status *status, struct moment now);
+void executors_refused(struct executors *executors, uint64_t id); /* this question is not answered */
 
 /* --- the clock --- */
 

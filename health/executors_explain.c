@@ -61,6 +61,9 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 		.gone_us = entry->gone_us,
 		.has_code = entry->has_code,
 		.code_may_come = entry->table->nri && entry->table->codes && !entry->removed && entry->executor.source == EXECUTOR_FROM_NRI,
+		.status_asked_us = entry->status_asked_us,
+		.status_awaited = entry->status_awaited,
+		.status_is_known = entry->status_is_known || !entry->table->ops->status,
 		.tail_asked_us = entry->tail_asked_us,
 		.tail_is_there = entry->tail_is_there,
 	};
@@ -122,10 +125,19 @@ static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us
 	return lowest < peak_bytes ? peak_bytes - lowest : 0;
 }
 
+static enum death_exit_source exit_source(const struct executors_entry *entry)
+{
+	if (!entry->has_code)
+		return DEATH_EXIT_UNKNOWN;
+	return entry->executor.source == EXECUTOR_FROM_RUN ? DEATH_EXIT_WAITED : entry->code_is_runtimes ? DEATH_EXIT_RUNTIME : DEATH_EXIT_NRI;
+}
+
 static void exit_facts(const struct executors_entry *entry, bool lives, struct death_facts *f)
 {
 	f->exit_code = entry->has_code ? entry->exit_code : -1;
-	f->exit_source = entry->has_code ? (entry->executor.source == EXECUTOR_FROM_RUN ? DEATH_EXIT_WAITED : DEATH_EXIT_NRI) : DEATH_EXIT_UNKNOWN;
+	f->exit_source = exit_source(entry);
+	str_copy(f->runtime_reason, sizeof(f->runtime_reason), entry->runtime_reason);
+	str_copy(f->runtime_message, sizeof(f->runtime_message), entry->runtime_message);
 	/* The kernel's SIGKILL of the first process is its exit code. */
 	for (uint32_t i = 0; !lives && !entry->has_code && i < f->oom_count; i++)
 		if (entry->executor.pid && f->ooms[i].pid == entry->executor.pid)
@@ -135,7 +147,8 @@ static void exit_facts(const struct executors_entry *entry, bool lives, struct d
 void executors_facts(const struct executors_entry *entry, bool lives, struct moment now, struct death_facts *f)
 {
 	const struct executors_pod *pod = entry->pod;
-	const char *storage = entry->table->ops->storage(entry->table);
+	const struct executors *x = entry->table;
+	const char *storage = x->ops->storage ? x->ops->storage(entry->table) : NULL;
 
 	memset(f, 0, sizeof(*f));
 	f->executor = entry->executor;
@@ -143,7 +156,7 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->last = entry->last;
 	find_peak(entry, now.us, &f->at_peak);
 	f->container = sample_events_minus(&entry->counted, &entry->explained_events);
-	f->pod = executors_pod_left(entry->table, entry);
+	f->pod = executors_pod_left(x, entry);
 	f->pod_limit_bytes = pod && pod->limit_bytes ? pod->limit_bytes : entry->executor.pod_limit_bytes;
 	if (entry->limit_lowered_us && now.us - entry->limit_lowered_us < LOWERED_US && entry->limit_was_bytes != UINT64_MAX)
 		f->limit_was_bytes = entry->limit_was_bytes;
@@ -232,6 +245,26 @@ static void worker_told(struct executors_entry *entry, struct moment now)
 	entry->worker_told_us = now.us;
 }
 
+/* What cannot be asked for it goes without. */
+static void ask(struct executors_entry *entry, const struct settle *settle, struct moment now)
+{
+	struct executors *x = entry->table;
+
+	if (settle->ask_tail) {
+		entry->tail_asked_us = now.us;
+		entry->tail_id = x->ops->tail ? x->ops->tail(x, entry) : 0;
+		entry->tail_is_there = entry->tail_is_there || entry->tail_id == 0; /* it may have been answered already */
+	}
+	if (settle->ask_status) {
+		entry->status_asked_us = now.us;
+		entry->status_id = x->ops->status(x, entry);
+		entry->status_awaited = entry->status_id != 0;
+		entry->status_is_known = entry->status_id == 0;
+	}
+	if ((settle->ask_tail && entry->tail_is_there) || (settle->ask_status && entry->status_is_known))
+		entry->settle_us = now.us;
+}
+
 bool executors_settle(struct executors_entry *entry, struct moment now)
 {
 	if (entry->unread && (entry->killed_us || entry->ended.us))
@@ -244,13 +277,7 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 	const struct settle_evidence evidence = executors_evidence(entry, now.us, victims_left);
 	const struct settle settle = settle_decide(&evidence);
 	entry->settle_us = settle.until_us;
-	if (settle.ask_tail) {
-		entry->tail_asked_us = now.us;
-		entry->tail_id = entry->table->ops->tail(entry->table, entry);
-		entry->tail_is_there = entry->tail_is_there || entry->tail_id == 0; /* it may have been answered already */
-		if (entry->tail_is_there) /* cannot be asked: goes without */
-			entry->settle_us = now.us;
-	}
+	ask(entry, &settle, now);
 	if (settle.what == SETTLE_WORKER) {
 		/* Each of many kills in a row: the first at once, the others together. */
 		entry->settle_us = entry->worker_told_us ? entry->worker_told_us + EXECUTORS_MERGE_US : now.us;

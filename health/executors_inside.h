@@ -33,3 +33,4 @@ bool executors_settle(struct executors_entry *entry, struct moment now);
 void executors_forget(struct executors *executors, struct executors_entry *entry, bool told);
 struct sample_events sample_events_minus(const struct sample_events *a, const struct sample_events *b);
 void executors_end(struct executors_entry *entry, struct moment now);
+void executors_changed(struct executors *executors);

@@ -14,7 +14,7 @@ static void pod_changed(struct cgroup_watch *watch)
 	for (unsigned i = 0; i < x->count; i++)
 		if (x->entries[i]->pod == pod)
 			x->entries[i]->unread = true;
-	x->ops->changed(x);
+	executors_changed(x);
 }
 
 static void pod_gone(struct cgroup_watch *watch)

@@ -116,7 +116,7 @@ static void read_full(struct executors_entry *entry, struct moment now)
 		return;
 	sample.time_us = now.us;
 	executors_take(entry, &sample, now);
-	if (entry->busy && now.us - entry->processes_asked_us > PROCESSES_US && entry->table->ops->processes(entry->table, entry))
+	if (entry->busy && now.us - entry->processes_asked_us > PROCESSES_US && entry->table->ops->processes && entry->table->ops->processes(entry->table, entry))
 		entry->processes_asked_us = now.us;
 }
 
@@ -188,7 +188,7 @@ static void events_changed(struct cgroup_watch *watch)
 	struct executors_entry *entry = watch->owner;
 
 	entry->unread = true;
-	entry->table->ops->changed(entry->table);
+	executors_changed(entry->table);
 }
 
 static void stalls(struct cgroup_watch *watch)
@@ -196,7 +196,7 @@ static void stalls(struct cgroup_watch *watch)
 	struct executors_entry *entry = watch->owner;
 
 	entry->stall = true;
-	entry->table->ops->changed(entry->table);
+	executors_changed(entry->table);
 }
 
 static void is_removed(struct cgroup_watch *watch)
@@ -205,7 +205,7 @@ static void is_removed(struct cgroup_watch *watch)
 
 	entry->unread = true; /* the read says ENODEV, with the time */
 	entry->counted_us = 0;
-	entry->table->ops->changed(entry->table);
+	executors_changed(entry->table);
 }
 
 static int try_open(struct executors_entry *entry, char *path, size_t size, struct err *e)

@@ -65,9 +65,9 @@ static bool read_one(struct kernel_log *log, bool *lost)
 	if (oom_read(&log->ooms, &record, &kill)) {
 		if (log->ops->on_oom)
 			log->ops->on_oom(log, &kill);
-	} else if (kmsg_is_hint(&record, &hint)) {
+	} else if (log->ops->on_hint && kmsg_is_hint(&record, &hint)) {
 		log->ops->on_hint(log, &hint);
-	} else if (kmsg_is_nfs(&record, &nfs)) {
+	} else if (log->ops->on_nfs && kmsg_is_nfs(&record, &nfs)) {
 		log->ops->on_nfs(log, &nfs);
 	}
 	return true;
@@ -87,7 +87,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 		uv_poll_stop(&log->poll);
 		uv_timer_start(&log->pause, pause_over, KERNEL_LOG_PAUSE_US / US_PER_MS, 0);
 	}
-	if (lost)
+	if (lost && log->ops->on_gap)
 		log->ops->on_gap(log);
 }
 

@@ -17,12 +17,12 @@
 
 struct kernel_log;
 
-struct kernel_log_ops {
+struct kernel_log_ops { /* NULL = not wanted */
 	void (*on_hint)(struct kernel_log *log, const struct kmsg_hint *hint);
 	void (*on_nfs)(struct kernel_log *log, const struct kmsg_nfs *nfs);
-	void (*on_oom)(struct kernel_log *log, const struct oom_kill *kill); /* NULL = not wanted */
+	void (*on_oom)(struct kernel_log *log, const struct oom_kill *kill);
 	void (*on_gap)(struct kernel_log *log);				 /* records were lost: probe everything */
-	void (*on_lost)(struct kernel_log *log, const struct err *why); /* the input is dead; ask for it again */
+	void (*on_lost)(struct kernel_log *log, const struct err *why); /* the input is dead; ask for it again. Never NULL */
 };
 
 struct kernel_log {

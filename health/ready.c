@@ -27,6 +27,7 @@ static const struct {
 	{"others", READY_WARNING, READY_WARNING, "look at the disk yourself (touch a file), and stop the agent that is wrong: what latches, as node-problem-detector does, needs a restart"},
 	/* Clusters whose runtime has no NRI live without it. */
 	{"nri", READY_WARNING, READY_WARNING, "executors are recognised by their cgroups and processes, and nothing is set at their creation"},
+	{"cri", READY_WARNING, READY_WARNING, "exit codes are not known, deaths are explained from less: set executors.criSocket to the container runtime's socket"},
 	{"roster", READY_WARNING, READY_WARNING, "executors are not found while the runtime has no NRI; look at the broker's log"},
 	{"cgroups", READY_WARNING, READY_WARNING, "executors are watched less closely, deaths explained from less; mount the host's /sys/fs/cgroup, raise fs.inotify.max_user_watches"},
 	{"policy", READY_WARNING, READY_WARNING, "apply deploy/kustomize/base/policy.yaml (Kubernetes 1.30 or newer); without it who steals this token can write every node (docs/rights.md)"},

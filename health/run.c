@@ -89,12 +89,6 @@ static uint64_t read_tail(struct executors *executors, const struct executors_en
 	return 1;
 }
 
-static const char *no_storage_verdict(struct executors *executors)
-{
-	(void)executors;
-	return "";
-}
-
 static void use_death(struct executors *executors, const struct death *death)
 {
 	struct run *run = executors->owner;
@@ -108,31 +102,10 @@ static void use_death(struct executors *executors, const struct death *death)
 	run->end->explained = true;
 }
 
-static void nothing_changed(struct executors *executors)
-{
-	(void)executors; /* the tick is often enough here */
-}
-
-static const struct executors_ops executors_ops = {read_processes, read_tail, no_storage_verdict, use_death, nothing_changed};
+/* Its tick is often enough to see what has changed. */
+static const struct executors_ops executors_ops = {.processes = read_processes, .tail = read_tail, .death = use_death};
 
 /* --- the kernel's log --- */
-
-static void ignore_hint(struct kernel_log *log, const struct kmsg_hint *hint)
-{
-	(void)log;
-	(void)hint;
-}
-
-static void ignore_nfs(struct kernel_log *log, const struct kmsg_nfs *nfs)
-{
-	(void)log;
-	(void)nfs;
-}
-
-static void ignore_gap(struct kernel_log *log)
-{
-	(void)log;
-}
 
 static void log_lost(struct kernel_log *log, const struct err *why)
 {
@@ -148,7 +121,7 @@ static void use_oom(struct kernel_log *log, const struct oom_kill *kill)
 	executors_oom(&run->executors, kill, now());
 }
 
-static const struct kernel_log_ops kernel_log_ops = {.on_hint = ignore_hint, .on_nfs = ignore_nfs, .on_gap = ignore_gap, .on_lost = log_lost, .on_oom = use_oom};
+static const struct kernel_log_ops kernel_log_ops = {.on_lost = log_lost, .on_oom = use_oom};
 
 static void open_kernel_log(struct run *run)
 {

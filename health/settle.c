@@ -28,6 +28,16 @@ static uint64_t code_until(const struct settle_evidence *v)
 	return (v->gone_us ? v->gone_us : v->ended_us) + SETTLE_CODE_US;
 }
 
+/* Only where no code comes by itself: the question costs forks, and the runtime has others to answer. */
+static uint64_t status_until(const struct settle_evidence *v)
+{
+	const uint64_t code_us = code_until(v);
+
+	if (v->has_code || v->status_is_known || (v->killed_us && v->main_killed) || code_us > v->now_us)
+		return 0;
+	return (code_us ? code_us : v->ended_us) + SETTLE_STATUS_US;
+}
+
 static uint64_t tail_until(const struct settle_evidence *v)
 {
 	return v->tail_asked_us && !v->tail_is_there ? v->tail_asked_us + SETTLE_TAIL_US : 0;
@@ -35,12 +45,16 @@ static uint64_t tail_until(const struct settle_evidence *v)
 
 static struct settle settle_end(const struct settle_evidence *v)
 {
+	const uint64_t again_us = v->status_asked_us ? v->status_asked_us + SETTLE_ASK_US : v->now_us;
+	const uint64_t status_us = status_until(v);
+	const bool ask_status = status_us > v->now_us && !v->status_awaited && again_us <= v->now_us;
 	const struct settle_wait waits[] = {
 		{"the kernel's log", kernel_until(v)},
 		{"the exit code", code_until(v)},
+		{"the runtime's status", status_us > v->now_us && !v->status_awaited && !ask_status && again_us < status_us ? again_us : status_us},
 		{"the end of its log", tail_until(v)},
 	};
-	struct settle settle = {.what = SETTLE_END};
+	struct settle settle = {.what = SETTLE_END, .ask_status = ask_status};
 
 	/* A kill of the main process explains itself; everything else is told best by its own last words. */
 	settle.ask_tail = v->tail_asked_us == 0 && !v->tail_is_there && !(v->killed_us && v->main_killed);

@@ -13,6 +13,8 @@
 #define SETTLE_WORKER_US   50000ULL   /* a kill without an end within that was survived */
 #define SETTLE_MAIN_US	   1000000ULL /* … unless the victim was what the container lives by: freeing 100 GB takes long */
 #define SETTLE_CODE_US	   1000000ULL /* the exit code, after the cgroup is gone */
+#define SETTLE_STATUS_US   1000000ULL /* the runtime's own status of it, where it tells no codes by itself */
+#define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
 #define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
 
@@ -28,6 +30,9 @@ struct settle_evidence {
 	uint64_t gone_us;   /* the cgroup is removed; 0 = it is there, or never was */
 	bool has_code;
 	bool code_may_come; /* the runtime tells exits here, and this one's may still come */
+	uint64_t status_asked_us; /* the runtime, of its status; 0 = not yet */
+	bool status_awaited;	  /* it was asked, and has not answered */
+	bool status_is_known;	  /* it has said all that it will say */
 	uint64_t tail_asked_us; /* the end of the container's log; 0 = not asked for */
 	bool tail_is_there;	/* or will not come */
 };
@@ -43,6 +48,7 @@ struct settle {
 	enum settle_what what;
 	uint64_t until_us;
 	bool ask_tail;	      /* the end of its log is wanted */
+	bool ask_status;      /* what the runtime says of it is wanted */
 	const char *waits_for; /* in words, for the log */
 };
 

@@ -264,7 +264,7 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 		supervisor_fs_refused(s, refused, text);
 	} else if (refused->request == WIRE_LOOK) {
 		supervisor_look_refused(s, refused->watch, text);
-	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES || refused->request == WIRE_SCAN) {
+	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES || refused->request == WIRE_STATUS || refused->request == WIRE_SCAN) {
 		supervisor_executors_refused(s, id, refused->request, text);
 	} else if (refused->request == WIRE_SWEEP) {
 		supervisor_sweep_refused(s, text);

@@ -1,4 +1,5 @@
 /* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions to the broker, deaths out. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,14 @@ static uint64_t ask_tail(struct executors *x, const struct executors_entry *entr
 	/* Without a pod there is no log of it. */
 	const bool sent = *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
 	return sent ? s->asked : 0;
+}
+
+static uint64_t ask_status(struct executors *x, const struct executors_entry *entry)
+{
+	struct supervisor *s = x->owner;
+	const struct wire_container_ask ask = ask_for(entry);
+
+	return link_send(&s->broker, WIRE_STATUS, ++s->asked, &ask, sizeof(ask)) ? s->asked : 0;
 }
 
 static const char *storage_reason(struct executors *x)
@@ -234,6 +243,32 @@ void supervisor_executors_nri(struct supervisor *s, bool live, bool codes)
 
 /* --- answers of the broker, the kernel's log --- */
 
+/* Which runtime tells how containers ended, or why none does. */
+static void say_runtime(struct supervisor *s, const struct wire_status *status)
+{
+	char text[256] = "";
+
+	if (status->errnum == ENOENT)
+		str_append(text, sizeof(text), "no container runtime's socket is known here (executors.criSocket): how containers end is not known");
+	else if (status->errnum == 0 || status->errnum == ESRCH)
+		str_append(text, sizeof(text), "'%s' is asked how containers ended", status->socket);
+	else
+		str_append(text, sizeof(text), "'%s' does not tell how containers ended: %s", status->socket, status->message);
+	monitor_input(&s->monitor, "cri", status->errnum == 0 || status->errnum == ESRCH ? "ok" : "missing", text);
+}
+
+static bool take_status(struct supervisor *s, const struct wire_status *status)
+{
+	if (!status || !str_is_ended(status->who.container_id, sizeof(status->who.container_id)) || !str_is_ended(status->reason, sizeof(status->reason)) ||
+	    !str_is_ended(status->message, sizeof(status->message)) || !str_is_ended(status->socket, sizeof(status->socket)))
+		return false;
+	log_debug(s->log, "the runtime was asked", "container", status->who.container_id, "errno", log_number(status->errnum), "exit",
+		  status->who.has_exit ? log_number(status->who.exit_code) : NULL, "reason", status->reason, "message", status->message);
+	say_runtime(s, status);
+	executors_status(&s->executors, status, moment_now());
+	return true;
+}
+
 bool supervisor_executors_answer(struct supervisor *s, const struct record *record)
 {
 	const struct wire_processes *processes = record_payload(record, sizeof(*processes));
@@ -245,7 +280,7 @@ bool supervisor_executors_answer(struct supervisor *s, const struct record *reco
 		 str_is_ended(tail->line, sizeof(tail->line)))
 		executors_tail(&s->executors, tail, moment_now());
 	else
-		return false;
+		return record->header.type == WIRE_STATUS_READ && take_status(s, record_payload(record, sizeof(struct wire_status)));
 	return true;
 }
 
@@ -255,9 +290,9 @@ void supervisor_executors_refused(struct supervisor *s, uint64_t id, uint32_t re
 		supervisor_roster_refused(s, why);
 		return;
 	}
-	log_info(s->log, "the broker did not look into a container", "request", request == WIRE_LOG_TAIL ? "log-tail" : "processes", "why", why);
-	if (request == WIRE_LOG_TAIL)
-		executors_tail_refused(&s->executors, id);
+	log_info(s->log, "the broker did not look into a container", "request",
+		 request == WIRE_LOG_TAIL ? "log-tail" : request == WIRE_STATUS ? "status" : "processes", "why", why);
+	executors_refused(&s->executors, id);
 }
 
 void supervisor_executors_oom(struct supervisor *s, const struct oom_kill *kill)
@@ -301,7 +336,7 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .storage = storage_reason, .death = on_death, .changed = changed};
+		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .storage = storage_reason, .death = on_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);

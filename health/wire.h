@@ -63,6 +63,10 @@ enum wire_type {
 	/* broker -> stokerd */
 	WIRE_PROCESSES_READ, /* struct wire_processes */
 	WIRE_LOG_READ,	     /* struct wire_log */
+	/* stokerd -> broker */
+	WIRE_STATUS, /* struct wire_container_ask: what the container runtime says of a container (CRI) */
+	/* broker -> stokerd */
+	WIRE_STATUS_READ, /* struct wire_status */
 	/* web -> stokerd; answered by WIRE_HEALTH_PART */
 	WIRE_GET_EXECUTORS = 88, /* no payload */
 	WIRE_GET_DEATHS,	 /* no payload */
@@ -202,6 +206,15 @@ struct wire_log {
 	int32_t errnum;
 	uint32_t bits; /* DEATH_LOG_… */
 	char line[256];
+};
+
+struct wire_status {
+	struct wire_container who; /* has_exit: it has ended, so with its code and when */
+	int32_t errnum;		   /* ENOENT no runtime answers, ESRCH none knows it (any more), else the first one's failure */
+	uint32_t log_number;	   /* of its log, N.log; UINT32_MAX = not said */
+	char reason[32];	   /* "OOMKilled", "Error", "Completed", "StartError" … */
+	char message[256];	   /* redacted; with errnum: what went wrong */
+	char socket[CONFIG_SUN_PATH_BYTES]; /* of the one that answered; of errnum ENOENT "" */
 };
 
 struct wire_scanned {

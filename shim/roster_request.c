@@ -2,12 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -19,12 +15,7 @@ int roster_check_scan(struct broker *b, const struct record *record, struct brok
 {
 	(void)record;
 	(void)e;
-	job->task.what = WIRE_SCAN;
-	job->task.path = "/proc"; /* for the log */
-	job->task.probe.uid = b->config->probe.uid;
-	job->task.probe.without_rights = b->without_rights;
-	job->task.mount_namespace_fd = b->mount_namespace_fd;
-	job->task.filter = &b->relay_filter;
+	broker_task_ordinary(b, job, WIRE_SCAN, "/proc", &b->relay_filter);
 	return 0;
 }
 
@@ -41,30 +32,16 @@ static int open_directory(const char *path)
 }
 
 /* Where kubelet's nodes have the memory controller: its own hierarchy on v1, the one of all on v2. */
-static int open_places(int mount_namespace_fd, struct roster_places *ret, struct err *e)
+static int open_places(const struct broker_task *task, struct roster_places *ret, struct err *e)
 {
-	if (mount_namespace_fd >= 0 && setns(mount_namespace_fd, CLONE_NEWNS) < 0)
-		return err_set(e, errno, "cannot enter the host's mount namespace");
+	if (broker_enter_host(task, e) < 0)
+		return -e->code;
 	ret->cgroups_fd = open_directory("/sys/fs/cgroup/memory");
 	if (ret->cgroups_fd < 0)
 		ret->cgroups_fd = open_directory("/sys/fs/cgroup");
 	ret->proc_fd = open_directory("/proc");
 	ret->logs_fd = open_directory(LOGS);
 	return ret->cgroups_fd < 0 || ret->proc_fd < 0 ? err_set(e, errno, "cannot open cgroups and processes") : 0;
-}
-
-/* What it reads was written by processes of pods: it is an ordinary user's child by then, and can open, read and answer, no more. */
-static int give_up_rights(const struct broker_task *task, struct err *e)
-{
-	uint32_t uid = task->probe.uid;
-
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) &&
-	    !(errno == EPERM && task->probe.without_rights))
-		return err_set(e, errno, "cannot become uid %u", uid);
-	/* A change of uid clears it (prctl(2)). */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_set(e, errno, "cannot ask to die with the broker");
-	return sandbox_apply(task->filter, e);
 }
 
 static int write_roster(int fd, const struct roster *roster, struct err *e)
@@ -84,9 +61,9 @@ int roster_body_scan(void *argument, int channel)
 	scoped(fd_drop) int memory_fd = memfd_create("roster", MFD_CLOEXEC);
 	struct err e = {0};
 
-	int r = !roster || memory_fd < 0 ? err_set(&e, ENOMEM, "no memory for a roster") : open_places(task->mount_namespace_fd, &places, &e);
-	if (r == 0)
-		r = give_up_rights(task, &e);
+	int r = !roster || memory_fd < 0 ? err_set(&e, ENOMEM, "no memory for a roster") : open_places(task, &places, &e);
+	if (r == 0) /* what it reads was written by processes of pods */
+		r = broker_become_ordinary(task, task->filter, &e);
 	if (r == 0) {
 		roster_scan(&places, roster);
 		r = write_roster(memory_fd, roster, &e);

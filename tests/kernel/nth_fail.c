@@ -86,8 +86,9 @@ int main(int argc, char **argv)
 				break;
 			continue;
 		}
-		child = who;
-		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		if (child == 0) /* it may stop before its parent is seen to have forked */
+			child = who;
+		if (who == child && WSTOPSIG(status) == (SIGTRAP | 0x80)) /* and not what it forks itself */
 			at_syscall(who, &c);
 		int passed = WSTOPSIG(status) == (SIGTRAP | 0x80) || status >> 16 || WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status);
 		ptrace(PTRACE_SYSCALL, who, 0, passed);

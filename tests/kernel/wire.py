@@ -9,7 +9,7 @@ PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
 FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
 LOOK, LOOKED = 40, 41
-PROCESSES, LOG_TAIL, PROCESSES_READ, LOG_READ = 80, 81, 82, 83
+PROCESSES, LOG_TAIL, PROCESSES_READ, LOG_READ, STATUS, STATUS_READ = 80, 81, 82, 83, 84, 85
 SWEEP, SWEPT = 118, 121
 FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
@@ -94,6 +94,16 @@ class Swept:
 
     def __repr__(self):
         return f"<swept errno {self.errnum} {self.text} {self.of}>"
+
+
+class Status:
+    def __init__(self, body):
+        self.has_exit, self.exit_code, _, self.finished_us, self.errnum, self.log_number, reason, message, socket_path = \
+            struct.unpack_from("=IiIQiI32s256s108s", body, 116)
+        self.reason, self.message, self.socket = (x.split(b"\0")[0].decode() for x in (reason, message, socket_path))
+
+    def __repr__(self):
+        return f"<status errno {self.errnum} exit {self.has_exit} {self.exit_code} {self.reason} {self.message} log {self.log_number} {self.socket}>"
 
 
 class Refused:

@@ -155,6 +155,7 @@ static const struct {
 	{"report:\n  taintFor:\n", "line 2: report.taintFor: must be a list, not a single value"},
 	{"executors:\n  watch: yes\n", "line 2: executors.watch: must be auto or off, not 'yes'"},
 	{"executors:\n  nriSocket: nri.sock\n", "line 2: executors.nriSocket: must be absolute, not 'nri.sock'"},
+	{"executors:\n  criSocket: unix:///run/crio/crio.sock\n", "line 2: executors.criSocket: must be absolute, not 'unix:///run/crio/crio.sock'"},
 	{"executors:\n  nriSocket:\n", "line 2: executors.nriSocket: must not be empty (default /var/run/nri/nri.sock)"},
 	{"executors:\n  dryRun: 1\n", "line 2: executors.dryRun: must be true or false, not '1'"},
 	{"executors:\n  annotations: on\n", "line 2: executors.annotations: must be true or false, not 'on'"},

@@ -79,6 +79,7 @@ static void expect_defaults(const struct config *c)
 	assert_int_equal(c->report.taint_single_node, 0);
 	assert_int_equal(c->executors.watch, CONFIG_RECOGNITION_AUTO);
 	assert_string_equal(c->executors.nri_socket, "/var/run/nri/nri.sock");
+	assert_string_equal(c->executors.cri_socket, "");
 	assert_int_equal(c->executors.dry_run, 0);
 	assert_int_equal(c->executors.annotations, 0);
 	assert_int_equal(c->executors.python_oom_group, CONFIG_OOM_GROUP_LEAVE);
@@ -166,6 +167,7 @@ static void test_every_key_is_read(void **unused)
 				   "executors:\n"
 				   "  watch: off\n"
 				   "  nriSocket: /run/nri/other.sock\n"
+				   "  criSocket: /run/other/cri.sock\n"
 				   "  dryRun: true\n"
 				   "  annotations: true\n"
 				   "  pythonOomGroup: single\n"
@@ -216,6 +218,7 @@ static void test_every_key_is_read(void **unused)
 	assert_int_equal(c.report.taint_single_node, 1);
 	assert_int_equal(c.executors.watch, CONFIG_RECOGNITION_OFF);
 	assert_string_equal(c.executors.nri_socket, "/run/nri/other.sock");
+	assert_string_equal(c.executors.cri_socket, "/run/other/cri.sock");
 	assert_int_equal(c.executors.dry_run, 1);
 	assert_int_equal(c.executors.annotations, 1);
 	assert_int_equal(c.executors.python_oom_group, CONFIG_OOM_GROUP_SINGLE);

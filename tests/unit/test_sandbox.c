@@ -279,7 +279,7 @@ static void test_a_filter_holds(void **unused)
 		{SANDBOX_CHILD_RELAY, try_socket, false},   {SANDBOX_CHILD_RELAY, try_fork, false},   {SANDBOX_CHILD_RELAY, try_kill, false},
 		{SANDBOX_CHILD_CONFIG, try_openat, false},  {SANDBOX_CHILD_CONFIG, try_socket, false}, {SANDBOX_CHILD_CONFIG, try_kill, false},
 		{SANDBOX_CHILD_CONFIG, try_memory, true},   {SANDBOX_CHILD_CONFIG, try_tell, true},   {SANDBOX_BROKER, try_execve, false},
-		{SANDBOX_BROKER, try_connect, false},	    {SANDBOX_BROKER, try_ptrace, false},      {SANDBOX_BROKER, try_setuid, true},
+		{SANDBOX_CHILD_CONFIG, try_connect, false},  {SANDBOX_BROKER, try_ptrace, false},      {SANDBOX_BROKER, try_setuid, true},
 		{SANDBOX_REPORTER, try_execve, false},	    {SANDBOX_REPORTER, try_setuid, false},    {SANDBOX_REPORTER, try_socket, true},
 		{SANDBOX_REPORTER, try_openat, true},	    {SANDBOX_STOKERD, try_execve, true},      {SANDBOX_STOKERD, try_setuid, false},
 		{SANDBOX_STOKERD, try_ptrace, false},
