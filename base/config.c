@@ -80,6 +80,66 @@ static const cyaml_schema_field_t redact_fields[] = {
 	STRING("regex", struct config_raw_redact, regex),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t scratch_fields[] = {
+	STRING("max", struct config_raw_scratch, max),
+	STRING("withoutLimit", struct config_raw_scratch, without_limit),
+	STRING("reserve", struct config_raw_scratch, reserve),
+	STRING("inodes", struct config_raw_scratch, inodes),
+	CYAML_FIELD_END,
+};
+/* How many may be in a list of this section says its table (config_volumes_rules.c). */
+#define NAMESPACES(structure) \
+	CYAML_FIELD_SEQUENCE_COUNT("namespaces", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, namespaces.patterns, namespaces.count, &word_schema, 0, CYAML_UNLIMITED)
+static const cyaml_schema_field_t checkpoint_fields[] = {
+	STRING("name", struct config_raw_checkpoint, name),
+	STRING("server", struct config_raw_checkpoint, server),
+	STRING("export", struct config_raw_checkpoint, export_path),
+	STRING("version", struct config_raw_checkpoint, version),
+	STRING("port", struct config_raw_checkpoint, port),
+	STRING("soft", struct config_raw_checkpoint, soft),
+	STRING("readOnly", struct config_raw_checkpoint, read_only),
+	NAMESPACES(struct config_raw_checkpoint),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t checkpoint_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_checkpoint, checkpoint_fields)};
+static const cyaml_schema_field_t disk_fields[] = {
+	STRING("name", struct config_raw_disk, name),
+	STRING("path", struct config_raw_disk, path),
+	NAMESPACES(struct config_raw_disk),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t disk_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_disk, disk_fields)};
+static const cyaml_schema_field_t inject_fields[] = {
+	NAMESPACES(struct config_raw_inject),
+	STRING("path", struct config_raw_inject, path),
+	STRING("checkpoint", struct config_raw_inject, checkpoint),
+	STRING("subPath", struct config_raw_inject, sub_path),
+	STRING("size", struct config_raw_inject, size),
+	STRING("drivers", struct config_raw_inject, drivers),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t inject_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_inject, inject_fields)};
+static const cyaml_schema_field_t sweep_fields[] = {
+	STRING("mode", struct config_raw_sweep, mode),
+	STRING("grace", struct config_raw_sweep, grace),
+	CYAML_FIELD_SEQUENCE_COUNT("roots", EMPTY_IS_UNSET, struct config_raw_sweep, sweep_roots, sweep_root_count, &word_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+#define ENTRIES(key, member, count, schema) CYAML_FIELD_SEQUENCE_COUNT(key, EMPTY_IS_UNSET, struct config_raw_volumes, member, count, &schema, 0, CYAML_UNLIMITED)
+static const cyaml_schema_field_t volumes_fields[] = {
+	STRING("csi", struct config_raw_volumes, csi),
+	STRING("annotations", struct config_raw_volumes, annotations),
+	STRING("capTmpfs", struct config_raw_volumes, cap_tmpfs),
+	STRING("emptyDeadScratch", struct config_raw_volumes, empty_dead_scratch),
+	STRING("checkpointDeadline", struct config_raw_volumes, checkpoint_deadline),
+	STRING("account", struct config_raw_volumes, account),
+	CYAML_FIELD_MAPPING_PTR("scratch", EMPTY_IS_UNSET, struct config_raw_volumes, scratch, scratch_fields),
+	ENTRIES("checkpoints", checkpoints, checkpoint_count, checkpoint_schema),
+	ENTRIES("disks", disks, disk_count, disk_schema),
+	ENTRIES("inject", injects, inject_count, inject_schema),
+	CYAML_FIELD_MAPPING_PTR("sweep", EMPTY_IS_UNSET, struct config_raw_volumes, sweep, sweep_fields),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t log_fields[] = {
 	STRING("level", struct config_raw_log, level),
 	CYAML_FIELD_END,
@@ -100,6 +160,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING_PTR("executors", EMPTY_IS_UNSET, struct config_raw, executors, executors_fields),
 	CYAML_FIELD_MAPPING_PTR("deaths", EMPTY_IS_UNSET, struct config_raw, deaths, deaths_fields),
 	CYAML_FIELD_MAPPING_PTR("redact", EMPTY_IS_UNSET, struct config_raw, redact, redact_fields),
+	CYAML_FIELD_MAPPING_PTR("volumes", EMPTY_IS_UNSET, struct config_raw, volumes, volumes_fields),
 	CYAML_FIELD_MAPPING_PTR("log", EMPTY_IS_UNSET, struct config_raw, log, log_fields),
 	CYAML_FIELD_END,
 };
@@ -221,14 +282,15 @@ static void name_after_host(char node[static NAME_NODE_BYTES], const char *host)
 
 static int apply_raw(const struct config_raw *raw, const char *host, const char *text, size_t length, struct config *ret, struct err *e)
 {
-	struct config config;
+	/* Not on the stack: it is 90 KB. Cleared and copied as bytes: two structs are the same when memcmp says so. */
+	scoped(scoped_free) struct config *config = calloc(1, sizeof(*config));
 	char key[CONFIG_KEY_BYTES];
 
-	/* Cleared and copied as bytes: two structs are the same when memcmp says so. */
-	memset(&config, 0, sizeof(config));
+	if (!config)
+		return err_set(e, ENOMEM, "cannot parse");
 	if (!raw->node)
-		name_after_host(config.node, host);
-	int r = config_rules_apply(raw, &config, key, e);
+		name_after_host(config->node, host);
+	int r = config_rules_apply(raw, config, key, e);
 	if (r < 0) {
 		/* A key that is missing has no line: its parent has. */
 		unsigned line = config_yaml_line(text, length, key);
@@ -239,8 +301,8 @@ static int apply_raw(const struct config_raw *raw, const char *host, const char 
 		}
 		return err_wrap(e, "line %u", line);
 	}
-	config.hash = hash_fnv1a(HASH_START, text, length);
-	memcpy(ret, &config, sizeof(config));
+	config->hash = hash_fnv1a(HASH_START, text, length);
+	memcpy(ret, config, sizeof(*config));
 	return 0;
 }
 

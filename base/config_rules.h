@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "base/config_rule.h"
+#include "base/config_volumes_rules.h"
 #include "base/err.h"
 
 struct config_raw_watch {
@@ -55,10 +57,9 @@ struct config_raw {
 	struct config_raw_executors *executors;
 	struct config_raw_deaths *deaths;
 	struct config_raw_redact *redact;
+	struct config_raw_volumes *volumes;
 	struct config_raw_log *log;
 };
-
-#define CONFIG_KEY_BYTES 64
 
 /* `config` is zeroed by the caller. An error is "key: rule, not 'value'", and ret_key is where to look for the line. */
 int config_rules_apply(const struct config_raw *raw, struct config *config, char ret_key[static CONFIG_KEY_BYTES], struct err *e);

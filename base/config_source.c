@@ -71,17 +71,17 @@ static int read_sealed(const struct config_source *source, char *text, struct co
 static int reader_body(void *argument, int channel)
 {
 	const struct config_source *source = argument;
-	struct config config;
 	struct piece piece;
 	struct err e = {0};
+	scoped(scoped_free) struct config *config = malloc(sizeof(*config));
 	scoped(scoped_free) char *text = malloc(CONFIG_FILE_MAX_BYTES + 1);
 
 	/* The parent is patient: sending may block, which needs no more system calls than send itself. */
-	if (!text || fcntl(channel, F_SETFL, 0) < 0)
+	if (!text || !config || fcntl(channel, F_SETFL, 0) < 0)
 		return 1;
-	if (read_sealed(source, text, &config, &e) < 0)
+	if (read_sealed(source, text, config, &e) < 0)
 		return send_piece(channel, &piece, PIECE_REFUSAL, e.text, strlen(e.text));
-	return send_config(channel, &piece, &config);
+	return send_config(channel, &piece, config);
 }
 
 /* The words come from a process that parsed foreign bytes: bounded, and nothing in them that a terminal would obey. */

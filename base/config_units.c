@@ -82,22 +82,25 @@ const char *config_unit_bytes(const char *text, uint64_t *ret)
 }
 
 /* One spelling for one path, so that twins are found by comparing and nothing climbs out of where it seems to lie. */
-const char *config_unit_path(const char *text)
+static const char *check_pieces(const char *name)
 {
-	if (text[0] != '/')
-		return "must be absolute";
-	if (text[1] == '\0')
-		return NULL;
-	for (const char *p = text; *p;) {
-		const char *name = p + 1;
+	for (;;) {
 		size_t length = strcspn(name, "/");
 		if (length == 0)
 			return name[0] ? "must be without '//'" : "must be without a trailing '/'";
 		if ((length == 1 && name[0] == '.') || (length == 2 && strncmp(name, "..", 2) == 0))
 			return "must be without '.' and '..'";
-		p = name + length;
+		if (!name[length])
+			return NULL;
+		name += length + 1;
 	}
-	return NULL;
+}
+
+const char *config_unit_path(const char *text)
+{
+	if (text[0] != '/')
+		return "must be absolute";
+	return text[1] ? check_pieces(text + 1) : NULL;
 }
 
 const char *config_unit_path_or_none(const char *text)
@@ -113,6 +116,31 @@ bool config_unit_is_pattern(const char *path)
 const char *config_unit_plain_path_or_none(const char *text)
 {
 	return config_unit_is_pattern(text) ? "must be a path, not a pattern" : config_unit_path_or_none(text);
+}
+
+const char *config_unit_directory(const char *text)
+{
+	return text[0] == '/' && !text[1] ? "must not be the root directory" : config_unit_plain_path_or_none(text);
+}
+
+const char *config_unit_mount_path(const char *text)
+{
+	static const char *const kernel[] = {"/proc", "/sys", "/dev"};
+	const char *broken = config_unit_path(text);
+
+	for (size_t i = 0; !broken && i < ARRAY_SIZE(kernel); i++) {
+		size_t length = strlen(kernel[i]);
+		if (!text[1] || (strncmp(text, kernel[i], length) == 0 && (text[length] == '/' || !text[length])))
+			return "must not be / nor lie in /proc, /sys or /dev";
+	}
+	return broken;
+}
+
+const char *config_unit_sub_path_or_none(const char *text)
+{
+	if (text[0] == '/')
+		return "must be relative";
+	return text[0] ? check_pieces(text) : NULL;
 }
 
 const char *config_unit_file_name(const char *text)
@@ -144,6 +172,23 @@ const char *config_unit_node(const char *text)
 	return is_subdomain(text, strlen(text)) ? NULL : "must be a node's name (a-z, 0-9, '-' and '.', at most 253 bytes)";
 }
 
+const char *config_unit_host(const char *text)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (is_subdomain(text, strlen(text)) || inet_pton(AF_INET6, text, address) == 1)
+		return NULL;
+	return "must be a host's name in lower case, or an address";
+}
+
+const char *config_unit_namespaces(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length <= 63 && is_word(text, length, LOWER DIGITS "-*?", LOWER DIGITS "*?") ? NULL
+											     : "must be a namespace, or a pattern of namespaces with * and ?";
+}
+
 const char *config_unit_qualified_name(const char *text)
 {
 	const char *slash = strchr(text, '/');
@@ -170,6 +215,11 @@ const char *config_unit_role(const char *text)
 	size_t length = strlen(text);
 
 	return length <= 31 && is_word(text, length, LOWER DIGITS "-", LOWER DIGITS "-") ? NULL : "must be 1 to 31 of a-z, 0-9 and '-'";
+}
+
+const char *config_unit_role_or_none(const char *text)
+{
+	return text[0] ? config_unit_role(text) : NULL;
 }
 
 const char *config_unit_listen(const char *text)

@@ -75,7 +75,7 @@ static int run_all(uv_loop_t *loop, const char *config_path, struct err *e)
 {
 	static const char *const names[] = {"stoker-broker", "stokerd", "stoker-reporter"};
 	static char paths[ARRAY_SIZE(names)][512];
-	struct config config;
+	static struct config config;
 
 	/* A bad file is said once, here, instead of by every role again and again. */
 	if (config_load(config_path, &config, e) < 0)

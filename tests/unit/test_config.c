@@ -89,6 +89,18 @@ static void expect_defaults(const struct config *c)
 	assert_string_equal(c->redact.regex, "(?i)secret|password|token|access[.]?key");
 	assert_int_equal(c->retire, 0);
 	assert_int_equal(c->log_level, LOG_INFO);
+	const struct config_volumes *v = &c->volumes;
+	assert_int_equal(v->csi, CONFIG_CSI_AUTO);
+	assert_int_equal(v->annotations + v->cap_tmpfs + v->empty_dead_scratch, 0);
+	assert_int_equal(v->scratch_max_bytes, 8ULL << 30);
+	assert_int_equal(v->scratch_no_limit_bytes, 1ULL << 30);
+	assert_int_equal(v->scratch_reserve_bytes, 384ULL << 20);
+	assert_int_equal(v->scratch_inodes, 100000);
+	assert_int_equal(v->checkpoint_count + v->disk_count + v->inject_count + v->sweep_root_count, 0);
+	assert_int_equal(v->checkpoint_deadline_us, 20 * S);
+	assert_int_equal(v->sweep, CONFIG_SWEEP_OFF);
+	assert_int_equal(v->sweep_grace_us, 600 * S);
+	assert_int_equal(v->account, CONFIG_ACCOUNT_AUTO);
 }
 
 static void test_nothing_said_is_the_defaults(void **unused)
@@ -230,6 +242,81 @@ static void test_every_key_is_read(void **unused)
 	assert_int_equal(c.log_level, LOG_DEBUG);
 }
 
+static void test_every_key_of_volumes_is_read(void **unused)
+{
+	static const char text[] = "volumes:\n"
+				   "  csi: off\n  annotations: true\n  capTmpfs: true\n  emptyDeadScratch: true\n"
+				   "  scratch: {max: 2Gi, withoutLimit: 512Mi, reserve: 1Mi, inodes: 100}\n"
+				   "  checkpointDeadline: 110s\n"
+				   "  checkpoints:\n"
+				   "  - {name: etl, server: nfs.example, export: /srv/etl, namespaces: [etl, 'etl-*']}\n"
+				   "  - name: old\n    server: fd00::1\n    export: /\n    version: 3\n    port: 20490\n    soft: true\n    readOnly: true\n"
+				   "    namespaces: ['*']\n"
+				   "  disks:\n  - {name: nvme, path: /mnt/nvme, namespaces: ['team-?']}\n"
+				   "  inject:\n"
+				   "  - {namespaces: [etl], path: /checkpoints, checkpoint: etl, subPath: a/b}\n"
+				   "  - {namespaces: [etl], path: /scratch, size: 2Gi, drivers: true}\n"
+				   "  - {namespaces: [x], path: /scratch}\n"
+				   "  sweep:\n    mode: dryRun\n    grace: 168h\n    roots: [/scratch, /mnt/nvme]\n"
+				   "  account: off\n";
+	static struct config config;
+	const struct config_volumes *v = &config.volumes;
+	(void)unused;
+
+	parse_good(text, sizeof(text) - 1, &config);
+	assert_int_equal(v->csi, CONFIG_CSI_OFF);
+	assert_int_equal(v->annotations + v->cap_tmpfs + v->empty_dead_scratch, 3);
+	assert_int_equal(v->scratch_max_bytes, 2ULL << 30);
+	assert_int_equal(v->scratch_no_limit_bytes, 512ULL << 20);
+	assert_int_equal(v->scratch_reserve_bytes, 1 << 20);
+	assert_int_equal(v->scratch_inodes, 100);
+	assert_int_equal(v->checkpoint_deadline_us, 110 * S);
+	assert_int_equal(v->checkpoint_count, 2);
+	assert_string_equal(v->checkpoints[0].name, "etl");
+	assert_string_equal(v->checkpoints[0].server, "nfs.example");
+	assert_string_equal(v->checkpoints[0].export_path, "/srv/etl");
+	assert_int_equal(v->checkpoints[0].version, 4);
+	assert_int_equal(v->checkpoints[0].port + v->checkpoints[0].soft + v->checkpoints[0].read_only, 0);
+	assert_int_equal(v->checkpoints[0].namespaces.count, 2);
+	assert_string_equal(v->checkpoints[0].namespaces.pattern[1], "etl-*");
+	assert_string_equal(v->checkpoints[1].server, "fd00::1");
+	assert_int_equal(v->checkpoints[1].version, 3);
+	assert_int_equal(v->checkpoints[1].port, 20490);
+	assert_int_equal(v->checkpoints[1].soft + v->checkpoints[1].read_only, 2);
+	assert_int_equal(v->disk_count, 1);
+	assert_string_equal(v->disks[0].path, "/mnt/nvme");
+	assert_int_equal(v->inject_count, 3);
+	assert_string_equal(v->injects[0].sub_path, "a/b");
+	assert_true(v->injects[0].drivers); /* a driver writes checkpoints */
+	assert_int_equal(v->injects[1].size_bytes, 2ULL << 30);
+	assert_true(v->injects[1].drivers);
+	assert_false(v->injects[2].drivers);
+	assert_int_equal(v->injects[2].size_bytes, 0);
+	assert_int_equal(v->sweep, CONFIG_SWEEP_DRY_RUN);
+	assert_int_equal(v->sweep_grace_us, 168 * 3600 * S);
+	assert_int_equal(v->sweep_root_count, 2);
+	assert_string_equal(v->sweep_roots[1].path, "/mnt/nvme");
+	assert_int_equal(v->account, CONFIG_ACCOUNT_OFF);
+	/* A smaller maximum alone makes the default without a limit smaller. */
+	parse_good("volumes: {scratch: {max: 1Mi}}", 30, &config);
+	assert_int_equal(v->scratch_no_limit_bytes, 1 << 20);
+}
+
+static void test_namespaces_that_may(void **unused)
+{
+	static const struct config_namespaces some = {.count = 2, .pattern = {"etl", "team-*"}}, none = {0}, all = {.count = 1, .pattern = {"*"}};
+	(void)unused;
+
+	assert_true(config_namespaces_allow(&some, "etl"));
+	assert_true(config_namespaces_allow(&some, "team-"));
+	assert_true(config_namespaces_allow(&some, "team-7"));
+	assert_false(config_namespaces_allow(&some, "etl2"));
+	assert_false(config_namespaces_allow(&some, "a-team-7"));
+	assert_false(config_namespaces_allow(&none, "etl"));
+	assert_true(config_namespaces_allow(&all, "anything"));
+	assert_false(config_namespaces_allow(&all, "")); /* who is nowhere is not in every namespace */
+}
+
 static void test_both_ends_of_every_range_and_the_words(void **unused)
 {
 	static const char *const good[] = {
@@ -268,6 +355,13 @@ static void test_both_ends_of_every_range_and_the_words(void **unused)
 		"deaths: {keepRecords: 1, keepBytes: 64Mi}\n",
 		"deaths:\n  keepRecords: 10000\n",
 		"redact: {regex: 'pin\\.code|\\bkey$'}\n",
+		"volumes:\n",
+		"volumes: {scratch: , checkpoints: , disks: [], inject: , sweep: {roots: }}\n",
+		"volumes: {scratch: {max: 1Ti, withoutLimit: 1Ti, reserve: 1Ti, inodes: 100000000}}\n",
+		"volumes: {scratch: {max: 1Mi}, checkpointDeadline: 1s, sweep: {mode: on, grace: 1m}}\n",
+		"volumes: {inject: [{path: /a, namespaces: [x]}, {path: /a, namespaces: [y]}, {path: /b, namespaces: [x], size: 8Gi}]}\n",
+		"volumes: {inject: [{path: /device, namespaces: [x]}]}\n", /* beside /dev, not in it */
+		"volumes: {disks: [{name: a, path: /m, namespaces: [x]}, {name: b, path: /m, namespaces: [y]}]}\n",
 		"node: &anchor n\n",
 		"node: !!str n\n",
 		"? node\n: n\n",
@@ -347,6 +441,7 @@ static void test_nothing_is_cut(void **unused)
 		{"probe:\n  directory: ", 63, "line 2: probe.directory: must be at most 63 bytes, not 64"},
 		{"report:\n  kubeconfig: /", 1022, "line 2: report.kubeconfig: must be at most 1023 bytes, not 1024"},
 		{"executors:\n  nriSocket: /", 106, "line 2: executors.nriSocket: must be at most 107 bytes, not 108"},
+		{"volumes:\n  sweep:\n    roots:\n    - /", 158, "line 4: volumes.sweep.roots[0].path: must be at most 159 bytes, not 160"},
 		{"redact:\n  regex: ", 255, "line 2: redact.regex: must be at most 255 bytes, not 256"},
 	};
 	static struct config config;
@@ -470,7 +565,12 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	struct err e = {0};
 	(void)unused;
 
-	parse_good("node: n\nwatch:\n- path: /a\n", 26, &good);
+	static const char text[] = "node: n\nwatch:\n- path: /a\nvolumes:\n"
+				   "  checkpoints: [{name: c, server: s, export: /e, namespaces: ['*']}]\n"
+				   "  disks: [{name: d, path: /d, namespaces: [n]}, {name: f, path: /f, namespaces: [n]}]\n"
+				   "  inject: [{path: /c, checkpoint: c, namespaces: [n]}, {path: /s, namespaces: [n]}]\n  sweep: {roots: [/r]}\n";
+
+	parse_good(text, sizeof(text) - 1, &good);
 #define LIE(...)                                                      \
 	do {                                                          \
 		memcpy(&c, &good, sizeof(c));                         \
@@ -505,6 +605,34 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(c.deaths.keep_records = 0);
 	LIE(strcpy(c.redact.regex, "a|(b"));
 	LIE(strcpy(c.runtime_dir, ""));
+	LIE(c.volumes.csi = (enum config_csi)2);
+	LIE(c.volumes.cap_tmpfs = 2);
+	LIE(c.volumes.scratch_max_bytes = 0);
+	LIE(c.volumes.scratch_no_limit_bytes = c.volumes.scratch_max_bytes + 1);
+	LIE(c.volumes.checkpoint_deadline_us = 0);
+	LIE(c.volumes.sweep = (enum config_sweep)3);
+	LIE(c.volumes.checkpoint_count = CONFIG_CHECKPOINTS_MAX + 1);
+	LIE(c.volumes.checkpoint_count = 2);
+	LIE(strcpy(c.volumes.checkpoints[0].name, "../x"));
+	LIE(strcpy(c.volumes.checkpoints[0].server, ""));
+	LIE(strcpy(c.volumes.checkpoints[0].server, "a b"));
+	LIE(strcpy(c.volumes.checkpoints[0].export_path, "e"));
+	LIE(c.volumes.checkpoints[0].version = 2);
+	LIE(c.volumes.checkpoints[0].port = 65536);
+	LIE(c.volumes.checkpoints[0].namespaces.count = 0);
+	LIE(c.volumes.checkpoints[0].namespaces.count = CONFIG_NAMESPACES_MAX + 1);
+	LIE(memset(c.volumes.checkpoints[0].namespaces.pattern[0], 'a', 64));
+	LIE(strcpy(c.volumes.disks[1].name, "d"));
+	LIE(strcpy(c.volumes.disks[0].path, "/"));
+	LIE(strcpy(c.volumes.disks[0].path, ""));
+	LIE(strcpy(c.volumes.injects[0].checkpoint, "other"));
+	LIE(strcpy(c.volumes.injects[0].sub_path, "../x"));
+	LIE(strcpy(c.volumes.injects[1].sub_path, "x"));
+	LIE(strcpy(c.volumes.injects[1].path, "/c"));
+	LIE(strcpy(c.volumes.injects[1].path, "/proc/x"));
+	LIE(c.volumes.injects[0].size_bytes = 1 << 20);
+	LIE(c.volumes.injects[1].size_bytes = 1);
+	LIE(strcpy(c.volumes.sweep_roots[0].path, "/r/*"));
 #undef LIE
 	assert_int_equal(config_rules_check(&good, &e), 0);
 }
@@ -515,6 +643,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_said_is_the_defaults),
 		cmocka_unit_test(test_node_defaults_to_the_host_in_lower_case),
 		cmocka_unit_test(test_every_key_is_read),
+		cmocka_unit_test(test_every_key_of_volumes_is_read),
+		cmocka_unit_test(test_namespaces_that_may),
 		cmocka_unit_test(test_both_ends_of_every_range_and_the_words),
 		cmocka_unit_test(test_every_refusal_names_line_key_and_rule),
 		cmocka_unit_test(test_an_amount_of_a_whole),
