@@ -33,6 +33,9 @@
 /* Of a pod: what it asks for by annotation is not done (shim/plan.h). */
 #define EVENT_ANNOTATION_NOT_USED "AnnotationNotUsed"
 
+/* Of a pod: a mount that policy or annotation wants is not made, or smaller (shim/plan_mount.h). */
+#define EVENT_MOUNT_NOT_INJECTED "MountNotInjected"
+
 /* Whom it is about, if not our node. Becomes a part of a URL: only what Kubernetes allows in such names is taken. */
 struct event_pod {
 	char name_space[EXECUTOR_NAMESPACE_BYTES];

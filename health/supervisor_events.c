@@ -41,8 +41,8 @@ void supervisor_complaint(void *owner, const struct wire_complaint *complaint)
 	struct supervisor *s = owner;
 	struct event event = {.warning = 1, .wall_us = clock_wall_us(), .subject = event_subject(complaint->who.pod_uid)};
 
-	log_warn(s->log, "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
-	str_copy(event.reason, sizeof(event.reason), EVENT_ANNOTATION_NOT_USED);
+	log_warn(s->log, complaint->is_mount ? "mount not injected" : "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
+	str_copy(event.reason, sizeof(event.reason), complaint->is_mount ? EVENT_MOUNT_NOT_INJECTED : EVENT_ANNOTATION_NOT_USED);
 	str_copy(event.action, sizeof(event.action), "Adjust");
 	str_escape(event.note, sizeof(event.note), complaint->text);
 	str_copy(event.pod.name_space, sizeof(event.pod.name_space), complaint->name_space);

@@ -79,9 +79,17 @@ static int connect_runtime(const char *path, struct err *e)
 	}
 }
 
+static bool send_ready(struct supervisor_nri *n)
+{
+	const struct wire_checkpoints_ready ready = {.config_hash = n->volumes.config_hash, .ready = n->checkpoints_ready};
+
+	return role_child_send(&n->role, WIRE_NRI_CHECKPOINTS, 0, &ready, sizeof(ready), -1);
+}
+
 static bool send_config(struct supervisor_nri *n)
 {
-	return role_child_send(&n->role, WIRE_NRI_CONFIG, 0, &n->config, sizeof(n->config), n->lock_fd);
+	return role_child_send(&n->role, WIRE_NRI_CONFIG, 0, &n->config, sizeof(n->config), n->lock_fd) &&
+	       role_child_send(&n->role, WIRE_NRI_VOLUMES, 0, &n->volumes, sizeof(n->volumes), -1) && send_ready(n);
 }
 
 static int try_dial(struct supervisor_nri *n, struct err *e)
@@ -245,8 +253,43 @@ static void role_down(struct role_child *role, const char *why)
 	tell_state(n);
 }
 
+static void use_volumes(struct supervisor_nri *n, const struct config *config)
+{
+	const struct config_volumes *v = &config->volumes;
+	struct wire_nri_volumes *w = &n->volumes;
+
+	if (w->config_hash != config->hash)
+		n->checkpoints_ready = 0;
+	*w = (struct wire_nri_volumes){.config_hash = config->hash,
+				       .scratch_max_bytes = v->scratch_max_bytes,
+				       .scratch_no_limit_bytes = v->scratch_no_limit_bytes,
+				       .scratch_reserve_bytes = v->scratch_reserve_bytes,
+				       .scratch_inodes = v->scratch_inodes,
+				       .annotations = v->annotations,
+				       .inject_count = v->inject_count,
+				       .checkpoint_count = v->checkpoint_count};
+	memcpy(w->injects, v->injects, sizeof(w->injects));
+	for (uint32_t i = 0; i < v->checkpoint_count; i++) {
+		str_copy(w->checkpoints[i].name, sizeof(w->checkpoints[i].name), v->checkpoints[i].name);
+		w->checkpoints[i].read_only = v->checkpoints[i].read_only;
+		w->checkpoints[i].namespaces = v->checkpoints[i].namespaces;
+	}
+	/* A runtime directory so deep has no checkpoints: then none is ready. */
+	snprintf(w->checkpoints_dir, sizeof(w->checkpoints_dir), "%s/checkpoints", config->runtime_dir);
+}
+
+void supervisor_nri_checkpoints(struct supervisor_nri *n, uint32_t ready)
+{
+	if (ready == n->checkpoints_ready)
+		return;
+	n->checkpoints_ready = ready;
+	if (!is_off(n))
+		send_ready(n);
+}
+
 static void use(struct supervisor_nri *n, const struct config *config)
 {
+	use_volumes(n, config);
 	n->config.executors = config->executors;
 	n->config.log_level = (uint32_t)config->log_level;
 	snprintf(n->lock_path, sizeof(n->lock_path), "%s/%s", config->runtime_dir, LOCK_FILE);

@@ -184,6 +184,8 @@ struct wire_complaint {
 	struct wire_container who;
 	char name_space[EXECUTOR_NAMESPACE_BYTES], pod[NAME_NODE_BYTES];
 	char text[256];
+	uint32_t is_mount; /* bool: of a mount, else of an annotation */
+	uint32_t zero;
 };
 
 /* Names, no path: the child builds it beneath the configured roots. */
@@ -302,6 +304,7 @@ struct wire_nri_volumes {
 		uint32_t read_only;
 		struct config_namespaces namespaces;
 	} checkpoints[CONFIG_CHECKPOINTS_MAX];
+	char checkpoints_dir[CONFIG_VOLUME_PATH_BYTES]; /* where the broker mounts them, as the host has it; checkpoint n is beneath, by its name */
 };
 static_assert(sizeof(struct wire_nri_volumes) <= 8192, "must fit one record");
 

@@ -34,7 +34,7 @@ static const struct lint_mount *covering(const struct lint_pod *pod, const char 
 	return found;
 }
 
-/* stoker.dev/checkpoint: "NAME[/sub]:PATH" */
+/* stoker.dev/checkpoint: "NAME:PATH" */
 static bool is_asked_of_stoker(const struct lint_pod *pod, const char *path)
 {
 	const char *colon = strchr(pod->checkpoint, ':');

@@ -1,5 +1,6 @@
 /* nri_reply.h - what we say to a runtime, as protobuf. Pure. Nothing is written that does not come from here or from a plan:
- * an NRI reply may inject mounts, hooks and devices, so no path leads from a received byte to a reply (SECURITY.md).
+ * an NRI reply may inject mounts, hooks and devices. Of mounts a plan has two kinds, a bounded tmpfs and a checkpoint of the
+ * configuration; of what was received only a path in the container gets into a reply, checked (SECURITY.md).
  *
  * Each writes the payload of a ttrpc message: between ttrpc_begin_… and ttrpc_end. Empty answers (RunPodSandbox, StopContainer,
  * StateChange …) need nothing in between. */
@@ -15,7 +16,9 @@
 #define NRI_PLUGIN_INDEX "40"
 
 /* Room for any reply made here: a full plan, every string at its longest. */
-#define NRI_REPLY_BYTES 8192
+#define NRI_REPLY_BYTES 12288
+
+#define PLAN_SCRATCH_SOURCE "stoker-scratch" /* what the mount table of the container shows */
 
 void nri_write_register(struct proto_writer *writer, const char *name, const char *index); /* for the method "RegisterPlugin" */
 

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/scoped.h"
+#include "base/str.h"
 #include "health/wire.h"
+#include "shim/plan_mount.h"
 #include "shim/recognise.h"
 
 #define COUNTERS_MS  1000
@@ -31,22 +33,34 @@ static uint64_t now_us(void *owner)
 	return clock_mono_us();
 }
 
-static void decide(void *owner, const struct nri_event *event, struct nri_decision *ret)
+static void decide_creation(struct nri_role *role, const struct nri_event *event, struct nri_decision *ret)
 {
-	struct nri_role *role = owner;
 	const struct nri_version version = role->session.version;
 	const struct plan_limits limits = {
 		.unified = role->cgroup_v2,
 		.oom_score_adj = nri_version_has_oom_score_adj(version),
 		.dry_run = role->config.dry_run,
 	};
+	/* Every NRI that is spoken here applies mounts. */
+	const struct plan_volumes volumes = {.policy = &role->volumes, .ready = role->checkpoints_ready, .dry_run = role->config.dry_run};
+
+	plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
+	const bool has_complaint = ret->complaint[0] != '\0';
+	plan_add_mounts(&volumes, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
+	ret->is_mount_complaint = !has_complaint && ret->complaint[0];
+}
+
+static void decide(void *owner, const struct nri_event *event, struct nri_decision *ret)
+{
+	struct nri_role *role = owner;
 
 	*ret->complaint = '\0';
+	ret->is_mount_complaint = false;
 	ret->plan = (struct plan){0};
 	recognise(&event->pod, &event->container, &ret->executor);
 	ret->executor.source = EXECUTOR_FROM_NRI;
 	if (ret->executor.role != EXECUTOR_ROLE_NONE && event->kind == NRI_CREATE_CONTAINER)
-		plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
+		decide_creation(role, event, ret);
 	if (ret->plan.would_set[0])
 		log_info(role->log, "dry run: not set", "namespace", ret->executor.name_space, "pod", ret->executor.pod, "container", ret->executor.container,
 			 "would_set", ret->plan.would_set);
@@ -210,15 +224,57 @@ static void take_config(struct nri_role *role, const struct wire_nri_config *con
 	}
 }
 
+static bool is_sound_list(const struct config_namespaces *list)
+{
+	bool sound = list->count <= CONFIG_NAMESPACES_MAX;
+
+	for (uint32_t i = 0; sound && i < list->count; i++)
+		sound = str_is_ended(list->pattern[i], sizeof(list->pattern[i]));
+	return sound;
+}
+
+/* Counts within their arrays, strings that end. */
+static bool is_sound(const struct wire_nri_volumes *v)
+{
+	bool sound = v->inject_count <= CONFIG_INJECT_MAX && v->checkpoint_count <= CONFIG_CHECKPOINTS_MAX && str_is_ended(v->checkpoints_dir, sizeof(v->checkpoints_dir));
+
+	for (uint32_t i = 0; sound && i < v->inject_count; i++)
+		sound = str_is_ended(v->injects[i].path, sizeof(v->injects[i].path)) && str_is_ended(v->injects[i].checkpoint, sizeof(v->injects[i].checkpoint)) &&
+			str_is_ended(v->injects[i].sub_path, sizeof(v->injects[i].sub_path)) && is_sound_list(&v->injects[i].namespaces);
+	for (uint32_t i = 0; sound && i < v->checkpoint_count; i++)
+		sound = str_is_ended(v->checkpoints[i].name, sizeof(v->checkpoints[i].name)) && is_sound_list(&v->checkpoints[i].namespaces);
+	return sound;
+}
+
+/* Another configuration's checkpoints have other numbers: until the next record none is ready. */
+static void take_volumes(struct nri_role *role, const struct wire_nri_volumes *volumes)
+{
+	if (volumes->config_hash != role->volumes.config_hash)
+		role->checkpoints_ready = 0;
+	role->volumes = *volumes;
+}
+
+static void take_ready(struct nri_role *role, const struct wire_checkpoints_ready *ready)
+{
+	if (ready->config_hash == role->volumes.config_hash)
+		role->checkpoints_ready = ready->ready;
+}
+
 static void link_record(struct link *link, const struct record *record)
 {
 	struct nri_role *role = link->owner;
 	const struct wire_nri_config *config = record_payload(record, sizeof(*config));
+	const struct wire_nri_volumes *volumes = record_payload(record, sizeof(*volumes));
+	const struct wire_checkpoints_ready *ready = record_payload(record, sizeof(*ready));
 
 	if (record->header.type == WIRE_NRI_CONFIG && config) {
 		take_config(role, config);
 	} else if (record->header.type == WIRE_NRI_CONNECTION) {
 		take_connection(role, record);
+	} else if (record->header.type == WIRE_NRI_VOLUMES && volumes && is_sound(volumes)) {
+		take_volumes(role, volumes);
+	} else if (record->header.type == WIRE_NRI_CHECKPOINTS && ready) {
+		take_ready(role, ready);
 	} else {
 		link->refused++;
 		log_warn(role->log, "record not understood", "type", log_number(record->header.type));

@@ -26,6 +26,8 @@ struct nri_role {
 	int lock_fd; /* held as long as we live: one connection for each node */
 	bool cgroup_v2;
 	struct config_executors config;
+	struct wire_nri_volumes volumes;
+	uint32_t checkpoints_ready; /* bits, of these volumes' checkpoints */
 	struct nri_session session;
 	struct nri_connection *connection; /* NULL = none */
 	uv_timer_t deadline, counters;

@@ -40,6 +40,7 @@ struct nri_decision {
 	struct executor executor; /* role NONE: no Spark */
 	struct plan plan;
 	char complaint[PLAN_COMPLAINT_BYTES]; /* "" = none */
+	bool is_mount_complaint;
 };
 
 struct nri_session_ops {

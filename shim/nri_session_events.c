@@ -13,7 +13,7 @@ static struct wire_container name_container(const struct nri_event *event)
 
 static void complain(struct nri_session *s, const struct nri_event *event)
 {
-	struct wire_complaint complaint = {.who = name_container(event)};
+	struct wire_complaint complaint = {.who = name_container(event), .is_mount = s->decision.is_mount_complaint};
 
 	if (!*s->decision.complaint)
 		return;

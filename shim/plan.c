@@ -10,7 +10,6 @@
 #include "shim/text.h"
 
 #define OOM_GROUP_KEY	      "memory.oom.group"
-#define OOM_GROUP_ANNOTATION  STOKER_PREFIX "oom-group"
 #define OOM_SCORE_LEAST	      3 /* that the kubelet gives a container which is not Guaranteed */
 
 static const char *const oom_group_words[] = {
@@ -21,7 +20,7 @@ static const char *const oom_group_words[] = {
 
 bool plan_is_empty(const struct plan *plan)
 {
-	return plan->env_count == 0 && plan->unified_count == 0 && !plan->set_oom_score_adj;
+	return plan->env_count == 0 && plan->unified_count == 0 && plan->mount_count == 0 && !plan->set_oom_score_adj;
 }
 
 void plan_say(const struct plan *plan, char *text, size_t size)
@@ -34,19 +33,32 @@ void plan_say(const struct plan *plan, char *text, size_t size)
 	for (uint32_t i = 0; i < plan->env_count; i++, between = ", ")
 		str_append(text, size, "%s%s", between, plan->env[i].key);
 	if (plan->set_oom_score_adj)
-		str_append(text, size, "%soom_score_adj=%lld", between, (long long)plan->oom_score_adj);
+		str_append(text, size, "%soom_score_adj=%lld", between, (long long)plan->oom_score_adj), between = ", ";
+	for (uint32_t i = 0; i < plan->mount_count; i++, between = ", ") {
+		const struct plan_mount *m = &plan->mounts[i];
+		if (m->type == PLAN_MOUNT_TMPFS)
+			str_append(text, size, "%s%s (tmpfs, %llu MiB)", between, m->destination, (unsigned long long)(m->size_bytes >> 20));
+		else
+			str_append(text, size, "%s%s (%s)", between, m->destination, m->source);
+	}
 }
 
 /* The first annotation beneath our prefix that nobody here knows; NULL = none. A word misspelt is a wish that is not granted: say it. */
 static const struct text *unknown_annotation(const struct pod_view *pod)
 {
-	for (uint32_t i = 0; i < pod->annotation_count; i++)
-		if (text_starts(pod->annotations[i].key, STOKER_PREFIX) && !text_is(pod->annotations[i].key, OOM_GROUP_ANNOTATION))
+	static const char *const known[] = {PLAN_OOM_GROUP_ANNOTATION, PLAN_SCRATCH_ANNOTATION, PLAN_CHECKPOINT_ANNOTATION};
+
+	for (uint32_t i = 0; i < pod->annotation_count; i++) {
+		bool is_known = !text_starts(pod->annotations[i].key, STOKER_PREFIX);
+		for (size_t k = 0; k < ARRAY_SIZE(known); k++)
+			is_known |= text_is(pod->annotations[i].key, known[k]);
+		if (!is_known)
 			return &pod->annotations[i].key;
+	}
 	return NULL;
 }
 
-static const struct text *find_annotation(const struct pod_view *pod, const char *key)
+const struct text *plan_annotation(const struct pod_view *pod, const char *key)
 {
 	for (uint32_t i = 0; i < pod->annotation_count; i++)
 		if (text_is(pod->annotations[i].key, key))
@@ -92,16 +104,16 @@ static enum config_oom_group wanted_oom_group(const struct config_executors *con
 					      const struct pod_view *pod, char complaint[PLAN_COMPLAINT_BYTES])
 {
 	enum config_oom_group policy = executor->language == EXECUTOR_LANGUAGE_JVM ? CONFIG_OOM_GROUP_LEAVE : config->python_oom_group, asked;
-	const struct text *annotation = find_annotation(pod, OOM_GROUP_ANNOTATION), none = {.bytes = ""};
+	const struct text *annotation = plan_annotation(pod, PLAN_OOM_GROUP_ANNOTATION), none = {.bytes = ""};
 
 	if (!annotation)
 		return policy;
 	if (!config->annotations)
-		complain(complaint, OOM_GROUP_ANNOTATION, "is not allowed on this node (executors.annotations)", none);
+		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "is not allowed on this node (executors.annotations)", none);
 	else if (!oom_group_of(*annotation, &asked))
-		complain(complaint, OOM_GROUP_ANNOTATION, "must be single, group or leave", *annotation);
+		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "must be single, group or leave", *annotation);
 	else if (asked != CONFIG_OOM_GROUP_LEAVE && !limits->unified)
-		complain(complaint, OOM_GROUP_ANNOTATION, "has no effect on this node: it takes cgroup v2 and a runtime that passes it on", none);
+		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "has no effect on this node: it takes cgroup v2 and a runtime that passes it on", none);
 	else
 		return asked;
 	return policy;
@@ -149,9 +161,16 @@ void plan_decide(const struct config_executors *config, const struct plan_limits
 			set_oom_group(container, wanted, ret);
 	}
 	set_oom_score(config, limits, executor, ret);
-	if (!limits->dry_run && !config->dry_run)
-		return;
-	plan_say(ret, ret->would_set, sizeof(ret->would_set));
-	ret->unified_count = ret->env_count = 0;
-	ret->set_oom_score_adj = false;
+	if (limits->dry_run || config->dry_run)
+		plan_make_dry(ret);
+}
+
+void plan_make_dry(struct plan *plan)
+{
+	char said[PLAN_SAID_BYTES];
+
+	plan_say(plan, said, sizeof(said));
+	str_append(plan->would_set, sizeof(plan->would_set), "%s%s", plan->would_set[0] && said[0] ? ", " : "", said);
+	plan->unified_count = plan->env_count = plan->mount_count = 0;
+	plan->set_oom_score_adj = false;
 }

@@ -269,6 +269,13 @@ static int replies(void)
 			snprintf(plan.unified[k].key, sizeof(plan.unified[k].key), "memory.%u", k);
 			snprintf(plan.unified[k].value, sizeof(plan.unified[k].value), "%u", i);
 		}
+		plan.mount_count = i % (PLAN_MOUNTS_MAX + 1);
+		for (uint32_t k = 0; k < PLAN_MOUNTS_MAX; k++) {
+			struct plan_mount *m = &plan.mounts[k];
+			*m = (struct plan_mount){.type = (k % 2) ? PLAN_MOUNT_BIND : PLAN_MOUNT_TMPFS, .read_only = i > 5, .has_owner = i > 1, .uid = i, .gid = k, .size_bytes = 4096ULL << (i * 4), .inodes = i / 2};
+			snprintf(m->destination, sizeof(m->destination), "/%u/%u", i, k);
+			snprintf(m->source, sizeof(m->source), "/run/stoker/checkpoints/%u", k);
+		}
 		plan.set_oom_score_adj = i > 0;
 		plan.oom_score_adj = i % 2 == 0 ? (int64_t)i * 100 : -(int64_t)i;
 		nri_write_created(&w, &plan);

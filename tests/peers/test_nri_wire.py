@@ -261,6 +261,10 @@ def our_replies_are_what_go_understands(t):
     assert len(blocks) == 9, text
     for i, block in enumerate(blocks):
         want = [f"env[{k}]=KEY_{k} {k:0{1 + i * 20}}" for k in range(i)] + [f"unified[memory.{k}]={i}" for k in range(8 - i)] + ["unknown=0"]
+        for k in range(i % 5):
+            options = ["bind", "rprivate", "ro" if i > 5 else "rw"] if k % 2 else [
+                "mode=0770" if i > 1 else "mode=1777", f"size={4096 << i * 4}", *([f"nr_inodes={i // 2}"] if i > 1 else []), *([f"uid={i}", f"gid={k}"] if i > 1 else [])]
+            want += [f"mount[{k}]=/{i}/{k} {'bind /run/stoker/checkpoints/' + str(k) if k % 2 else 'tmpfs stoker-scratch'} nosuid nodev {' '.join(options)}"]
         want += [f"oom_score_adj={i * 100 if i % 2 == 0 else -i}"] if i > 0 else []
         assert block == sorted(want), (i, block, want)
 

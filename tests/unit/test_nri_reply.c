@@ -99,6 +99,33 @@ static void test_replies_are_what_they_should_be_to_the_byte(void **unused)
 			  "0\x22\x0b\x08\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01");
 }
 
+/* The mounts in order, each with every option. */
+static void test_mounts_to_the_byte(void **unused)
+{
+	static unsigned char bytes[NRI_REPLY_BYTES];
+	static struct plan plan = {.mount_count = 2,
+				   .mounts = {{.type = PLAN_MOUNT_TMPFS, .has_owner = 1, .uid = 185, .gid = 0, .size_bytes = 1 << 20, .inodes = 7, .destination = "/s"},
+					      {.type = PLAN_MOUNT_BIND, .read_only = 1, .destination = "/c", .source = "/r/c"}}};
+	struct proto_writer w = writer_on(bytes, sizeof(bytes));
+	(void)unused;
+
+	nri_write_created(&w, &plan);
+	CHECK_WRITTEN(&w, "\x0a\x97\x01"
+			  "\x1a\x60\x0a\x02/s\x12\x05tmpfs\x1a\x0estoker-scratch\"\x06nosuid\"\x05nodev\"\x09mode=0770\"\x0csize=1048576\"\x0bnr_inodes=7\"\x07uid=185\"\x05gid=0"
+			  "\x1a\x33\x0a\x02/c\x12\x04" "bind\x1a\x04/r/c\"\x06nosuid\"\x05nodev\"\x04" "bind\"\x08rprivate\"\x02ro");
+	w.length = 0;
+	plan.mount_count = 1;
+	plan.mounts[0].has_owner = 0;
+	plan.mounts[0].inodes = 0;
+	nri_write_created(&w, &plan);
+	CHECK_WRITTEN(&w, "\x0a\x45\x1a\x43\x0a\x02/s\x12\x05tmpfs\x1a\x0estoker-scratch\"\x06nosuid\"\x05nodev\"\x09mode=1777\"\x0csize=1048576");
+	/* What is not UTF-8 makes the runtime refuse the container. */
+	w.length = 0;
+	plan.mounts[0].destination[1] = (char)0xff;
+	nri_write_created(&w, &plan);
+	CHECK_WRITTEN(&w, "\x0a\x00");
+}
+
 static void test_a_full_plan_fits_one_reply(void **unused)
 {
 	static unsigned char bytes[NRI_REPLY_BYTES];
@@ -111,8 +138,15 @@ static void test_a_full_plan_fits_one_reply(void **unused)
 		memset(plan.env[i].value, 'x', sizeof(plan.env[i].value) - 1);
 		plan.unified[i] = plan.env[i];
 	}
+	for (size_t i = 0; i < PLAN_MOUNTS_MAX; i++) {
+		struct plan_mount *m = &plan.mounts[i];
+		*m = (struct plan_mount){.type = (i % 2) ? PLAN_MOUNT_TMPFS : PLAN_MOUNT_BIND, .has_owner = 1, .uid = UINT32_MAX, .gid = UINT32_MAX, .size_bytes = UINT64_MAX, .inodes = UINT64_MAX};
+		memset(m->destination, 'x', sizeof(m->destination) - 1);
+		memset(m->source, 'x', sizeof(m->source) - 1);
+	}
 	plan.env_count = PLAN_ENV_MAX;
 	plan.unified_count = PLAN_UNIFIED_MAX;
+	plan.mount_count = PLAN_MOUNTS_MAX;
 	size_t mark = ttrpc_begin_reply(&w, 1);
 	nri_write_created(&w, &plan);
 	assert_int_equal(ttrpc_end(&w, mark), 0);
@@ -144,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configure_says_which_nri),
 		cmocka_unit_test(test_replies_are_what_they_should_be_to_the_byte),
+		cmocka_unit_test(test_mounts_to_the_byte),
 		cmocka_unit_test(test_a_full_plan_fits_one_reply),
 		cmocka_unit_test(test_what_is_not_utf8_is_left_out),
 	};

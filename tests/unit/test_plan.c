@@ -75,7 +75,7 @@ static void test_rows(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct executor executor;
 		struct plan plan;
-		char complaint[PLAN_COMPLAINT_BYTES], said[256] = "";
+		char complaint[PLAN_COMPLAINT_BYTES], said[512] = "";
 		build(&b, rows[i].pod);
 		recognise(&b.pod, &b.container, &executor);
 		memset(&plan, 0x5a, sizeof(plan));

@@ -162,6 +162,13 @@ func show(message proto.Message) {
 		for i, e := range m.GetAdjust().GetEnv() {
 			fmt.Fprintf(out, "env[%d]=%s %s\n", i, quote(e.GetKey()), quote(e.GetValue()))
 		}
+		for i, mount := range m.GetAdjust().GetMounts() {
+			fmt.Fprintf(out, "mount[%d]=%s %s %s", i, quote(mount.GetDestination()), quote(mount.GetType()), quote(mount.GetSource()))
+			for _, option := range mount.GetOptions() {
+				fmt.Fprintf(out, " %s", quote(option))
+			}
+			fmt.Fprintln(out)
+		}
 		pairs("unified", m.GetAdjust().GetLinux().GetResources().GetUnified())
 		if score := m.GetAdjust().GetLinux().GetOomScoreAdj(); score != nil {
 			number("oom_score_adj", score.GetValue())

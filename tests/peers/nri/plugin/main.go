@@ -28,6 +28,7 @@ func (p *pairs) Set(text string) error {
 
 var (
 	env, unified, annotations pairs
+	tmpfs                     = flag.String("tmpfs", "", "where to mount one")
 	score                     = flag.Int("oom-score-adj", 0, "0 = leave it")
 	delay                     = flag.Duration("delay", 0, "before each answer")
 )
@@ -46,6 +47,9 @@ func (*creator) CreateContainer(_ context.Context, _ *api.PodSandbox, c *api.Con
 	}
 	for _, a := range annotations {
 		adjustment.AddAnnotation(a[0], a[1])
+	}
+	if *tmpfs != "" {
+		adjustment.AddMount(&api.Mount{Destination: *tmpfs, Type: "tmpfs", Source: "peer", Options: []string{"size=1m"}})
 	}
 	if *score != 0 {
 		adjustment.SetLinuxOomScoreAdj(score)
