@@ -81,6 +81,7 @@ const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
 	/* docs/architecture.md argues each. */
 	static const cap_value_t broker[] = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_KILL,	     CAP_SETUID, CAP_SETGID,
 					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, CAP_SYS_PTRACE, -1};
+	static const cap_value_t mounts[] = {CAP_SYS_ADMIN, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE, CAP_SETUID, CAP_SETGID, -1};
 	static const cap_value_t account[] = {CAP_DAC_OVERRIDE, -1}, sweep[] = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_PTRACE, -1};
 	static const cap_value_t none[] = {-1};
 
@@ -88,5 +89,7 @@ const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
 		return account;
 	if (role == SANDBOX_CHILD_SWEEP)
 		return sweep;
+	if (role == SANDBOX_CHILD_MOUNT)
+		return mounts;
 	return role == SANDBOX_BROKER || role == SANDBOX_BROKER_MOUNTS ? broker : none;
 }

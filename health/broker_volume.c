@@ -1,7 +1,8 @@
 /* broker_volume.c - requests about volumes: make, remove, bound, empty, measure. See broker.h; the work itself is volumes/volume_work.h.
  *
  * A volume is named by pod UID and name, never by a path, and what may be is judged again here: stokerd has decided it, and stokerd's
- * word is not enough. The child enters the host's mount namespace, closes a filter with the mount calls and little else, and works. */
+ * word is not enough. The child enters the host's mount namespace, keeps
+ * six capabilities, closes a filter with the mount calls and little else, and works. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,8 @@ int broker_body_volume(void *argument, int channel)
 	int r = task->what == WIRE_VOLUME_MAKE && task->volume.type == VOLUME_CHECKPOINT ? resolve_server(task, &resolved, &e) : 0;
 	if (r == 0)
 		r = broker_enter_host(task, &e);
+	if (r == 0)
+		r = sandbox_capabilities(SANDBOX_CHILD_MOUNT, &e);
 	if (r == 0)
 		r = sandbox_apply(task->filter, &e);
 	if (r == 0)

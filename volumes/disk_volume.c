@@ -59,9 +59,14 @@ static int open_base(const struct config_disk *disk, struct err *e)
 
 	if (disk_fd < 0 || quota_is_enforced(disk_fd, disk->path, e) < 0)
 		return -e->code;
-	if (mkdirat(disk_fd, DISK_VOLUME_DIRECTORY, 0700) < 0 && errno != EEXIST)
+	const bool made = mkdirat(disk_fd, DISK_VOLUME_DIRECTORY, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return err_set(e, errno, "cannot make '%s/" DISK_VOLUME_DIRECTORY "'", disk->path);
-	return fd_open_same_mount(disk_fd, DISK_VOLUME_DIRECTORY, DIRECTORY_FLAGS, e);
+	scoped(fd_drop) int base_fd = fd_open_same_mount(disk_fd, DISK_VOLUME_DIRECTORY, DIRECTORY_FLAGS, e);
+	/* Of a project that it has from above nothing could be renamed in it. */
+	if (base_fd < 0 || (made && quota_assign(base_fd, 0, e) < 0))
+		return -e->code;
+	return fd_take(&base_fd);
 }
 
 /* 1 = it is there, complete and as asked for: only bound anew. */
@@ -90,7 +95,7 @@ static int give_quota(struct work *w, const struct volume *v, struct err *e)
 		return err_set(e, errno, "cannot lock the disk's volumes");
 	if (quota_project_of(w->directory_fd, &project, e) < 0)
 		return -e->code;
-	if (!project && quota_choose(w->base_fd, hash_fnv1a(HASH_START, w->name, strlen(w->name)), &project, e) < 0)
+	if (!quota_is_ours(project) && quota_choose(w->base_fd, hash_fnv1a(HASH_START, w->name, strlen(w->name)), &project, e) < 0)
 		return -e->code;
 	/* First the directory: whatever is cut off here is found by it. */
 	if (quota_assign(w->directory_fd, project, e) < 0)
@@ -165,7 +170,7 @@ static int remove_gone(int base_fd, const char *gone, struct err *e)
 	if (fd < 0)
 		return fd;
 	int r = quota_project_of(fd, &project, e);
-	if (r == 0 && project)
+	if (r == 0 && quota_is_ours(project))
 		r = quota_set(base_fd, project, 0, 0, e);
 	return r < 0 && !has_no_quota(r) ? r : tree_remove(base_fd, gone, &budget, e);
 }

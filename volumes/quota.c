@@ -96,10 +96,15 @@ int quota_assign(int dir_fd, uint32_t project, struct err *e)
 	if (ioctl(dir_fd, FS_IOC_FSGETXATTR, &attribute) < 0)
 		return err_set(e, errno, "cannot read a directory's project");
 	attribute.fsx_projid = project;
-	attribute.fsx_xflags |= FS_XFLAG_PROJINHERIT;
+	attribute.fsx_xflags = project ? attribute.fsx_xflags | FS_XFLAG_PROJINHERIT : attribute.fsx_xflags & ~(unsigned)FS_XFLAG_PROJINHERIT;
 	if (ioctl(dir_fd, FS_IOC_FSSETXATTR, &attribute) < 0)
 		return err_set(e, errno, "cannot give a directory the project %u", project);
 	return 0;
+}
+
+bool quota_is_ours(uint32_t project)
+{
+	return project >= PROJECT_FIRST && project - PROJECT_FIRST < PROJECT_COUNT;
 }
 
 int quota_choose(int fd, uint64_t hash, uint32_t *ret, struct err *e)

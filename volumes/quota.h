@@ -5,6 +5,7 @@
  * cheats. CAP_SYS_RESOURCE is not bound. For the broker's children. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -21,9 +22,14 @@ int quota_is_enforced(int fd, const char *path, struct err *e);
 int quota_get(int fd, uint32_t project, struct quota *ret, struct err *e);
 int quota_set(int fd, uint32_t project, uint64_t limit_bytes, uint64_t limit_inodes, struct err *e);
 
-/* The project that what is made in this directory gets; 0 = none. */
+/* The project of a directory; 0 = none. A new one may have its parent's. */
 int quota_project_of(int dir_fd, uint32_t *ret, struct err *e);
+
+/* To it, and to all that is made in it from now on; 0 = none of both. */
 int quota_assign(int dir_fd, uint32_t project, struct err *e);
+
+/* One that quota_choose() gives: nobody else's is ever set or taken back. */
+bool quota_is_ours(uint32_t project);
 
 /* A project that nobody uses, from `hash` on. The caller holds a lock until it is assigned. */
 int quota_choose(int fd, uint64_t hash, uint32_t *ret, struct err *e);

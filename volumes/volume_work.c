@@ -26,6 +26,10 @@ static int read_mark(int root_fd, const struct volume_at *at, struct volume_mark
 {
 	int marked = volume_mark_read(root_fd, ret, e);
 
+#ifdef STOKER_SABOTAGE_MARK_IGNORED
+	*ret = (struct volume_mark){0};
+	return 1;
+#endif
 	return marked == 1 && !volume_mark_is_of(ret, at) ? 0 : marked;
 }
 
@@ -153,7 +157,7 @@ int volume_remove(const struct config *config, const struct volume *v, struct vo
 	if (removed < 0)
 		return removed;
 	/* A disk that hangs must not keep a scratch: only what may lie on one is looked for there. */
-	if (type == VOLUME_NONE || type == VOLUME_DISK) {
+	if (v->at.place == VOLUME_AT_CSI && (type == VOLUME_NONE || type == VOLUME_DISK)) {
 		r->step = VOLUME_REMOVE;
 		int files = disk_volume_remove(config, &v->at, e);
 		if (files < 0)
