@@ -11,6 +11,11 @@ FS_ERRORS, FS_MARK, FS_MARKED = 32, 33, 34
 LOOK, LOOKED = 40, 41
 PROCESSES, LOG_TAIL, PROCESSES_READ, LOG_READ, STATUS, STATUS_READ = 80, 81, 82, 83, 84, 85
 SWEEP, SWEPT = 118, 121
+VOLUME_MAKE, VOLUME_REMOVE, VOLUME_BOUND, VOLUME_EMPTY, VOLUME_STAT, VOLUME_RESULT = 112, 113, 114, 115, 116, 120
+SCRATCH, DISK, CHECKPOINT = 1, 2, 3  # enum volume_type
+AT_CSI, AT_EMPTY_DIR, AT_NODE = 1, 2, 3  # enum volume_place
+VOLUME_STEPS = ("resolve", "compare", "prepare", "own", "place", "detach", "remove", "done")
+ROOTS = 0xFFFFFFFF  # nobody was named as the owner
 FINDING_BODY = struct.Struct("=IIiIQQQIIQQQQQQQ")
 STEPS = ("resolve", "clone", "directory", "create", "write", "sync", "done")
 
@@ -106,6 +111,22 @@ class Status:
         return f"<status errno {self.errnum} exit {self.has_exit} {self.exit_code} {self.reason} {self.message} log {self.log_number} {self.socket}>"
 
 
+def volume_body(config_hash, pod_uid, name, place=AT_CSI, type_=SCRATCH, source=0, source_name="", size=4 << 20, inodes=1000, asked=0, mode=0o770, uid=ROOTS,
+                gid=ROOTS, huge=0, noswap=0, read_only=0, sub_path="", namespace="team-a", pod_name="etl-exec-7"):
+    """struct wire_volume."""
+    return struct.pack("=QII40s64sII32sQQQIIIIIII160s64s254s6x", config_hash, place, 0, pod_uid.encode(), name.encode(), type_, source, source_name.encode(), size,
+                       inodes, asked, mode, uid, gid, huge, noswap, read_only, 0, sub_path.encode(), namespace.encode(), pod_name.encode())
+
+
+class VolumeResult:
+    def __init__(self, body):
+        (self.errnum, step, self.already, _, self.duration_us, self.size, self.inodes, self.free, self.free_inodes, text) = struct.unpack_from("=iIIIQQQQQ256s", body, 112)
+        self.step, self.text = VOLUME_STEPS[step], text.split(b"\0")[0].decode()
+
+    def __repr__(self):
+        return f"<volume errno {self.errnum} step {self.step}{' already' if self.already else ''} {self.size} bytes {self.inodes} inodes {self.text}>"
+
+
 class Refused:
     def __init__(self, body):
         self.errnum, self.watch = struct.unpack("=iI", body[:8])
@@ -145,8 +166,8 @@ class Broker:
                 return Finding(body)
             if kind == REFUSED:
                 return Refused(body)
-            if kind in (FS_MARKED, PROCESSES_READ, LOG_READ, SWEPT):
-                return {FS_MARKED: Marked, PROCESSES_READ: Processes, LOG_READ: Log, SWEPT: Swept}[kind](body)
+            if kind in (FS_MARKED, PROCESSES_READ, LOG_READ, SWEPT, VOLUME_RESULT):
+                return {FS_MARKED: Marked, PROCESSES_READ: Processes, LOG_READ: Log, SWEPT: Swept, VOLUME_RESULT: VolumeResult}[kind](body)
             if kind == DESCRIPTOR:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")

@@ -76,8 +76,8 @@ class Tmpfs(Filling):
 class Disk(Filling):
     """A loop device on an image in memory (or on another filesystem: `beneath`)."""
 
-    def __init__(self, t, kind, mount_point, mkfs=(), beneath=None, size_mb=None):
-        self.kind, self.mount_point, self.device, self.frozen = kind, mount_point, None, False
+    def __init__(self, t, kind, mount_point, mkfs=(), beneath=None, size_mb=None, options=""):
+        self.kind, self.mount_point, self.device, self.frozen, self.options = kind, mount_point, None, False, options
         size = size_mb or SIZE_MB[kind]
         home = beneath or os.path.join(t.dir, "image-" + os.path.basename(mount_point))
         os.makedirs(mount_point)
@@ -103,7 +103,7 @@ class Disk(Filling):
 
     def mount(self):
         options = {"ext4": "errors=remount-ro", "xfs": "nouuid"}.get(self.kind, "rw")
-        run("mount", "-o", options, self.device, self.mount_point)
+        run("mount", "-o", options + ("," + self.options if self.options else ""), self.device, self.mount_point)
 
     def remount(self, options):
         run("mount", "-o", f"remount,{options}", self.mount_point)

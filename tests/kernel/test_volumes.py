@@ -1,0 +1,519 @@
+"""Volumes through the real broker: bounds, owners, what happens twice, what is somebody else's, and that nothing is left."""
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+sys.path.insert(0, os.path.dirname(__file__))
+import disks  # noqa: E402
+import volumes  # noqa: E402
+import wire  # noqa: E402
+from cases import case, main, wait_for  # noqa: E402
+from container import Container, Pod as CgroupPod  # noqa: E402
+from node import Node  # noqa: E402
+from volumes import FILL_BYTES, FILL_INODES, Asker, Kubelet, as_user, mount_at, tree  # noqa: E402
+
+MIB = 1 << 20
+FSOPEN, FSPICK = 430, 433
+UUIDS = ("0a1b2c3d-1111-4222-8333-444455556666", "99999999-aaaa-bbbb-cccc-ddddeeeeffff")
+
+
+def started(t, more="", broker=None):
+    """Kubelet, node and who asks."""
+    kubelet = Kubelet(t)
+    n = Node(t, period="10m", extra=kubelet.settings() + f"volumes:\n  scratch:\n    max: 64Mi\n{more}")
+    n.tmpfs("size=1m")
+    if broker:
+        n.start_roles(broker)
+    else:
+        n.start()
+    return kubelet, n, Asker(t, n)
+
+
+def spark_files(path, user=185):
+    """As an executor leaves them, and what is not Spark's."""
+    for name in ("blockmgr-" + UUIDS[0], "spark-" + UUIDS[1]):
+        for i in range(4):
+            os.makedirs(f"{path}/{name}/{i:02x}")
+            with open(f"{path}/{name}/{i:02x}/shuffle_0_{i}_0.data", "wb") as f:
+                f.write(b"x" * 100000)
+    for name in ("spark-events", "blockmgr-" + UUIDS[0] + "-old", "spark-" + UUIDS[0].upper(), "mine"):
+        os.makedirs(f"{path}/{name}")
+    with open(f"{path}/spark-{UUIDS[0]}", "w") as f:
+        f.write("a file of that name")
+    os.symlink("mine", f"{path}/blockmgr-{UUIDS[1]}")
+    return sorted(set(os.listdir(path)) - {"blockmgr-" + UUIDS[0], "spark-" + UUIDS[1]})
+
+
+# --- bounds and owners ---
+
+@case
+def scratch_is_bounded_and_owned(t):
+    kubelet, _, asker = started(t)
+    for uid in (185, 1000):
+        pod = kubelet.pod()
+        made = asker.make(pod, size=4 * MIB, inodes=64, mode=0o770, uid=uid, gid=uid)
+        assert (made.errnum, made.already, made.step, made.size, made.inodes) == (0, 0, "done", 4 * MIB, 64), made
+        mount, path = mount_at(pod.target()), pod.target()
+        assert mount.type == "tmpfs" and mount.source.startswith("stoker-") and len(mount.source) == 23, mount
+        assert {"nosuid", "nodev"} <= set(mount.options) and "noexec" not in mount.options, mount
+        s = os.stat(path)
+        assert (s.st_uid, s.st_gid, stat.S_IMODE(s.st_mode)) == (uid, uid, 0o770), s
+        seen = as_user(uid, "import os, sys; s = os.statvfs(sys.argv[1]); print(s.f_blocks * s.f_frsize, s.f_files)", path).split()
+        assert seen == [str(4 * MIB), "64"], seen
+        code, written = map(int, as_user(uid, FILL_BYTES, path).split())
+        assert code == errno.ENOSPC and written == 4 * MIB, (code, written)
+        full = asker.stat(pod)
+        assert (full.errnum, full.size, full.free) == (0, 4 * MIB, 0), full
+        os.unlink(path + "/ballast")
+        code, files = map(int, as_user(uid, FILL_INODES, path).split())
+        assert code == errno.ENOSPC and 55 <= files <= 63, (code, files)
+        assert "13" in as_user(uid + 1, "import os, sys\ntry:\n os.listdir(sys.argv[1])\nexcept OSError as e:\n print(e.errno)", path)
+        gone = asker.remove(pod)
+        assert (gone.errnum, gone.already) == (0, 0) and not os.path.exists(path) and not mount_at(path), gone
+
+
+@case
+def what_a_pod_writes_is_charged_to_it(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    assert asker.make(pod, size=16 * MIB, uid=1000, gid=1000).errnum == 0
+    container = Container(CgroupPod(t))
+    container.make()
+
+    def charge():
+        """Of files in memory alone: what else it reads is charged to it, too."""
+        with open(f"{container.directory}/memory.stat") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("shmem "))
+
+    def enter():
+        with open(f"{container.directory}/cgroup.procs", "w") as f:
+            f.write("0")
+    as_user(1000, "import sys\nopen(sys.argv[1] + '/a', 'wb').write(b'x' * (8 << 20))", pod.target(), preexec=enter)
+    wait_for(lambda: charge() >= 8 * MIB, "the charge")  # v2 adds up every two seconds
+    os.unlink(pod.target() + "/a")
+    wait_for(lambda: charge() < 4 * MIB, "the charge to go with the file")
+
+
+@case
+def attributes_of_a_scratch(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    made = asker.make(pod, size=MIB + 1, mode=0o1777, noswap=1, huge=3)
+    mount = mount_at(pod.target())
+    assert made.errnum == 0 and made.size == MIB + 4096, made
+    assert "huge=advise" in mount.super_options, mount
+    assert "noswap" in mount.super_options or os.uname().release.split(".")[0:2] < ["6", "4"], mount
+    s = os.stat(pod.target())
+    assert (s.st_uid, s.st_gid, stat.S_IMODE(s.st_mode)) == (0, 0, 0o1777), s
+
+
+# --- what happens twice, and what is somebody else's ---
+
+@case
+def the_table_of_making(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    assert asker.make(pod, uid=185).errnum == 0
+    again = asker.make(pod, uid=185, pod_name="renamed", namespace="elsewhere")  # who asks does not count
+    assert (again.errnum, again.already, again.size) == (0, 1, 4 * MIB), again
+    for change in ({"size": 8 * MIB}, {"inodes": 99}, {"uid": 186}, {"gid": 1}, {"mode": 0o700}, {"noswap": 1}, {"huge": 3}):
+        other = asker.make(pod, **{"uid": 185, **change})
+        assert other.errnum == errno.EEXIST and other.text, (change, other)
+    assert mount_at(pod.target()).super_options.count("uid=185") == 1
+    # what was asked for counts, not what was filled in since
+    pod = kubelet.pod()
+    assert asker.make(pod, asked=77, size=MIB).errnum == 0
+    assert asker.make(pod, asked=77, size=2 * MIB).already == 1
+    assert asker.make(pod, asked=78, size=MIB).errnum == errno.EEXIST
+
+
+@case
+def somebody_elses_mount_is_not_touched(t):
+    kubelet, _, asker = started(t)
+    pod, other = kubelet.pod(), kubelet.pod()
+    assert asker.make(other).errnum == 0
+    for make in (lambda path: disks.run("mount", "-t", "tmpfs", "foreign", path), lambda path: disks.run("mount", "-t", "ramfs", "foreign", path),
+                 lambda path: disks.run("mount", "--bind", other.target(), path)):
+        os.mkdir(pod.target())
+        make(pod.target())
+        before = tree(kubelet.root)
+        for kind in (wire.VOLUME_MAKE, wire.VOLUME_REMOVE, wire.VOLUME_BOUND, wire.VOLUME_EMPTY, wire.VOLUME_STAT):
+            result = asker.ask(kind, pod)
+            assert result.errnum == errno.EBUSY and "left as it is" in result.text, (kind, result)
+        assert tree(kubelet.root) == before
+        disks.run("umount", pod.target())
+        os.rmdir(pod.target())
+    # over ours: what is on top counts
+    assert asker.make(pod).errnum == 0
+    disks.run("mount", "-t", "tmpfs", "foreign", pod.target())
+    assert asker.remove(pod).errnum == errno.EBUSY
+    disks.run("umount", pod.target())
+    assert asker.remove(pod).errnum == 0
+
+
+@case
+def targets_that_are_none(t):
+    kubelet, _, asker = started(t)
+    outside = os.path.join(t.dir, "outside")
+    os.mkdir(outside)
+    with open(f"{outside}/file", "w") as f:
+        f.write("x")
+    every = (wire.VOLUME_MAKE, wire.VOLUME_REMOVE, wire.VOLUME_BOUND, wire.VOLUME_EMPTY, wire.VOLUME_STAT)
+    pod = kubelet.pod()
+    for make in (lambda path: os.symlink(outside, path), lambda path: os.symlink("nowhere", path), lambda path: os.mkfifo(path)):
+        make(pod.target())
+        for kind in every:
+            result = asker.ask(kind, pod)
+            assert result.errnum in (errno.ELOOP, errno.ENOTDIR), (kind, result)
+        os.unlink(pod.target())
+    # a link above it
+    linked = kubelet.pod()
+    os.rename(linked.directory, linked.directory + "-moved")
+    os.symlink(linked.directory + "-moved", linked.directory)
+    for kind in every:
+        assert asker.ask(kind, linked).errnum == errno.ELOOP, kind
+    assert os.listdir(outside) == ["file"] and not mount_at(outside)
+    # no pod, no volume
+    assert asker.make("11111111-2222-3333-4444-555555555555").errnum == errno.ENOENT
+    gone = asker.remove("11111111-2222-3333-4444-555555555555")
+    assert (gone.errnum, gone.already) == (0, 1), gone
+    nothing = asker.remove(pod)
+    assert (nothing.errnum, nothing.already) == (0, 1), nothing
+    os.mkdir(pod.target())  # of a publish that was cut off
+    half = asker.remove(pod)
+    assert (half.errnum, half.already) == (0, 0) and not os.path.exists(pod.target()), half
+    os.mkdir(pod.target())
+    assert asker.make(pod).errnum == 0 and mount_at(pod.target())
+
+
+@case
+def what_stokerd_must_not_ask(t):
+    kubelet, n, asker = started(t, "  disks:\n  - name: fast\n    path: /nowhere\n    namespaces: ['team-a']\n")
+    pod = kubelet.pod()
+    before = tree(kubelet.root)
+    for change, want in (({"size": 65 * MIB}, errno.EPERM), ({"size": 0}, errno.EINVAL), ({"inodes": 0}, errno.EINVAL), ({"mode": 0o4777}, errno.EINVAL),
+                         ({"type_": 9}, errno.EINVAL), ({"place": 9}, errno.EINVAL), ({"place": wire.AT_EMPTY_DIR}, errno.EINVAL), ({"read_only": 1}, errno.EINVAL),
+                         ({"sub_path": "x"}, errno.EINVAL), ({"name": "../x"}, errno.EINVAL), ({"name": ""}, errno.EINVAL), ({"name": "a/b"}, errno.EINVAL),
+                         ({"type_": wire.DISK, "source": 1}, errno.EINVAL), ({"type_": wire.DISK, "namespace": "team-b"}, errno.EPERM),
+                         ({"type_": wire.CHECKPOINT, "size": 0, "inodes": 0}, errno.EINVAL)):
+        answer = asker.make(pod, **change)
+        assert isinstance(answer, wire.Refused) and answer.errnum == want and "volume: " in answer.text, (change, answer)
+    assert asker.make("../" + pod.uid[3:]).errnum == errno.EINVAL
+    for kind, more, want in ((wire.VOLUME_REMOVE, {"place": wire.AT_EMPTY_DIR}, errno.EPERM), (wire.VOLUME_BOUND, {"size": 65 * MIB}, errno.EPERM),
+                             (wire.VOLUME_BOUND, {"size": 1}, errno.EINVAL), (wire.VOLUME_EMPTY, {"name": ".."}, errno.EINVAL)):
+        answer = asker.ask(kind, pod, **more)
+        assert isinstance(answer, wire.Refused) and answer.errnum == want, (kind, more, answer)
+    stale = asker.broker.receive(asker.broker.send(wire.VOLUME_MAKE, wire.volume_body(n.config_hash() ^ 1, pod.uid, "scratch")))
+    assert isinstance(stale, wire.Refused) and stale.errnum == errno.ESTALE, stale
+    assert tree(kubelet.root) == before
+
+
+# --- new bounds ---
+
+@case
+def bounds_change_while_it_is_in_use(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    asker.make(pod, size=4 * MIB, inodes=64, uid=185, gid=185, mode=0o700)
+    local = pod.empty_dir(options="size=32m,mode=0777")
+    for name, place, path in (("scratch", wire.AT_CSI, pod.target()), ("spark-local-dir-1", wire.AT_EMPTY_DIR, local)):
+        def bound(size, inodes):
+            return asker.bound(pod, name, place=place, size=size, inodes=inodes)
+        before = mount_at(path)
+        up = bound(8 * MIB, 128)
+        assert (up.errnum, up.already, up.size, up.inodes) == (0, 0, 8 * MIB, 128), up
+        assert bound(8 * MIB, 128).already == 1
+        with open(path + "/data", "wb") as f:
+            f.write(b"x" * (3 * MIB))
+        small = bound(2 * MIB, 128)
+        assert small.errnum == errno.EINVAL and "Too small a size for current use" in small.text, small
+        for i in range(40):
+            open(f"{path}/{i}", "w").close()
+        few = bound(4 * MIB, 32)
+        assert few.errnum == errno.EINVAL and "Too few inodes for current use" in few.text, few
+        now = asker.stat(pod, name, place=place)
+        assert (now.size, now.inodes) == (8 * MIB, 128), now  # none of both has changed
+        down = bound(3 * MIB, 64)
+        assert (down.errnum, down.size, down.inodes) == (0, 3 * MIB, 64), down
+        after = mount_at(path)
+        assert before.options == after.options and before.source == after.source, (before, after)
+        assert [o for o in before.super_options if o.startswith(("uid", "gid", "mode"))] == [o for o in after.super_options if o.startswith(("uid", "gid", "mode"))]
+    assert asker.make(pod, size=4 * MIB, inodes=64, uid=185, gid=185, mode=0o700).already == 1  # the same volume all the same
+    # nothing to be bounded
+    pod.empty_dir("on-disk")
+    assert asker.bound(pod, "on-disk", place=wire.AT_EMPTY_DIR).errnum == errno.ENOENT
+    assert asker.bound(pod, "none", place=wire.AT_EMPTY_DIR).errnum == errno.ENOENT
+    odd = pod.empty_dir("odd")
+    disks.run("mount", "-t", "ramfs", "ramfs", odd)
+    assert asker.bound(pod, "odd", place=wire.AT_EMPTY_DIR).errnum == errno.EBUSY
+
+
+# --- a dead container's files ---
+
+@case
+def what_spark_left_goes_and_nothing_else(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    asker.make(pod, size=16 * MIB, uid=185, gid=185)
+    for name, place, path in (("scratch", wire.AT_CSI, pod.target()), ("memory", wire.AT_EMPTY_DIR, pod.empty_dir("memory", "size=16m")),
+                              ("disk", wire.AT_EMPTY_DIR, pod.empty_dir("disk"))):
+        kept = spark_files(path)
+        done = asker.empty(pod, name, place=place)
+        assert (done.errnum, done.already) == (0, 0), done
+        assert sorted(os.listdir(path)) == kept, os.listdir(path)
+        assert asker.empty(pod, name, place=place).already == 1
+    # a mount in it keeps its files and its way; the rest goes
+    path, outside = pod.target(), os.path.join(t.dir, "outside")
+    os.mkdir(outside)
+    open(f"{outside}/alive", "w").close()
+    os.makedirs(f"{path}/blockmgr-{UUIDS[0]}/00/mounted")
+    os.makedirs(f"{path}/blockmgr-{UUIDS[0]}/01/gone")
+    os.symlink(outside, f"{path}/blockmgr-{UUIDS[0]}/02")
+    disks.run("mount", "--bind", outside, f"{path}/blockmgr-{UUIDS[0]}/00/mounted")
+    left = asker.empty(pod)
+    assert left.errnum == errno.EBUSY, left
+    assert os.listdir(f"{path}/blockmgr-{UUIDS[0]}") == ["00"] and os.listdir(outside) == ["alive"]
+    disks.run("umount", f"{path}/blockmgr-{UUIDS[0]}/00/mounted")
+    assert asker.empty(pod).errnum == 0 and os.listdir(outside) == ["alive"]
+
+
+# --- taking away what is in use, crashing in between, again and again ---
+
+@case
+def removed_while_files_are_open(t):
+    kubelet, _, asker = started(t)
+    pod = kubelet.pod()
+    asker.make(pod)
+    with open(pod.target() + "/open", "wb") as f:
+        f.write(b"x" * MIB)
+        gone = asker.remove(pod)
+        assert gone.errnum == 0 and not mount_at(pod.target()) and not os.path.exists(pod.target()), gone
+        f.write(b"still goes")
+    assert asker.make(pod).already == 0
+
+
+@case
+def a_broker_that_comes_back_knows_its_volumes(t):
+    kubelet, n, asker = started(t)
+    pod = kubelet.pod("one", "two")
+    for name in ("one", "two"):
+        assert asker.make(pod, name, size=MIB).errnum == 0
+    before = n.pid("stoker-broker")
+    os.kill(before, signal.SIGKILL)
+    n.wait_for(lambda: n.pid("stoker-broker") not in (None, before), "the broker to be started again")
+    asker.connect()
+    assert asker.make(pod, "one", size=MIB).already == 1
+    assert asker.make(pod, "one", size=2 * MIB).errnum == errno.EEXIST
+    for name in ("one", "two"):
+        gone = asker.remove(pod, name)
+        assert (gone.errnum, gone.already) == (0, 0), gone
+    assert not volumes.mounts(kubelet.root)
+
+
+@case
+def again_and_again_leaves_all_as_before(t):
+    kubelet, n, asker = started(t)
+    pods = [kubelet.pod() for _ in range(10)]
+    n.wait("Healthy")
+    held, before = n.settled_descriptors("stoker-broker"), tree("/run")
+    for _ in range(100 if os.environ.get("STOKER_LONG") else 10):
+        for kind in (wire.VOLUME_MAKE, wire.VOLUME_REMOVE):
+            for result in asker.ask_all(kind, pods, uid=185):
+                assert result.errnum == 0 and result.already == 0, result
+    now_held, now = n.settled_descriptors("stoker-broker"), tree("/run")
+    assert [p for p in now[0] if p.startswith(t.dir)] == [p for p in before[0] if p.startswith(t.dir)]
+    assert now[1] == before[1]
+    assert sorted(now_held) == sorted(held)
+
+
+@case
+def one_request_of_a_volume_at_a_time(t):
+    """The kubelet's disk is frozen, so the first one waits in the kernel; another volume does not."""
+    disk = disks.Disk(t, "ext4", os.path.join(t.dir, "disk"))
+    well = Kubelet(t)
+    n = Node(t, period="10m", extra=f"kubeletRoot: {disk.mount_point}\nvolumes:\n  scratch:\n    max: 64Mi\n")
+    kubelet = Kubelet(t, disk.mount_point)
+    pod, quick = kubelet.pod(), kubelet.pod()
+    assert well.root
+    n.tmpfs("size=1m")
+    n.start()
+    asker = Asker(t, n)
+    assert asker.make(quick).errnum == 0
+    disk.freeze()
+    first = asker.send(wire.VOLUME_MAKE, pod)
+    for kind in (wire.VOLUME_MAKE, wire.VOLUME_REMOVE):
+        second = asker.ask(kind, pod)
+        assert isinstance(second, wire.Refused) and second.errnum == errno.EALREADY, second
+    assert asker.stat(quick).errnum == 0
+    disk.thaw()
+    assert asker.broker.receive(first).errnum == 0
+    assert asker.make(pod).already == 1
+    for p in (pod, quick):
+        assert asker.remove(p).errnum == 0
+
+
+@case
+def the_hosts_mount_namespace(t):
+    """The broker in a namespace of its own (as in a pod) mounts in the host's."""
+    kubelet = Kubelet(t)
+    n = Node(t, period="10m", extra=kubelet.settings() + "volumes:\n  scratch:\n    max: 64Mi\n")
+    n.tmpfs("size=1m")
+    n.start(roles=("stokerd",))
+    n.start_broker_elsewhere()
+    asker, pod = Asker(t, n), kubelet.pod()
+    assert asker.make(pod).errnum == 0 and mount_at(pod.target())
+    assert asker.remove(pod).errnum == 0 and not mount_at(pod.target())
+
+
+def old_kernel():
+    """fsopen(2) and fspick(2) are not there: Linux before 5.2."""
+    disks.refuse_call(FSOPEN, errno.ENOSYS)
+    disks.refuse_call(FSPICK, errno.ENOSYS)
+
+
+@case
+def a_kernel_without_the_new_mount_api(t):
+    """The same result, byte for byte of the mount table."""
+    seen = []
+    for broker in (None, old_kernel):
+        kubelet = Kubelet(t, os.path.join(t.dir, "kubelet-old" if broker else "kubelet-new"))
+        n = Node(t, period="10m", directory="old" if broker else "new", extra=kubelet.settings() + "volumes:\n  scratch:\n    max: 64Mi\n")
+        n.tmpfs("size=1m")
+        n.start_roles(broker)
+        asker, pod = Asker(t, n), kubelet.pod()
+        how = {"size": 4 * MIB, "inodes": 64, "uid": 185, "gid": 1000, "mode": 0o750, "asked": 7}
+        assert asker.make(pod, **how).already == 0
+        mount = mount_at(pod.target())
+        seen.append((mount.type, mount.source, mount.options, mount.super_options, mount.root, asker.stat(pod).size))
+        assert asker.make(pod, **how).already == 1
+        assert asker.make(pod, **{**how, "asked": 8}).errnum == errno.EEXIST
+        up = asker.bound(pod, size=8 * MIB, inodes=128)
+        assert (up.errnum, up.size, up.inodes) == (0, 8 * MIB, 128), up
+        mount = mount_at(pod.target())
+        seen[-1] += (mount.options, mount.super_options)
+        with open(pod.target() + "/data", "wb") as f:
+            f.write(b"x" * (3 * MIB))
+        assert asker.bound(pod, size=MIB, inodes=128).errnum == errno.EINVAL
+        assert asker.stat(pod).size == 8 * MIB
+        assert not [m for m in volumes.mounts(n.runtime)] and not [x for x in os.listdir(n.runtime) if x.startswith("making")]
+        assert asker.remove(pod).errnum == 0 and not mount_at(pod.target()) and not os.path.exists(pod.target())
+        for p in n.extra_processes:
+            n.end(p)
+    assert seen[0] == seen[1], seen
+
+
+# --- disks without quota (with it: tests/guest/test_volumes.py, this machine's kernel has none) ---
+
+@case
+def a_disk_without_quota_says_what_is_missing(t):
+    plain, xfs = disks.Disk(t, "ext4", os.path.join(t.dir, "plain")), disks.Disk(t, "xfs", os.path.join(t.dir, "xfs"))
+    memory = disks.Tmpfs(t, "size=1m", os.path.join(t.dir, "memory"))
+    listed = "".join(f"  - name: d{i}\n    path: {d.mount_point}\n    namespaces: ['*']\n" for i, d in enumerate((plain, xfs, memory)))
+    kubelet, _, asker = started(t, f"  disks:\n{listed}  - name: gone\n    path: {t.dir}/gone\n    namespaces: ['*']\n")
+    for source, words in enumerate((("tune2fs", "prjquota"), ("prjquota",), ("neither ext4 nor xfs",))):
+        pod = kubelet.pod()
+        refused = asker.make(pod, type_=wire.DISK, source=source)
+        assert refused.errnum == errno.EOPNOTSUPP and all(w in refused.text for w in words), refused
+        assert not os.path.exists(pod.target())
+        gone = asker.remove(pod)
+        assert (gone.errnum, gone.already) == (0, 1), gone
+    assert asker.make(kubelet.pod(), type_=wire.DISK, source=3).errnum == errno.ENOENT
+    for d in (plain, xfs, memory):
+        assert not os.path.exists(f"{d.mount_point}/.stoker-volumes")
+
+
+# --- every system call failing in turn ---
+
+def fail_in_turn(t, n, asker, kind, arrange, settle, errnums=(errno.EIO, errno.ENOMEM), **more):
+    """`arrange` gives a pod for which the request has something to do; `settle` checks what is there after it, given the answer."""
+    tool, pid = os.path.join(os.environ["STOKER_TESTS"], "nth_fail"), n.pid("stoker-broker")
+    n.wait("Healthy")
+    held = len(n.settled_descriptors("stoker-broker"))
+    for errnum in errnums:
+        for number in range(1, 300):
+            pod = arrange()
+            tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
+            assert tracer.stdout.readline() == "ready\n"
+            answer = asker.ask(kind, pod, **more)
+            outcome = tracer.stdout.read().strip()
+            tracer.wait(30)
+            n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
+            failed = isinstance(answer, wire.Refused) or answer.errnum != 0
+            settle(pod, failed, (number, errnum, outcome, answer))
+            if outcome.startswith("ended before"):
+                assert number > 15, (kind, number)
+                break
+        else:
+            raise AssertionError("the child never ran through")
+    assert len(n.settled_descriptors("stoker-broker")) == held, n.descriptors(pid)
+
+
+def nothing_is_left(kubelet, n, pod, what):
+    assert not volumes.mounts(kubelet.root) and not os.path.exists(pod.target()), what
+    assert not volumes.mounts(n.runtime) and not [x for x in os.listdir(n.runtime) if x.startswith("making")], what
+    kubelet.remove(pod)
+
+
+def every_call_of_a_volumes_life(t, kubelet, n, asker, **how):
+    """A failed make has left nothing, a failed remove or bound can be asked again, and then nothing is left either."""
+    def made():
+        pod = kubelet.pod()
+        answer = asker.make(pod, **how)
+        assert answer.errnum == 0, answer
+        return pod
+
+    def after_make(pod, failed, what):
+        if not failed:
+            assert mount_at(pod.target()) and asker.remove(pod).already == 0, what
+        nothing_is_left(kubelet, n, pod, what)
+
+    def after_remove(pod, failed, what):
+        again = asker.remove(pod)
+        assert again.errnum == 0, (what, again)
+        assert failed or again.already, (what, again)
+        nothing_is_left(kubelet, n, pod, what)
+
+    def after_bound(pod, failed, what):
+        now = asker.stat(pod)
+        assert (now.size, now.inodes) in ((4 * MIB, 1000), (8 * MIB, 2000)), what
+        assert failed or now.size == 8 * MIB, what
+        after_remove(pod, True, what)
+
+    fail_in_turn(t, n, asker, wire.VOLUME_MAKE, kubelet.pod, after_make, **how)
+    fail_in_turn(t, n, asker, wire.VOLUME_REMOVE, made, after_remove)
+    if how.get("type_", wire.SCRATCH) == wire.SCRATCH:
+        fail_in_turn(t, n, asker, wire.VOLUME_BOUND, made, after_bound, size=8 * MIB, inodes=2000)
+    return made, after_remove
+
+
+@case
+def every_system_call_of_a_request_failing_in_turn(t):
+    kubelet, n, asker = started(t)
+    made, after_remove = every_call_of_a_volumes_life(t, kubelet, n, asker)
+
+    def filled():
+        pod = made()
+        spark_files(pod.target())
+        return pod
+
+    def after_empty(pod, failed, what):
+        again = asker.empty(pod)
+        assert again.errnum == 0 and (failed or again.already), (what, again)
+        assert "mine" in os.listdir(pod.target()) and f"blockmgr-{UUIDS[0]}" not in os.listdir(pod.target()), what
+        after_remove(pod, True, what)
+    fail_in_turn(t, n, asker, wire.VOLUME_EMPTY, filled, after_empty, errnums=(errno.EIO,))
+    fail_in_turn(t, n, asker, wire.VOLUME_STAT, made, lambda pod, failed, what: after_remove(pod, True, what), errnums=(errno.EIO,))
+
+
+@case
+def every_system_call_failing_without_the_new_mount_api(t):
+    kubelet, n, asker = started(t, broker=old_kernel)
+    every_call_of_a_volumes_life(t, kubelet, n, asker)
+
+
+if __name__ == "__main__":
+    main()
