@@ -20,7 +20,7 @@ SPEC = importlib.util.spec_from_file_location("kernel_volumes", os.path.join(HER
 kernel = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(kernel)
 OURS = ("what_a_pod_writes_is_charged_to_it", "attributes_of_a_scratch", "bounds_change_while_it_is_in_use", "a_kernel_without_the_new_mount_api")
-cases.CASES[:] = [c for c in cases.CASES if c.__name__ in OURS]
+cases.CASES[:] = [c if c.__name__ == OURS[0] else only_long(c) for c in cases.CASES if c.__name__ in OURS]
 assert len(cases.CASES) == len(OURS)
 
 MIB = 1 << 20

@@ -1,5 +1,4 @@
 """A kubelet's directories with pods in them, and the requests about their volumes as stokerd sends them to the real broker."""
-import ctypes
 import os
 import shutil
 import subprocess
@@ -161,9 +160,3 @@ for i in range(10 ** 6):
         print(e.errno, i)
         break
 """
-
-
-def bind(source, target):
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source.encode(), target.encode(), None, 1 << 12, None) < 0:
-        raise OSError(ctypes.get_errno(), "bind " + target)

@@ -1,0 +1,82 @@
+"""What a volume costs: making, making again, measuring and removing one, with and without a thousand other mounts on the node."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
+import bench  # noqa: E402
+import disks  # noqa: E402
+import wire  # noqa: E402
+from bench import percentile  # noqa: E402
+from node import Node  # noqa: E402
+from volumes import Asker, Kubelet  # noqa: E402
+
+OPTIONS = {"--count": (1000, "volumes made and removed in each round"), "--mounts": (1000, "other mounts on the node"), "--kept": (200, "volumes that stay, for the memory")}
+PAGE = ("docs/benchmarks-volumes.md", "# Benchmarks of volumes\n\nMade by `tests/bench volumes --write`.\n\n")
+REQUESTS = (("make", wire.VOLUME_MAKE), ("make again", wire.VOLUME_MAKE), ("bound", wire.VOLUME_BOUND), ("measure", wire.VOLUME_STAT), ("remove", wire.VOLUME_REMOVE))
+
+
+class Bench:
+    def __init__(self, t, top, cache):
+        self.t, self.kubelet = t, Kubelet(t)
+        self.node = Node(t, period="10m", log="info", extra=self.kubelet.settings() + "volumes:\n  scratch:\n    max: 64Mi\n")
+        self.node.tmpfs("size=1m")
+        self.node.start()
+        self.node.wait("Healthy")
+        self.asker, self.others = Asker(t, self.node), 0
+
+    def mount_others(self, count):
+        """As pods have them: each a tmpfs of its own."""
+        for i in range(self.others, count):
+            path = os.path.join(self.t.dir, "others", str(i))
+            os.makedirs(path)
+            disks.mount_tmpfs(path)
+            self.t.cleanup(lambda p=path: disks.umount(p))
+        self.others = count
+
+    def round(self, count):
+        """Request and answer, one after the other: {name: {"ms": […], "child_ms": […]}}."""
+        pod, samples = self.kubelet.pod(), {name: {"ms": [], "child_ms": []} for name, _ in REQUESTS}
+        for _ in range(count):
+            for name, kind in REQUESTS:
+                more = {"size": 8 << 20, "inodes": 2000} if kind == wire.VOLUME_BOUND else {"uid": 185, "gid": 185}
+                begin = time.perf_counter()
+                answer = self.asker.ask(kind, pod, **more)
+                samples[name]["ms"].append((time.perf_counter() - begin) * 1000)
+                assert answer.errnum == 0 and (kind != wire.VOLUME_MAKE or answer.already == (name == "make again")), (name, answer)
+                samples[name]["child_ms"].append(answer.duration_us / 1000)
+        return samples
+
+    def memory(self, kept):
+        pods = [self.kubelet.pod() for _ in range(kept)]
+        for pod in pods:
+            assert self.asker.make(pod).errnum == 0
+        self.node.settled_descriptors("stoker-broker")
+        figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd")}
+        for pod in pods:
+            assert self.asker.remove(pod).errnum == 0
+        return figures
+
+
+def measure(b, o, result):
+    result["rounds"] = []
+    for others in (0, o.mounts):
+        b.mount_others(others)
+        b.round(20)  # warm
+        result["rounds"].append({"others": others, "samples": b.round(o.count)})
+    result["kept"], result["pss_kib"] = o.kept, b.memory(o.kept)
+
+
+def table(r):
+    lines = [f"{r['date']}, {r['machine']}, commit {r['commit']}: the broker alone, request to answer over its socket, a forked child each; of that the child's own work.", "",
+             "| request | other mounts | p50 (ms) | p99 (ms) | child p50 (ms) | child p99 (ms) |", "|---|---|---|---|---|---|"]
+    for name, _ in REQUESTS:
+        for one in r["rounds"]:
+            s = one["samples"][name]
+            lines.append(f"| {name} | {one['others']} | " + " | ".join(f"{percentile(s[key], p):.2f}" for key in ("ms", "child_ms") for p in (50, 99)) + " |")
+    lines += ["", f"Memory with {r['kept']} volumes (PSS): " + ", ".join(f"{role} {kib} KiB" for role, kib in r["pss_kib"].items()) + "."]
+    return "\n".join(lines)
+
+
+def run(top, cache, argv):
+    return bench.run("volumes", sys.modules[__name__], top, cache, argv)
