@@ -15,6 +15,8 @@
 #define STOKER_CONFIG_PATH "/etc/stoker/stoker.yaml"
 #define STOKER_RUNTIME_DIR "/run/stoker"
 
+#define STOKER_CSI_DRIVER  "csi.stoker.dev"
+#define STOKER_CSI_SOCKET  "plugins/" STOKER_CSI_DRIVER "/csi.sock" /* beneath the kubelet's root */
 #define STOKER_NRI_SOCKET  "/var/run/nri/nri.sock" /* the container runtime's: NRI's own default */
 
 /* Beneath the runtime directory: one subdirectory per link, so that a container mounts only its own. */

@@ -21,7 +21,7 @@ _Static_assert(sizeof(struct sock_filter) == sizeof(unsigned long long), "an ins
 
 const char *sandbox_role_name(enum sandbox_role role)
 {
-	static const char *const name[SANDBOX_ROLE_MAX_] = {"stokerd",     "stoker-broker", "stoker-broker", "stoker-reporter", "stoker-web",    "stoker-nri",
+	static const char *const name[SANDBOX_ROLE_MAX_] = {"stokerd",     "stoker-broker", "stoker-broker", "stoker-reporter", "stoker-web",    "stoker-nri",	    "stoker-csi",
 								 "probe child", "relay child",	 "config child",  "mount child", "resolve child",	 "account child", "sweep child"};
 
 	return (unsigned)role < SANDBOX_ROLE_MAX_ ? name[role] : "?";

@@ -17,6 +17,7 @@ enum sandbox_role {
 	SANDBOX_REPORTER,
 	SANDBOX_WEB,
 	SANDBOX_NRI,
+	SANDBOX_CSI,
 	/* children forked without exec */
 	SANDBOX_CHILD_PROBE,
 	SANDBOX_CHILD_RELAY,  /* sends the mount table, hands out kmsg */

@@ -8,6 +8,7 @@
 #define R (1u << SANDBOX_REPORTER)
 #define W (1u << SANDBOX_WEB)
 #define N (1u << SANDBOX_NRI)
+#define K (1u << SANDBOX_CSI) /* for the kubelet */
 #define P (1u << SANDBOX_CHILD_PROBE)
 #define L (1u << SANDBOX_CHILD_RELAY)
 #define C (1u << SANDBOX_CHILD_CONFIG)
@@ -17,18 +18,18 @@
 #define S (1u << SANDBOX_CHILD_SWEEP)
 #define ROLES	 (D | B | R | W)
 #define CHILDREN (P | L | C | V | X | A | S)
-#define ALL	 (ROLES | CHILDREN | N)
+#define ALL	 (ROLES | CHILDREN | N | K)
 
 /* A filter stays on what a role forks or executes, and the stricter one wins. So the broker's row holds what its children do
- * before they close their own filter, and stokerd's holds what stoker-web and stoker-nri do, the dynamic loader included.
+ * before they close their own filter, and stokerd's holds what stoker-web, stoker-nri and stoker-csi do, the dynamic loader included.
  *
- * stoker-nri is in no group: what it reads comes from every pod of the node, and what it answers is root-equivalent.
+ * stoker-nri and stoker-csi are in no group: what they read comes from every pod of the node, and what the first answers is root-equivalent.
  *
  * The configuration's reader opens its file before it seals itself: after it neither openat nor a signal call, since in the
  * broker it is root with the broker's capabilities and what it reads is foreign. */
 const struct sandbox_call sandbox_calls[] = {
 	/* memory, time, ending: what the C library does by itself */
-	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C | N}, {"futex", ALL},
+	{"brk", ALL}, {"mmap", ALL}, {"munmap", ALL}, {"mremap", ALL}, {"mprotect", ROLES}, {"madvise", ROLES | C | N | K}, {"futex", ALL},
 	{"clock_gettime", ALL}, {"clock_getres", ALL}, {"gettimeofday", ALL}, {"time", ALL}, {"clock_nanosleep", ROLES}, {"nanosleep", ROLES},
 	{"exit", ALL}, {"exit_group", ALL}, {"getrandom", ALL}, {"restart_syscall", ALL}, {"rt_sigreturn", ALL}, {"rt_sigaction", ROLES | C},
 	{"rt_sigprocmask", ROLES | C}, {"sigaltstack", ROLES}, {"getpid", ALL}, {"gettid", ALL}, {"tgkill", ROLES}, {"getppid", ROLES}, {"getuid", ROLES | P},
@@ -37,13 +38,13 @@ const struct sandbox_call sandbox_calls[] = {
 
 	/* descriptors that are there already */
 	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V | X},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V | X}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V | X},
-	{"fstat", ROLES | V | X | A | S}, {"newfstatat", ROLES | V | X | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N | X}, {"sendto", ROLES | C | X}, {"recvfrom", ROLES | X},
-	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES}, {"accept", W | D}, {"getsockopt", ROLES | X}, {"setsockopt", ROLES | X}, {"getsockname", ROLES | X},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V | X}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V | X | K},
+	{"fstat", ROLES | V | X | A | S}, {"newfstatat", ROLES | V | X | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N | X | K}, {"sendto", ROLES | C | X}, {"recvfrom", ROLES | X},
+	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES | K}, {"accept", W | D}, {"getsockopt", ROLES | X}, {"setsockopt", ROLES | X}, {"getsockname", ROLES | X},
 	{"getpeername", ROLES}, {"poll", ROLES | X}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R | M | X},
 
 	/* the loop (libuv 1.44) */
-	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES | N}, {"epoll_wait", ROLES | N}, {"epoll_pwait", ROLES | N}, {"eventfd2", ROLES},
+	{"epoll_create1", ROLES}, {"epoll_create", ROLES}, {"epoll_ctl", ROLES | N | K}, {"epoll_wait", ROLES | N | K}, {"epoll_pwait", ROLES | N | K}, {"eventfd2", ROLES},
 	{"timerfd_create", ROLES}, {"timerfd_settime", ROLES}, {"signalfd4", ROLES}, {"pipe2", ROLES}, {"pipe", ROLES}, {"inotify_init1", D | B | R},
 	{"inotify_add_watch", D | B | R}, {"inotify_rm_watch", D | B | R},
 

@@ -97,6 +97,9 @@ enum wire_type {
 	WIRE_CSI_UNPUBLISH, /* struct wire_volume, of which only `at` counts */
 	WIRE_CSI_GET_STATS, /* struct wire_volume, of which only `at` counts */
 	WIRE_CSI_REGISTERED, /* struct wire_csi_registered: the kubelet said so */
+	WIRE_CSI_COUNTS,     /* struct wire_csi_counts, at most once a second, when something was counted */
+	/* stokerd -> csi */
+	WIRE_CSI_STORAGE, /* struct wire_csi_storage: at first and when it changes */
 	/* stokerd -> nri */
 	WIRE_NRI_VOLUMES = 144, /* struct wire_nri_volumes */
 	WIRE_NRI_CHECKPOINTS,	/* struct wire_checkpoints_ready */
@@ -281,7 +284,7 @@ struct wire_csi_config {
 	char node[NAME_NODE_BYTES];
 	char kubelet_root[NAME_PATH_BYTES];
 	uint32_t log_level; /* enum log_level */
-	uint32_t test_mode; /* bool: csi-sanity: volumes without a pod are taken */
+	uint32_t zero;
 };
 
 struct wire_csi_listen {
@@ -291,6 +294,23 @@ struct wire_csi_listen {
 struct wire_csi_registered {
 	uint32_t registered; /* bool */
 	char text[256];
+};
+
+/* For the metrics. A call is counted when it is answered; those that broke a bound or are no gRPC are in refused_total only. */
+enum wire_csi_call { WIRE_CSI_CALL_PUBLISH, WIRE_CSI_CALL_UNPUBLISH, WIRE_CSI_CALL_STATS, WIRE_CSI_CALL_OTHER, WIRE_CSI_CALL_MAX_ };
+struct wire_csi_counts {
+	uint64_t calls_total[WIRE_CSI_CALL_MAX_], failed_total[WIRE_CSI_CALL_MAX_];
+	uint64_t connections_total, refused_total;
+};
+
+/* The servers behind the checkpoints that do not answer as they should, for NodeGetStorageHealth. */
+struct wire_csi_storage {
+	uint32_t count, zero;
+	struct wire_csi_backend {
+		uint32_t unreachable, zero; /* bool; else slow */
+		char reason[NAME_REASON_BYTES]; /* CamelCase: "NFSServerNotResponding" */
+		char message[192];
+	} backends[CONFIG_CHECKPOINTS_MAX];
 };
 
 /* What injection needs of the section `volumes`. */

@@ -64,7 +64,7 @@ static void test_a_parent_may_what_its_children_may(void **unused)
 	static const struct {
 		enum sandbox_role parent, child;
 	} row[] = {
-		{SANDBOX_STOKERD, SANDBOX_WEB},		 {SANDBOX_STOKERD, SANDBOX_NRI},	   {SANDBOX_STOKERD, SANDBOX_CHILD_CONFIG},  {SANDBOX_BROKER, SANDBOX_CHILD_PROBE},
+		{SANDBOX_STOKERD, SANDBOX_WEB},		 {SANDBOX_STOKERD, SANDBOX_NRI},	   {SANDBOX_STOKERD, SANDBOX_CSI},	     {SANDBOX_STOKERD, SANDBOX_CHILD_CONFIG},  {SANDBOX_BROKER, SANDBOX_CHILD_PROBE},
 		{SANDBOX_BROKER, SANDBOX_CHILD_RELAY},	 {SANDBOX_BROKER, SANDBOX_CHILD_CONFIG},   {SANDBOX_BROKER_MOUNTS, SANDBOX_BROKER},
 		{SANDBOX_BROKER_MOUNTS, SANDBOX_CHILD_MOUNT}, {SANDBOX_BROKER_MOUNTS, SANDBOX_CHILD_RESOLVE}, {SANDBOX_REPORTER, SANDBOX_CHILD_CONFIG},
 		{SANDBOX_BROKER, SANDBOX_CHILD_SWEEP},	 {SANDBOX_BROKER, SANDBOX_CHILD_ACCOUNT},
@@ -90,7 +90,7 @@ static void test_who_reads_foreign_bytes_has_no_door(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++) {
-		if (may(SANDBOX_WEB, doors[i]) || may(SANDBOX_NRI, doors[i]) || may(SANDBOX_CHILD_CONFIG, doors[i]))
+		if (may(SANDBOX_WEB, doors[i]) || may(SANDBOX_NRI, doors[i]) || may(SANDBOX_CSI, doors[i]) || may(SANDBOX_CHILD_CONFIG, doors[i]))
 			fail_msg("'%s' is a door", doors[i]);
 	}
 	assert_false(may(SANDBOX_CHILD_CONFIG, "tgkill") || may(SANDBOX_CHILD_PROBE, "tgkill") || may(SANDBOX_CHILD_RELAY, "tgkill"));
@@ -272,6 +272,9 @@ static void test_a_filter_holds(void **unused)
 		{SANDBOX_WEB, try_fork, false},		    {SANDBOX_WEB, try_execve, false},	      {SANDBOX_WEB, try_kill, false},
 		{SANDBOX_NRI, try_openat, false},	    {SANDBOX_NRI, try_socket, false},	      {SANDBOX_NRI, try_connect, false},
 		{SANDBOX_NRI, try_fork, false},		    {SANDBOX_NRI, try_execve, false},	      {SANDBOX_NRI, try_kill, false},
+		{SANDBOX_CSI, try_openat, false},	    {SANDBOX_CSI, try_socket, false},	      {SANDBOX_CSI, try_connect, false},
+		{SANDBOX_CSI, try_fork, false},		    {SANDBOX_CSI, try_execve, false},	      {SANDBOX_CSI, try_kill, false},
+		{SANDBOX_CSI, try_accept, true},	    {SANDBOX_CSI, try_memory, true},	      {SANDBOX_CSI, try_sendmsg, true},
 		{SANDBOX_NRI, try_accept, false},	    {SANDBOX_NRI, try_memory, true},	      {SANDBOX_NRI, try_sendmsg, true},
 		{SANDBOX_WEB, try_accept, true},	    {SANDBOX_WEB, try_memory, true},	      {SANDBOX_WEB, try_tell, true},
 		{SANDBOX_CHILD_PROBE, try_socket, false},   {SANDBOX_CHILD_PROBE, try_fork, false},   {SANDBOX_CHILD_PROBE, try_execve, false},
