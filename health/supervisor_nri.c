@@ -79,17 +79,10 @@ static int connect_runtime(const char *path, struct err *e)
 	}
 }
 
-static bool send_ready(struct supervisor_nri *n)
-{
-	const struct wire_checkpoints_ready ready = {.config_hash = n->volumes.config_hash, .ready = n->checkpoints_ready};
-
-	return role_child_send(&n->role, WIRE_NRI_CHECKPOINTS, 0, &ready, sizeof(ready), -1);
-}
-
 static bool send_config(struct supervisor_nri *n)
 {
 	return role_child_send(&n->role, WIRE_NRI_CONFIG, 0, &n->config, sizeof(n->config), n->lock_fd) &&
-	       role_child_send(&n->role, WIRE_NRI_VOLUMES, 0, &n->volumes, sizeof(n->volumes), -1) && send_ready(n);
+	       role_child_send(&n->role, WIRE_NRI_VOLUMES, 0, &n->volumes, sizeof(n->volumes), -1);
 }
 
 static int try_dial(struct supervisor_nri *n, struct err *e)
@@ -258,8 +251,6 @@ static void use_volumes(struct supervisor_nri *n, const struct config *config)
 	const struct config_volumes *v = &config->volumes;
 	struct wire_nri_volumes *w = &n->volumes;
 
-	if (w->config_hash != config->hash)
-		n->checkpoints_ready = 0;
 	*w = (struct wire_nri_volumes){.config_hash = config->hash,
 				       .scratch_max_bytes = v->scratch_max_bytes,
 				       .scratch_no_limit_bytes = v->scratch_no_limit_bytes,
@@ -276,15 +267,6 @@ static void use_volumes(struct supervisor_nri *n, const struct config *config)
 	}
 	/* A runtime directory so deep has no checkpoints: then none is ready. */
 	snprintf(w->checkpoints_dir, sizeof(w->checkpoints_dir), "%s/checkpoints", config->runtime_dir);
-}
-
-void supervisor_nri_checkpoints(struct supervisor_nri *n, uint32_t ready)
-{
-	if (ready == n->checkpoints_ready)
-		return;
-	n->checkpoints_ready = ready;
-	if (!is_off(n))
-		send_ready(n);
 }
 
 static void use(struct supervisor_nri *n, const struct config *config)

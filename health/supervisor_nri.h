@@ -33,8 +33,7 @@ struct supervisor_nri {
 	void *owner;
 	struct role_child role;
 	struct wire_nri_config config; /* as stoker-nri has it */
-	struct wire_nri_volumes volumes;
-	uint32_t checkpoints_ready;
+	struct wire_nri_volumes volumes; /* the same */
 	struct wire_nri_state state;   /* its last word */
 	char lock_path[CONFIG_SOCKET_BYTES + 16];
 	int lock_fd;	/* -1 = not held */
@@ -49,7 +48,3 @@ struct supervisor_nri {
 void supervisor_nri_start(struct supervisor_nri *nri, uv_loop_t *loop, const struct log *log, const char *path, const struct config *config,
 			  const struct supervisor_nri_ops *ops, void *owner);
 void supervisor_nri_configure(struct supervisor_nri *nri, const struct config *config);
-
-/* Bit n: checkpoint n of the configuration is mounted on the node and answers. Until it is said none is; another configuration
- * begins anew. Only these are injected. */
-void supervisor_nri_checkpoints(struct supervisor_nri *nri, uint32_t ready);

@@ -41,8 +41,9 @@ static void decide_creation(struct nri_role *role, const struct nri_event *event
 		.oom_score_adj = nri_version_has_oom_score_adj(version),
 		.dry_run = role->config.dry_run,
 	};
-	/* Every NRI that is spoken here applies mounts. */
-	const struct plan_volumes volumes = {.policy = &role->volumes, .ready = role->checkpoints_ready, .dry_run = role->config.dry_run};
+	/* Another configuration's checkpoints have other numbers. Every NRI that is spoken here applies mounts. */
+	const bool is_current = role->checkpoints.config_hash == role->volumes.config_hash;
+	const struct plan_volumes volumes = {.policy = &role->volumes, .ready = is_current ? role->checkpoints.ready : 0, .dry_run = role->config.dry_run};
 
 	plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
 	const bool has_complaint = ret->complaint[0] != '\0';
@@ -246,20 +247,6 @@ static bool is_sound(const struct wire_nri_volumes *v)
 	return sound;
 }
 
-/* Another configuration's checkpoints have other numbers: until the next record none is ready. */
-static void take_volumes(struct nri_role *role, const struct wire_nri_volumes *volumes)
-{
-	if (volumes->config_hash != role->volumes.config_hash)
-		role->checkpoints_ready = 0;
-	role->volumes = *volumes;
-}
-
-static void take_ready(struct nri_role *role, const struct wire_checkpoints_ready *ready)
-{
-	if (ready->config_hash == role->volumes.config_hash)
-		role->checkpoints_ready = ready->ready;
-}
-
 static void link_record(struct link *link, const struct record *record)
 {
 	struct nri_role *role = link->owner;
@@ -272,9 +259,9 @@ static void link_record(struct link *link, const struct record *record)
 	} else if (record->header.type == WIRE_NRI_CONNECTION) {
 		take_connection(role, record);
 	} else if (record->header.type == WIRE_NRI_VOLUMES && volumes && is_sound(volumes)) {
-		take_volumes(role, volumes);
+		role->volumes = *volumes;
 	} else if (record->header.type == WIRE_NRI_CHECKPOINTS && ready) {
-		take_ready(role, ready);
+		role->checkpoints = *ready;
 	} else {
 		link->refused++;
 		log_warn(role->log, "record not understood", "type", log_number(record->header.type));

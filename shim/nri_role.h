@@ -27,7 +27,7 @@ struct nri_role {
 	bool cgroup_v2;
 	struct config_executors config;
 	struct wire_nri_volumes volumes;
-	uint32_t checkpoints_ready; /* bits, of these volumes' checkpoints */
+	struct wire_checkpoints_ready checkpoints;
 	struct nri_session session;
 	struct nri_connection *connection; /* NULL = none */
 	uv_timer_t deadline, counters;

@@ -211,6 +211,91 @@ def another_plugin_claims_the_same_key(t):
         runtime.end()
 
 
+SCRATCH = """  oomScoreAdj: driversLast
+volumes:
+  annotations: true
+  scratch: {reserve: 64Mi}
+  checkpoints: [{name: streams, server: 192.0.2.1, export: /x, namespaces: [team-a, team-c]}]
+  inject:
+  - {namespaces: ['team-*'], path: /scratch, size: 64Mi}
+  - {namespaces: [team-c], path: /checkpoints, checkpoint: streams}
+"""
+
+
+def executor(name, annotations=None, namespace="team-a", **more):
+    p = nri.spark_pod(name, annotations=annotations or {}) | {"namespace": namespace}
+    return p, nri.container(p, f"{name}-1", **more)
+
+
+def mounts(answer):
+    found = ((answer["response"] or {}).get("adjust") or {}).get("mounts") or []
+    return {m["destination"]: (m["type"], m["source"], *m["options"]) for m in found}
+
+
+def why_not(s, pod):
+    return wait_for(lambda: [line["why"] for line in s.node.log("mount not injected") if line["pod"] == pod], f"what is not mounted for {pod}")[0]
+
+
+@case
+def mounts_are_injected_in_every_version(t):
+    s = Stage(t, settings=SCRATCH)
+    for version in nri.VERSIONS:
+        runtime = s.live(version)
+        user = {"user": {"uid": 185, "gid": 7}} if version in ("0.11.0", "0.12.5") else {}
+        # what a runtime tells of the user decides who owns it
+        answer = create(runtime, *executor(f"in-{version}", **user))
+        owner = ("mode=0770", "size=67108864", "nr_inodes=100000", "uid=185", "gid=7") if user else ("mode=1777", "size=67108864", "nr_inodes=100000")
+        assert mounts(answer) == {"/scratch": ("tmpfs", "stoker-scratch", "nosuid", "nodev", *owner)}, (version, answer)
+        assert not mounts(create(runtime, *executor(f"out-{version}", namespace="other")))
+        assert not mounts(create(runtime, *driver(f"driver-{version}")))
+        runtime.end()
+        wait_for(lambda: s.node.input("nri")["state"] == "missing", "the loss to be said")
+
+
+@case
+def mounts_by_annotation_and_what_is_refused(t):
+    s = Stage(t, settings=SCRATCH)
+    runtime = s.live()
+    pod, container = executor("asks", {"stoker.dev/scratch": "/mine,size=32Mi,localDirs"})
+    answer = create(runtime, pod, container)
+    assert sorted(mounts(answer)) == ["/mine", "/scratch"] and "size=33554432" in mounts(answer)["/mine"], answer
+    assert answer["response"]["adjust"]["env"] == [{"key": "SPARK_LOCAL_DIRS", "value": "/mine"}], answer
+    # its own mount wins: the container of nri.container() has one at /var/data/spark-x
+    for name, path in (("same", "/var/data/spark-x"), ("above", "/var/data"), ("below", "/var/data/spark-x/y")):
+        assert sorted(mounts(create(runtime, *executor(name, {"stoker.dev/scratch": path})))) == ["/scratch"]
+        assert why_not(s, name) == f"annotation stoker.dev/scratch: '{path}' is not mounted: the container has a mount of its own there, which stays", why_not(s, name)
+    assert "must be" in (create(runtime, *executor("misspelt", {"stoker.dev/scratch": "/a,size=9"})) and why_not(s, "misspelt"))
+    # nobody has said that the server answers
+    assert sorted(mounts(create(runtime, *executor("waits", namespace="team-c")))) == ["/scratch"]
+    assert "'streams' is not mounted: its server does not answer" in why_not(s, "waits")
+    assert "'nosuch' is no checkpoint" in (create(runtime, *executor("nosuch", {"stoker.dev/checkpoint": "nosuch:/c"})) and why_not(s, "nosuch"))
+    s.node.write_config(s.node.read_config().replace("annotations: true", "annotations: false"))
+    wait_for(lambda: "/mine" not in mounts(create(runtime, *executor(f"no-{random.random()}", {"stoker.dev/scratch": "/mine"}))), "annotations to be refused")
+    s.node.write_config(s.node.read_config().replace("driversLast\n", "driversLast\n  dryRun: true\n"))
+    wait_for(lambda: not mounts(create(runtime, *executor(f"dry-{random.random()}"))), "the dry run to be in force")
+    wait_for(lambda: any(line["would_set"] == "/scratch (tmpfs, 64 MiB)" for line in s.node.log("dry run: not set")), "it to be said")
+
+
+@case
+def another_plugin_mounts_at_the_same_path(t):
+    """Asked before us it is seen, and we yield; asked after us the runtime refuses the creation once, then the pod starts with the other one's."""
+    s = Stage(t, settings=SCRATCH)
+    for index in ("10", "50"):
+        runtime = s.live()
+        plugin = subprocess.Popen([nri.program("plugin", "0.12.5"), "-socket", s.socket, "-idx", index, "-tmpfs", "/scratch"])
+        t.cleanup(lambda: (plugin.kill(), plugin.wait()))
+        runtime.synchronized()  # said a moment before it belongs to it (containerd#13698)
+        wait_for(lambda: mounts(create(runtime, *executor(f"joins-{random.random()}", namespace="other"))), "the other plugin to be asked")
+        for i in range(4):
+            pod, container = executor(f"both-{index}-{i}")
+            answers = [create(runtime, pod, {**container, "id": f"both-{index}-{i}-{attempt}"}, check=False) for attempt in (1, 2)]
+            assert ("both tried to set" in answers[0]["error"]) == (index == "50" and i < 3), answers
+            assert mounts(answers[1]) == {"/scratch": ("tmpfs", "peer", "size=1m")}, answers
+        plugin.kill()
+        plugin.wait()
+        runtime.end()
+
+
 @case
 def one_connection_for_a_node(t):
     s = Stage(t, start=False)
