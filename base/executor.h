@@ -43,6 +43,7 @@ enum executor_source { EXECUTOR_FROM_NRI, EXECUTOR_FROM_CGROUPFS, EXECUTOR_FROM_
 #define EXECUTOR_DECOMMISSION	    8U /* spark.decommission.enabled: SIGPWR is handled */
 #define EXECUTOR_TMPFS_LOCAL_DIRS   16U /* a local dir is an emptyDir in memory */
 #define EXECUTOR_PYSPARK_MEMORY_SET 32U
+#define EXECUTOR_EMPTY_DIRS	    128U /* a local dir is an emptyDir; whether in memory is not known */
 #define EXECUTOR_CLIENT_MODE	    64U /* its driver is a client-mode one, as far as can be told: the 0.10 factor */
 
 struct executor {

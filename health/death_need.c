@@ -105,7 +105,8 @@ static void advise_scratch(const struct death_view *v, enum target target, struc
 {
 	uint64_t need = overhead_need(v, settings[target].total);
 
-	if (target != FOR_EXECUTOR || !(v->facts->executor.flags & EXECUTOR_TMPFS_LOCAL_DIRS)) {
+	/* What was written is in memory, so an emptyDir of Spark's that it was written to is. */
+	if (target != FOR_EXECUTOR || !(v->facts->executor.flags & (EXECUTOR_TMPFS_LOCAL_DIRS | EXECUTOR_EMPTY_DIRS))) {
 		advise_overhead(v, target, death);
 		return;
 	}

@@ -123,13 +123,14 @@ static uint64_t timeout_us(int64_t milliseconds, uint64_t otherwise_us)
 	return milliseconds > 0 && milliseconds <= 600000 ? (uint64_t)milliseconds * US_PER_MS : otherwise_us;
 }
 
-/* StopContainer for a container that ended by itself, with its code: containerd 2.2 (NRI 0.10), CRI-O 1.35 (0.11). */
+/* StopContainer for a container that ended by itself, with its code: containerd 2.3 (NRI 0.12), CRI-O 1.35 (0.11). containerd 2.2.9
+ * sends the message and leaves the code out (measured). */
 static bool tells_exit_codes(const struct nri_configure *c, struct nri_version version)
 {
 	static const char name[] = "containerd";
 	bool is_containerd = c->runtime_name.length == strlen(name) && memcmp(c->runtime_name.bytes, name, strlen(name)) == 0;
 
-	return nri_version_at_least(version, 0, is_containerd ? 10 : 11, 0);
+	return nri_version_at_least(version, 0, is_containerd ? 12 : 11, 0);
 }
 
 static int configure(struct nri_session *s, const struct ttrpc_request *request, struct err *e)

@@ -129,16 +129,23 @@ static bool has_decommission_hook(const struct container_view *container)
 	return false;
 }
 
-/* An emptyDir in memory comes as a bind mount of the kubelet's tmpfs and does not show here: what does not is found later in the mount
- * table of the container's process. */
-static bool has_tmpfs_dirs(const struct executor *executor, const struct container_view *container)
+/* An emptyDir in memory comes as a bind mount of the kubelet's tmpfs and does not show that here: it is an emptyDir, as one on a disk. */
+static uint32_t flags_of_mount(const struct mount_view *mount)
 {
+	if (text_is(mount->type, "tmpfs") || text_starts(mount->source, "/dev/shm"))
+		return EXECUTOR_TMPFS_LOCAL_DIRS;
+	return text_has(mount->source, "/volumes/kubernetes.io~empty-dir/") ? EXECUTOR_EMPTY_DIRS : 0;
+}
+
+static uint32_t flags_of_local_dirs(const struct executor *executor, const struct container_view *container)
+{
+	uint32_t flags = 0;
+
 	for (uint32_t i = 0; i < container->mount_count; i++)
 		for (uint32_t j = 0; j < executor->local_dir_count; j++)
-			if (text_is(container->mounts[i].destination, executor->local_dirs[j]) &&
-			    (text_is(container->mounts[i].type, "tmpfs") || text_starts(container->mounts[i].source, "/dev/shm")))
-				return true;
-	return false;
+			if (text_is(container->mounts[i].destination, executor->local_dirs[j]))
+				flags |= flags_of_mount(&container->mounts[i]);
+	return flags;
 }
 
 /* A neighbour keeps what is the pod's: app, queue, operator. What its own environment says is not Spark's. */
@@ -171,8 +178,8 @@ void recognise(const struct pod_view *pod, const struct container_view *containe
 		forget_own(ret);
 	else if (has_decommission_hook(container))
 		ret->flags |= EXECUTOR_DECOMMISSION;
-	if (!ret->sidecar && has_tmpfs_dirs(ret, container))
-		ret->flags |= EXECUTOR_TMPFS_LOCAL_DIRS;
+	if (!ret->sidecar)
+		ret->flags |= flags_of_local_dirs(ret, container);
 	if (ret->role == EXECUTOR_ROLE_EXECUTOR && pod_names_client_driver(ret))
 		ret->flags |= EXECUTOR_CLIENT_MODE;
 	if (!ret->spark_version[0])

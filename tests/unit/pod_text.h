@@ -122,7 +122,7 @@ static inline void executor_show(const struct executor *e, char *text, size_t si
 {
 	static const char *const operators[] = {"", "kubeflow", "apache", "emr", "kyuubi"};
 	static const char *const schedulers[] = {"", "volcano", "yunikorn", "kueue", "runai"};
-	static const char *const flags[] = {"exit-on-oom", "crash-on-oom", "kill-on-oom", "decommission", "tmpfs", "pyspark-memory", "client-mode"};
+	static const char *const flags[] = {"exit-on-oom", "crash-on-oom", "kill-on-oom", "decommission", "tmpfs", "pyspark-memory", "client-mode", "empty-dir"};
 
 	text[0] = '\0';
 	str_append(text, size, "%s%s", executor_role_name((enum executor_role)e->role), e->sidecar ? " sidecar" : "");

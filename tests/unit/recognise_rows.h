@@ -70,6 +70,10 @@ static const struct {
 	{"too many, and what is no path", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/1,,relative,/2,/3,/4,/5\n",
 	 "executor exec=1 dir=/1 dir=/2 dir=/3 dir=/4"},
 	{"in memory", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\nmount tmpfs tmpfs /data\n", "executor exec=1 dir=/data tmpfs"},
+	{"in an emptyDir",
+	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\n"
+	 "mount bind /var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/spark-local-dir-1 /data\n",
+	 "executor exec=1 dir=/data empty-dir"},
 	{"another mount in memory", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\nmount tmpfs tmpfs /dev/shm\n", "executor exec=1 dir=/data"},
 	{"decommissioning, as CRI-O passes it on",
 	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\ncontainer-annotation io.kubernetes.container.preStopHandler={\"exec\":{\"command\":[\"/opt/decom.sh\"]}}\n",

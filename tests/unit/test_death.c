@@ -65,6 +65,7 @@ static const struct expectation expected[] = {
 	{"memcg, Python worker, it lives", -1, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .lives = 1, .container = ONE, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
 	{"memcg, Python worker, all of the group", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = {.oom = 1, .oom_kill = 4, .oom_group_kill = 1}, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
 	{"tmpfs scratch charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.kubernetes.local.dirs.tmpfs", "false", .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
+	{"emptyDir in memory charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.kubernetes.local.dirs.tmpfs", "false", .flags = EXECUTOR_EMPTY_DIRS, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"tmpfs that is no local dir", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"SIGTERM, no Kubernetes", 143, DEATH_KILLED, DEATH_CERTAIN, "", "", .run = true, .log = DEATH_LOG_SIGTERM},
 	{"SIGKILL", 137, DEATH_KILLED, DEATH_CERTAIN, "", ""},

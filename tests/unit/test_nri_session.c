@@ -34,7 +34,7 @@ static void test_every_version_gets_events_that_it_knows(void **state)
 		bool codes;
 	} row[] = {
 		{"containerd", "v1.7.0", "", "0.3.0", false},	{"containerd", "v1.7.23", "", "0.6.1", false}, {"containerd", "v1.7.27", "", "0.8.0", false},
-		{"containerd", "v2.0.1", "", "0.8.0", false},	{"containerd", "v2.2.0", "", "0.10.0", true},  {"containerd", "v2.2.9", "", "0.11.0", true},
+		{"containerd", "v2.0.1", "", "0.8.0", false},	{"containerd", "v2.2.0", "", "0.10.0", false}, {"containerd", "v2.2.9", "", "0.11.0", false},
 		{"containerd", "v2.3.4", "v0.12.0", "0.12.0", true}, {"cri-o", "1.34.1", "", "0.10.0", false},	       {"cri-o", "1.35.0", "", "0.11.0", true},
 		{"something", "9", "", "", false},
 	};
