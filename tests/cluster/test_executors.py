@@ -11,28 +11,17 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import images  # noqa: E402
 from cases import Context, case, main, wait_for  # noqa: E402
-from daemonset import DaemonSet  # noqa: E402
-from kubenode import KubeNode  # noqa: E402
+from executor_node import ExecutorNode  # noqa: E402
 
 MAIN_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
-SETTINGS = """discover: 'off'
-web:
-  listen: 127.0.0.1:9469
-report:
-  group: 65532
-"""
 
 
-class World:
+class World(ExecutorNode):
     def __init__(self):
-        self.context = Context("executors")
-        atexit.register(self.context.close)
-        self.node = KubeNode(self.context)
-        self.node.ctr("image", "import", "--local", images.payload(self.context.dir, f"{os.environ['STOKER_TESTS']}/payload"))
-        self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS)
-        self.stoker.apply()
-        self.stoker.wait_ready()
-        wait_for(lambda: self.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the runtime's NRI", 30)
+        context = Context("executors")
+        atexit.register(context.close)
+        super().__init__(context)
+        self.node.ctr("image", "import", "--local", images.payload(context.dir, f"{os.environ['STOKER_TESTS']}/payload"))
         self.count = 0
 
     def pod(self, t, role, app, steps, number="1", limit="64Mi", heap="32m", owner=None, spec=None, namespace="default"):
@@ -55,36 +44,6 @@ class World:
             "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "containers": [container], **(spec or {})}})
         t.cleanup(lambda: self.node.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}"))
         return name
-
-    def get(self, name, namespace="default"):
-        return self.node.api("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
-
-    def running(self, name):
-        wait_for(lambda: self.get(name)["status"]["phase"] == "Running", f"{name} to run", 30, 0.05)
-        return self.get(name)
-
-    def first_process(self, name):
-        container = self.get(name)["status"]["containerStatuses"][0]["containerID"].split("://")[1]
-        return next(int(pid) for task, pid, _ in (line.split() for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]) if task == container)
-
-    def events(self, name, namespace="default"):
-        items = self.node.api("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
-        return [e for e in items if e["regarding"].get("name") == name and e.get("reportingController") == "stoker.dev/stokerd"]
-
-    def event(self, name, namespace="default"):
-        def said():
-            return self.node.api("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
-        try:
-            return wait_for(lambda: next(iter(self.events(name, namespace)), None), f"an Event about {name}", 20, 0.05)
-        except AssertionError:
-            print([(e["regarding"], e.get("reportingController"), e["note"][:60]) for e in said()])
-            raise
-
-    def deaths(self):
-        return self.stoker.get("/v1alpha1/deaths")["items"]
-
-    def death(self, pod):
-        return wait_for(lambda: next((d for d in self.deaths() if d["executor"]["pod"] == pod), None), f"the death of {pod} to be explained", 20, 0.05)
 
 
 WORLD = []

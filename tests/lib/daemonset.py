@@ -11,9 +11,10 @@ NAMESPACE = "stoker-system"
 
 
 class DaemonSet:
-    def __init__(self, node, directory, overlay="base", settings="", image=None, data=None):
-        """`node` is a KubeNode; `settings` is the ConfigMap's YAML; `data` is the directory above the disks (overlay observe-only)."""
-        self.data = data
+    def __init__(self, node, directory, overlay="base", settings="", image=None, data=None, port=None):
+        """`node` is a KubeNode; `settings` is the ConfigMap's YAML; `data` is the directory above the disks (overlay observe-only); `port` is the
+        one that the settings have it listen at, if not the default one: two tests on one machine."""
+        self.data, self.port = data, port
         self.node, self.dir, self.overlay = node, directory, overlay
         self.runtime = os.path.join(directory, "stoker-run")
         os.makedirs(self.dir, exist_ok=True)
@@ -38,6 +39,8 @@ class DaemonSet:
         if self.overlay.endswith("observe-only"):
             containers[1] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
                                                                 {"$patch": "delete", "mountPath": "/mnt"}, {"$patch": "delete", "mountPath": "/var/lib/kubelet"}]}
+        if self.port:
+            containers.append({"name": "agent", "ports": [{"$patch": "replace"}, {"name": "metrics", "containerPort": self.port, "hostPort": self.port}]})
         volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
                    {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}},
                    {"name": "nri", "hostPath": {"path": self.node.nri, "type": "DirectoryOrCreate"}}]

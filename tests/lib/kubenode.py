@@ -106,7 +106,7 @@ class KubeNode(Cluster):
         with open(f"{self.run}/cni/10-bridge.conflist", "w") as f:
             json.dump({"cniVersion": "1.0.0", "name": "test", "plugins": [
                 {"type": "bridge", "bridge": self.bridge(), "isGateway": True, "ipMasq": False, "hairpinMode": True,
-                 "ipam": {"type": "host-local", "dataDir": f"{self.run}/cni-ipam", "ranges": [[{"subnet": "10.244.78.0/24"}]],
+                 "ipam": {"type": "host-local", "dataDir": f"{self.run}/cni-ipam", "ranges": [[{"subnet": f"{self.network()}.0/24"}]],
                           "routes": [{"dst": "0.0.0.0/0"}]}}]}, f)
         os.environ["PATH"] = f"{CACHE}/bin:" + os.environ["PATH"]  # containerd looks for its shim there
         self.start("containerd", "-c", f"{self.run}/containerd.toml")
@@ -117,6 +117,20 @@ class KubeNode(Cluster):
     @staticmethod
     def bridge():
         return f"stk{os.getpid() % 100000}"
+
+    @staticmethod
+    def network():
+        """Of the pods; two of these nodes may be on one machine."""
+        return f"10.244.{os.getpid() % 250}"
+
+    def make_bridge(self):
+        """Before the first pod: gives its address, where pods reach what listens on this machine."""
+        address = f"{self.network()}.1"
+        if subprocess.run(["ip", "link", "show", self.bridge()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+            sh("ip", "link", "add", self.bridge(), "type", "bridge")
+            sh("ip", "addr", "add", f"{address}/24", "dev", self.bridge())
+            sh("ip", "link", "set", self.bridge(), "up")
+        return address
 
     def start_kubelet(self):
         self.logs_before = set(glob.glob(f"{POD_LOGS}/*"))
