@@ -8,14 +8,14 @@ import small_runtime
 
 
 class Stage:
-    """A node whose runtime is the test."""
+    """A node whose runtime is the test; or a real one (containerd.Runtime)."""
 
-    def __init__(self, t, extra="", **more):
+    def __init__(self, t, extra="", runtime=small_runtime.Runtime, **more):
         self.t = t
         self.socket = os.path.join(t.dir, "nri", "nri.sock")
         self.node = Node(t, extra=f"executors:\n  nriSocket: {self.socket}\n" + extra, **more)
         self.disk = self.node.disk("ext4")
-        self.runtime = small_runtime.Runtime(t, self.socket)
+        self.runtime = runtime(t, self.socket)
         self.node.start()
 
     def serve(self, *pods):

@@ -7,7 +7,8 @@ import os
 import subprocess
 import tarfile
 
-PAUSE, BUSYBOX, PAYLOAD = "localhost/pause:test", "localhost/busybox:test", "localhost/payload:test"
+PAUSE, BUSYBOX, PAYLOAD, SPARK = "localhost/pause:test", "localhost/busybox:test", "localhost/payload:test", "localhost/spark:test"
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 PAUSE_C = r"""
 #include <signal.h>
@@ -77,8 +78,24 @@ def busybox(directory):
     return archive(f"{directory}/busybox.tar", BUSYBOX, blob(files), {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]})
 
 
-def payload(directory, program):
-    """tests/payload, under the name of what it stands in for: a JVM."""
+def payload(directory, program, names=()):
+    """tests/payload, under the name of what it stands in for: a JVM; and under others."""
     with open(program, "rb") as f:
         files = {"tmp": None, "usr": None, "usr/bin": None, "usr/bin/java": f.read()}
+    for name in names:
+        files[f"usr/bin/{name}"] = ("link", "java")
     return archive(f"{directory}/payload.tar", PAYLOAD, blob(files), {"Entrypoint": ["/usr/bin/java"]})
+
+
+def spark(directory):
+    """What a Spark image has and PySpark's package has not: the entrypoint and the script that decommissions. The rest (Java, Python, the jars,
+    shell and tini) are this machine's own, mounted beneath the same names: spark_pods.py."""
+    files = {name: None for name in ("etc", "etc/java-17-openjdk", "etc/alternatives", "tmp", "root", "run", "usr", "var", "var/data", "opt", "opt/spark",
+                                     "opt/spark/conf", "opt/spark/work-dir")}
+    files.update({name: ("link", f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")})
+    files.update({"etc/passwd": b"root:x:0:0:root:/root:/bin/bash\n", "etc/group": b"root:x:0:\n"})
+    for inside, name in (("opt/entrypoint.sh", "entrypoint.sh"), ("opt/decom.sh", "decom.sh")):
+        with open(f"{HERE}/../spark/{name}", "rb") as f:
+            files[inside] = f.read()
+    return archive(f"{directory}/spark.tar", SPARK, blob(files), {"Entrypoint": ["/opt/entrypoint.sh"], "WorkingDir": "/opt/spark/work-dir",
+                                                                 "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]})

@@ -11,6 +11,7 @@
  *   touch=PATH        an empty file: "I have come so far"
  *   await=PATH        goes on when PATH exists
  *   oom-adj=N         /proc/self/oom_score_adj
+ *   do=PATH           the steps in this file, one a line: a container runtime tells others the command line, and these are not in it
  *   exit=N, signal=N  ends so
  */
 #include <errno.h>
@@ -155,12 +156,28 @@ static void step_signal(char *value)
 	pause_us(500000);
 }
 
+static void run_step(char *text);
+
+static void step_do(char *path)
+{
+	static char lines[4096];
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		fail(path);
+	while (fgets(lines, sizeof(lines), file)) {
+		lines[strcspn(lines, "\n")] = '\0';
+		run_step(lines);
+	}
+	fclose(file);
+}
+
 static const struct step {
 	const char *name;
 	void (*run)(char *value);
 } steps[] = {
 	{"anon", step_anon},   {"anon-slowly", step_anon_slowly}, {"file", step_file}, {"pipes", step_pipes},   {"child", step_child}, {"say", step_say},
-	{"touch", step_touch}, {"await", step_await},		    {"oom-adj", step_oom_adj}, {"exit", step_exit}, {"signal", step_signal},
+	{"touch", step_touch}, {"await", step_await},		    {"oom-adj", step_oom_adj}, {"do", step_do},	    {"exit", step_exit},   {"signal", step_signal},
 };
 
 static void run_step(char *text)

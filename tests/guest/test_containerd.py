@@ -1,0 +1,29 @@
+"""Why did it die? With a real containerd, NRI, runc and crictl on cgroup v2 of another kernel: run by tests/guest/boot. The kinds of death are the
+kernel tier's (tests/lib/attribution.py); what a container is, its runtime makes here."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "kernel"), os.path.join(HERE, "..", "lib")]
+import cases  # noqa: E402
+import containerd  # noqa: E402
+import test_attribution  # noqa: E402
+
+cases.CASES.clear()  # those are run by test_attribution.py of this directory
+
+
+@cases.case
+def six_causes_drawn_at_random_are_found_in_containers(t):
+    test_attribution.attribute(t, 6, runtime=containerd.Runtime)
+
+
+@cases.only_long
+@cases.case
+def sixty_causes_drawn_at_random_are_found_in_containers(t):
+    test_attribution.attribute(t, 60, runtime=containerd.Runtime)
+
+
+six_causes_drawn_at_random_are_found_in_containers.deadline = 400  # an emulated processor on a busy machine
+
+if __name__ == "__main__":
+    cases.main()
