@@ -149,6 +149,8 @@ static int sum_processes(int proc_fd, const struct procs_files *files, struct wi
 			if (end == at)
 				break;
 			process_sum_add(proc_fd, pid, sum);
+			if (pid == sum->who.pid)
+				sum->has_oom_score_adj = process_oom_score_adj(proc_fd, pid, &sum->oom_score_adj);
 		}
 		sum->cut |= seen == PROCESSES_MAX;
 	}

@@ -139,6 +139,28 @@ static void examine_inputs(const struct doctor_facts *f, struct doctor *d)
 	}
 }
 
+/* What this node's container runtime lets us see and set. */
+static void examine_container_runtime(const struct doctor_facts *f, struct doctor *d)
+{
+	static const char switch_on[] = "deploy/enable-nri on the node switches it on (containerd 1.7, CRI-O before 1.30); elsewhere set executors.nriSocket";
+	const struct health_nri *n = &f->health.nri;
+
+	if (!n->present)
+		return;
+	if (!n->live) {
+		add(d, DOCTOR_NOTE, "runtime", switch_on,
+		    "NRI is not connected: executors are found by a look at the node every 10 s, nothing can be set, exit codes are asked of the runtime (input cri)");
+		return;
+	}
+	add(d, DOCTOR_OK, "runtime", n->exit_codes ? "" : "nothing to do: containerd 2.2 and CRI-O 1.35 tell them by themselves",
+	    "%s %s, NRI %s: exit codes %s; can be set at a creation: %s%s%s", n->runtime, n->runtime_version, *n->nri_version ? n->nri_version : "of unknown version",
+	    n->exit_codes ? "are told" : "are asked for (input cri)", n->oom_score_adj ? "oom_score_adj" : "", n->oom_score_adj && n->unified ? ", " : "",
+	    n->unified ? "keys of cgroup v2" : n->oom_score_adj ? "" : "nothing");
+	if (n->unverified)
+		add(d, DOCTOR_PROBLEM, "adjustments", "the Events on the pods and the agent's log name each; another NRI plugin, or a runtime that leaves keys out",
+		    "%" PRIu64 " were not in force after the start", n->unverified);
+}
+
 static void examine_filesystems(const struct doctor_facts *f, struct doctor *d)
 {
 	const struct health *h = &f->health;
@@ -202,6 +224,7 @@ void doctor_examine(const struct doctor_facts *facts, struct doctor *ret)
 	if (facts->daemon.code)
 		return;
 	examine_inputs(facts, ret);
+	examine_container_runtime(facts, ret);
 	examine_filesystems(facts, ret);
 	examine_taint(facts, ret);
 	examine_others(facts, ret);

@@ -32,6 +32,7 @@
 
 /* Of a pod: what it asks for by annotation is not done (shim/plan.h). */
 #define EVENT_ANNOTATION_NOT_USED "AnnotationNotUsed"
+#define EVENT_ADJUSTMENT_NOT_IN_FORCE "AdjustmentNotInForce"
 
 /* Of a pod: a mount that policy or annotation wants is not made, or smaller (shim/plan_mount.h). */
 #define EVENT_MOUNT_NOT_INJECTED "MountNotInjected"

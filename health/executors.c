@@ -137,6 +137,7 @@ void executors_started(struct executors *x, const struct wire_container *who, st
 	if (!entry->started.us)
 		entry->started = now;
 	executors_open(entry, true, now);
+	executors_verify(entry);
 	executors_changed(x);
 }
 
@@ -279,6 +280,8 @@ void executors_processes(struct executors *x, const struct wire_processes *p, st
 {
 	struct executors_entry *entry = executors_find(x, p->who.container_id);
 
+	if (entry && !p->errnum)
+		executors_verify_processes(entry, p);
 	/* After a kill those are missing that it is about. */
 	if (!entry || p->errnum || entry->killed_us || entry->ended.us)
 		return;

@@ -65,6 +65,7 @@ struct executors_entry {
 	char runtime_reason[32], runtime_message[256];
 	uint64_t status_asked_us, status_id;
 	bool status_awaited, status_is_known;
+	struct wire_adjusted adjusted; /* what is still to be looked for */
 	struct death_processes processes;
 	uint64_t processes_asked_us;
 	uint64_t tail_asked_us, tail_id;
@@ -98,6 +99,8 @@ struct executors_ops {
 	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
 	uint64_t (*tail)(struct executors *executors, const struct executors_entry *entry); /* the question's number */
 	uint64_t (*status)(struct executors *executors, const struct executors_entry *entry); /* likewise */
+	/* What was set at its creation is not in force: said once, and not tried again. NULL: nobody to be told. */
+	void (*unverified)(struct executors *executors, const struct executors_entry *entry, const char *what);
 	/* What this node's health says against the disks of executors: a reason, or "". NULL: nothing. */
 	const char *(*storage)(struct executors *executors);
 	void (*death)(struct executors *executors, const struct death *death);
@@ -131,6 +134,7 @@ void executors_stop(struct executors *executors);
 /* --- what the runtime tells (supervisor_nri.c, or the look without NRI) --- */
 
 void executors_add(struct executors *executors, const struct executor *executor, struct moment now);
+void executors_adjusted(struct executors *executors, const struct wire_adjusted *adjusted, struct moment now); /* before its start */
 void executors_started(struct executors *executors, const struct wire_container *who, struct moment now);
 void executors_stopped(struct executors *executors, const struct wire_container *who, struct moment now);
 void executors_removed(struct executors *executors, const struct wire_container *who, struct moment now);

@@ -21,6 +21,11 @@ uint64_t executors_sample_due(const struct executors_entry *entry, uint64_t now_
 void executors_count(struct executors_entry *entry, struct moment now);		/* reads the counters alone */
 void executors_take(struct executors_entry *entry, const struct sample *sample, struct moment now); /* pure: what a full sample changes */
 
+/* --- executors_verify.c --- */
+
+void executors_verify(struct executors_entry *entry); /* after its start */
+void executors_verify_processes(struct executors_entry *entry, const struct wire_processes *processes);
+
 /* --- executors_explain.c --- */
 
 struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left);

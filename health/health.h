@@ -73,6 +73,17 @@ struct health_agent {
 	uint64_t abandoned_probes;     /* children that hang in the kernel now */
 };
 
+/* The container runtime's NRI: what it offers, and what was done with it. Counters only rise. */
+struct health_nri {
+	uint32_t present;	/* bool: executors are watched */
+	uint32_t live;		/* bool: connected and synchronised */
+	uint32_t exit_codes;	/* bool: it tells how containers end */
+	uint32_t oom_score_adj, unified; /* bool: these can be set at a creation */
+	char runtime[32], runtime_version[32], nri_version[16];
+	uint64_t requests, late, refused, adjusted, reconnects;
+	uint64_t unverified;	/* what was set at a creation and was not so after the start */
+};
+
 struct health {
 	char node[NAME_NODE_BYTES];
 	uint64_t time_wall_us;
@@ -84,6 +95,7 @@ struct health {
 	uint32_t taint_holder;	/* enum taint_holder */
 	struct health_agent agent;
 	struct executor_counts executors;
+	struct health_nri nri;
 	uint32_t filesystem_count;
 	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
 	uint32_t input_count;

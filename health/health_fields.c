@@ -130,3 +130,22 @@ static const struct field agent_fields[] = {
 };
 
 const struct field health_agent_field = {"agent", FIELD_OBJECT, AT(health, agent.started_wall_us), agent_fields};
+
+static const struct field nri_fields[] = {
+	{"live", FIELD_BOOL, AT(health, nri.live)},
+	{"runtime", FIELD_TEXT, AT(health, nri.runtime)},
+	{"runtimeVersion", FIELD_TEXT, AT(health, nri.runtime_version)},
+	{"nriVersion", FIELD_TEXT, AT(health, nri.nri_version)},
+	{"exitCodes", FIELD_BOOL, AT(health, nri.exit_codes)},
+	{"oomScoreAdj", FIELD_BOOL, AT(health, nri.oom_score_adj)},
+	{"unified", FIELD_BOOL, AT(health, nri.unified)},
+	{"requests", FIELD_U64, AT(health, nri.requests)},
+	{"late", FIELD_U64, AT(health, nri.late)},
+	{"refused", FIELD_U64, AT(health, nri.refused)},
+	{"adjusted", FIELD_U64, AT(health, nri.adjusted)},
+	{"unverified", FIELD_U64, AT(health, nri.unverified)},
+	{"reconnects", FIELD_U64, AT(health, nri.reconnects)},
+	{0},
+};
+
+const struct field health_nri_field = {"nri", FIELD_OBJECT, AT(health, nri.present), nri_fields};

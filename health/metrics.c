@@ -8,35 +8,18 @@
 
 #include "base/clock.h"
 #include "base/scoped.h"
-#include "base/str.h"
-
-#define LABEL_BYTES (4 * NAME_PATH_BYTES)
+#include "health/metrics_text.h"
 
 static const uint64_t bounds_us[HEALTH_BUCKETS] = {HEALTH_BUCKETS_US};
 
 /* --- text --- */
 
-/* What the format wants escaped in a label: backslash, quote, newline. The rest of str_escape's work makes it UTF-8. */
-static void put_label(FILE *out, const char *name, const char *value)
-{
-	char shown[LABEL_BYTES];
-
-	str_escape(shown, sizeof(shown), value);
-	fprintf(out, "%s=\"", name);
-	for (const char *p = shown; *p; p++) {
-		if (*p == '\\' || *p == '"')
-			fputc('\\', out);
-		fputc(*p, out);
-	}
-	fputc('"', out);
-}
-
 static void put_filesystem_labels(FILE *out, const struct health_filesystem *f)
 {
 	fputc('{', out);
-	put_label(out, "mountpoint", *f->mount_point ? f->mount_point : f->path);
+	metrics_label(out, "mountpoint", *f->mount_point ? f->mount_point : f->path);
 	fputc(',', out);
-	put_label(out, "path", f->path);
+	metrics_label(out, "path", f->path);
 }
 
 /* Without zeros at the end: 0.001, 2, 1795680900.000005 */
@@ -53,11 +36,6 @@ static void put_seconds(FILE *out, uint64_t us)
 	fprintf(out, "%.*s", (int)length, text);
 }
 
-static void put_head(FILE *out, const char *name, const char *type, const char *help)
-{
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 /* --- of the node --- */
 
 static void put_build(FILE *out, const char *name, const struct health *h)
@@ -65,7 +43,7 @@ static void put_build(FILE *out, const char *name, const struct health *h)
 	if (!*h->agent.version)
 		return;
 	fprintf(out, "%s{", name);
-	put_label(out, "version", h->agent.version);
+	metrics_label(out, "version", h->agent.version);
 	fputs("} 1\n", out);
 }
 
@@ -82,7 +60,7 @@ static void put_inputs(FILE *out, const char *name, const struct health *h)
 		if (strcmp(h->inputs[i].state, "off") == 0)
 			continue;
 		fprintf(out, "%s{", name);
-		put_label(out, "input", h->inputs[i].name);
+		metrics_label(out, "input", h->inputs[i].name);
 		fprintf(out, "} %d\n", strcmp(h->inputs[i].state, "ok") == 0);
 	}
 }
@@ -155,9 +133,9 @@ static void put_deaths(FILE *out, const char *name, const struct health *h)
 	for (uint32_t i = 0; i < h->executors.death_count; i++) {
 		const struct executor_deaths *d = &h->executors.deaths[i];
 		fprintf(out, "%s{", name);
-		put_label(out, "cause", d->cause);
+		metrics_label(out, "cause", d->cause);
 		fputc(',', out);
-		put_label(out, "namespace", d->name_space);
+		metrics_label(out, "namespace", d->name_space);
 		fprintf(out, "} %" PRIu64 "\n", d->count);
 	}
 }
@@ -201,7 +179,7 @@ static void put_reason(FILE *out, const char *name, const struct health_filesyst
 	fputs(name, out);
 	put_filesystem_labels(out, f);
 	fputc(',', out);
-	put_label(out, "reason", f->reason);
+	metrics_label(out, "reason", f->reason);
 	fputs("} 1\n", out);
 }
 
@@ -325,12 +303,13 @@ static void put_all(FILE *out, const struct health *h)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(node_metrics); i++) {
 		const struct node_metric *m = &node_metrics[i];
-		put_head(out, m->name, m->type, m->help);
+		metrics_head(out, m->name, m->type, m->help);
 		m->put(out, m->name, h);
 	}
+	metrics_put_nri(out, h);
 	for (size_t i = 0; i < ARRAY_SIZE(filesystem_metrics); i++) {
 		const struct filesystem_metric *m = &filesystem_metrics[i];
-		put_head(out, m->name, m->type, m->help);
+		metrics_head(out, m->name, m->type, m->help);
 		for (uint32_t j = 0; j < h->filesystem_count; j++)
 			m->put(out, m->name, &h->filesystems[j]);
 	}

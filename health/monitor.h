@@ -90,6 +90,7 @@ struct monitor {
 	bool report_ready;
 	struct report_state reporter;
 	struct executor_counts executors; /* by the supervisor */
+	struct health_nri nri;		  /* likewise */
 	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
 };
 

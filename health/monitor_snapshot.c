@@ -131,6 +131,7 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 			snapshot_filesystem(m, i, &h->filesystems[h->filesystem_count++]);
 	h->agent = m->agent;
 	h->executors = m->executors;
+	h->nri = m->nri;
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		h->agent.abandoned_probes += m->watch[i].abandoned;
 	h->input_count = m->input_count;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -33,4 +34,18 @@ void process_sum_add(int proc_fd, unsigned long pid, struct wire_processes *sum)
 	const enum process_kind kind = process_kind(status.name, text);
 	*bytes[kind] += status.rss_bytes;
 	(*counts[kind])++;
+}
+
+bool process_oom_score_adj(int proc_fd, unsigned long pid, int32_t *ret)
+{
+	char text[24], path[48], *end;
+
+	snprintf(path, sizeof(path), "%lu/oom_score_adj", pid);
+	if (read_some(proc_fd, path, text, sizeof(text)) <= 0)
+		return false;
+	const long value = strtol(text, &end, 10);
+	if (end == text || value < -1000 || value > 1000)
+		return false;
+	*ret = (int32_t)value;
+	return true;
 }

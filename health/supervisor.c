@@ -11,7 +11,6 @@
 #include "base/str.h"
 #include "build_config.h"
 
-#define GAP_PAUSE_MS	  1000 /* lost kernel records make us look at everything at most so often */
 #define MOUNTS_FIRST_MS	  20
 #define AGAIN_MS	  200
 #define AGAIN_MAX	  3
@@ -42,102 +41,6 @@ static uint64_t wall_us(struct monitor *m)
 }
 
 static const struct monitor_ops monitor_ops = {.probe = ask_probe, .describe = mounts_wanted, .changed = changed, .wall_us = wall_us};
-
-/* --- the kernel log --- */
-
-static void follow_up(uv_timer_t *timer)
-{
-	struct supervisor *s = timer->data;
-
-	if (monitor_follow_up(&s->monitor, clock_mono_us()))
-		supervisor_follow_up(s);
-}
-
-void supervisor_follow_up(struct supervisor *s)
-{
-	if (!uv_is_active((uv_handle_t *)&s->follow_up))
-		uv_timer_start(&s->follow_up, follow_up, MONITOR_FOLLOW_UP_US / US_PER_MS, 0);
-}
-
-static void on_hint(struct kernel_log *log, const struct kmsg_hint *hint)
-{
-	struct supervisor *s = log->owner;
-
-#ifdef STOKER_SABOTAGE_KMSG_IGNORED
-	(void)hint;
-	(void)s;
-#else
-	if (monitor_hint(&s->monitor, hint, clock_mono_us(), clock_wall_us()))
-		supervisor_follow_up(s);
-#endif
-}
-
-static void gap_pause_over(uv_timer_t *timer)
-{
-	struct supervisor *s = timer->data;
-
-	if (!s->gap_again)
-		return;
-	s->gap_again = false;
-	monitor_probe_all(&s->monitor, s->gap_why);
-	uv_timer_start(&s->gap, gap_pause_over, GAP_PAUSE_MS, 0);
-}
-
-void supervisor_probe_all(struct supervisor *s, const char *why)
-{
-	s->gap_again = true;
-	s->gap_why = why;
-	if (!uv_is_active((uv_handle_t *)&s->gap))
-		gap_pause_over(&s->gap);
-}
-
-static void on_gap(struct kernel_log *log)
-{
-	struct supervisor *s = log->owner;
-	char detail[160];
-
-	s->monitor.agent.kmsg_gaps = log->gaps.overruns_total;
-	s->monitor.agent.kmsg_lost = log->gaps.lost_total;
-	snprintf(detail, sizeof(detail), "%llu records lost so far in %llu overruns; everything was probed",
-		 (unsigned long long)log->gaps.lost_total, (unsigned long long)log->gaps.overruns_total);
-	monitor_input(&s->monitor, "kmsg", "ok", detail);
-	s->executors.gap_us = clock_mono_us();
-	supervisor_probe_all(s, "kernel log records lost");
-}
-
-static void on_nfs(struct kernel_log *log, const struct kmsg_nfs *line)
-{
-	supervisor_nfs(log->owner, line);
-}
-
-static void on_oom(struct kernel_log *log, const struct oom_kill *kill)
-{
-	supervisor_executors_oom(log->owner, kill);
-}
-
-static void on_kernel_log_lost(struct kernel_log *log, const struct err *why)
-{
-	struct supervisor *s = log->owner;
-
-	monitor_input(&s->monitor, "kmsg", "missing", why->text);
-	s->executors.kmsg = false;
-	link_send(&s->broker, WIRE_KMSG, ++s->asked, NULL, 0);
-}
-
-static void use_kernel_log(struct supervisor *s, int fd)
-{
-	static const struct kernel_log_ops ops = {.on_hint = on_hint, .on_nfs = on_nfs, .on_oom = on_oom, .on_gap = on_gap, .on_lost = on_kernel_log_lost};
-	struct err e = {0};
-
-	if (s->kernel_log.fd >= 0) { /* a second answer */
-		fd_drop(&fd);
-		return;
-	}
-	s->executors.kmsg = kernel_log_start(&s->kernel_log, s->loop, fd, &ops, s, &e) == 0;
-	monitor_input(&s->monitor, "kmsg", s->executors.kmsg ? "ok" : "missing", s->executors.kmsg ? "reading" : e.text);
-	/* What happened between the first probes and the end of the log, where reading begins, was seen by neither. */
-	monitor_probe_all(&s->monitor, "the kernel log is there");
-}
 
 /* --- the mount table --- */
 
@@ -299,7 +202,7 @@ static void broker_record(struct link *link, const struct record *record)
 	} else if (record->header.type == WIRE_DESCRIPTOR && descriptor) {
 		int fd = link_take_fd(link);
 		if (fd >= 0)
-			(descriptor->what == WIRE_KMSG ? use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
+			(descriptor->what == WIRE_KMSG ? supervisor_use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
 	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record)) {
@@ -325,7 +228,7 @@ static void nri_state(void *owner, const struct wire_nri_state *state)
 {
 	struct supervisor *s = owner;
 
-	supervisor_executors_nri(s, state->state == WIRE_NRI_LIVE, state->exit_codes != 0);
+	supervisor_executors_nri(s, state);
 	log_debug(s->log, "nri", "state", log_number(state->state), "requests", log_number((int64_t)state->requests_total));
 }
 

@@ -102,6 +102,10 @@ void supervisor_configure(struct supervisor *supervisor, const struct config *co
 void supervisor_probe_all(struct supervisor *supervisor, const char *why);
 void supervisor_follow_up(struct supervisor *supervisor); /* a second look, shortly */
 
+/* --- supervisor_kernel_log.c --- */
+
+void supervisor_use_kernel_log(struct supervisor *supervisor, int fd);
+
 /* --- supervisor_discovery.c --- */
 
 void supervisor_discovery_reset(struct supervisor *supervisor); /* another configuration, another broker */
@@ -165,7 +169,7 @@ int supervisor_tell_sweep(struct supervisor *supervisor, char **ret_text, struct
 /* A record of stoker-nri about containers (WIRE_EXECUTOR to WIRE_SYNCHRONIZED): true if it was one and well formed. */
 bool supervisor_executors_record(struct supervisor *supervisor, const struct record *record);
 bool supervisor_executors_found(struct supervisor *supervisor, const struct executor *executor); /* by a look; true if it is well formed */
-void supervisor_executors_nri(struct supervisor *supervisor, bool live, bool codes); /* the connection; does the runtime tell exit codes? */
+void supervisor_executors_nri(struct supervisor *supervisor, const struct wire_nri_state *state); /* the connection: live? does the runtime tell exit codes? */
 void supervisor_executors_start(struct supervisor *supervisor);
 bool supervisor_executors_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
 void supervisor_executors_refused(struct supervisor *supervisor, uint64_t id, uint32_t request, const char *why);
@@ -178,6 +182,7 @@ void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_ki
 void supervisor_watch_events(struct supervisor *supervisor); /* after a snapshot */
 void supervisor_send_events(struct supervisor *supervisor);  /* what waits, when the reporter is there */
 void supervisor_tell_event(struct supervisor *supervisor, const struct event *event); /* one more that waits */
+void supervisor_not_in_force(struct supervisor *supervisor, const struct executor *executor, const char *what); /* of what was set at its creation */
 void supervisor_complaint(void *supervisor, const struct wire_complaint *complaint);  /* about an annotation: an Event on its pod */
 
 /* --- supervisor_deaths.c --- */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "health/death_event.h"
 #include "health/supervisor.h"
 
 void supervisor_tell_event(struct supervisor *s, const struct event *event)
@@ -36,20 +37,35 @@ void supervisor_watch_events(struct supervisor *s)
 	supervisor_send_events(s);
 }
 
-void supervisor_complaint(void *owner, const struct wire_complaint *complaint)
+static void warn_about_pod(struct supervisor *s, const struct event_pod *pod, const char *reason, const char *text)
 {
-	struct supervisor *s = owner;
-	struct event event = {.warning = 1, .wall_us = clock_wall_us(), .subject = event_subject(complaint->who.pod_uid)};
+	struct event event = {.warning = 1, .wall_us = clock_wall_us(), .subject = event_subject(pod->uid), .pod = *pod};
 
-	log_warn(s->log, complaint->is_mount ? "mount not injected" : "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
-	str_copy(event.reason, sizeof(event.reason), complaint->is_mount ? EVENT_MOUNT_NOT_INJECTED : EVENT_ANNOTATION_NOT_USED);
+	str_copy(event.reason, sizeof(event.reason), reason);
 	str_copy(event.action, sizeof(event.action), "Adjust");
-	str_escape(event.note, sizeof(event.note), complaint->text);
-	str_copy(event.pod.name_space, sizeof(event.pod.name_space), complaint->name_space);
-	str_copy(event.pod.name, sizeof(event.pod.name), complaint->pod);
-	str_copy(event.pod.uid, sizeof(event.pod.uid), complaint->who.pod_uid);
+	str_escape(event.note, sizeof(event.note), text);
 	if (!event_pod_is_sound(&event.pod)) /* names from the runtime; without Kubernetes there are none */
 		return;
 	supervisor_tell_event(s, &event);
 	supervisor_send_events(s);
+}
+
+void supervisor_complaint(void *owner, const struct wire_complaint *complaint)
+{
+	struct supervisor *s = owner;
+	struct event_pod pod = {0};
+
+	log_warn(s->log, complaint->is_mount ? "mount not injected" : "annotation not used", "namespace", complaint->name_space, "pod", complaint->pod, "why", complaint->text);
+	str_copy(pod.name_space, sizeof(pod.name_space), complaint->name_space);
+	str_copy(pod.name, sizeof(pod.name), complaint->pod);
+	str_copy(pod.uid, sizeof(pod.uid), complaint->who.pod_uid);
+	warn_about_pod(s, &pod, complaint->is_mount ? EVENT_MOUNT_NOT_INJECTED : EVENT_ANNOTATION_NOT_USED, complaint->text);
+}
+
+void supervisor_not_in_force(struct supervisor *s, const struct executor *executor, const char *what)
+{
+	const struct event_pod pod = death_pod(executor);
+
+	log_warn(s->log, "what was set at a creation is not in force", "namespace", executor->name_space, "pod", executor->pod, "container", executor->container, "what", what);
+	warn_about_pod(s, &pod, EVENT_ADJUSTMENT_NOT_IN_FORCE, what);
 }

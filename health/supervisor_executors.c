@@ -128,6 +128,14 @@ static const char *storage_reason(struct executors *x)
 	return c->status == CONDITION_FALSE ? c->reason : "";
 }
 
+static void unverified(struct executors *x, const struct executors_entry *entry, const char *what)
+{
+	struct supervisor *s = x->owner;
+
+	s->monitor.nri.unverified++;
+	supervisor_not_in_force(s, &entry->executor, what);
+}
+
 /* --- a death: kept, logged, counted, told --- */
 
 /* One line on stdout, which is what a cluster's log collector keeps when everything here is gone. */
@@ -212,11 +220,14 @@ bool supervisor_executors_record(struct supervisor *s, const struct record *reco
 {
 	const struct executor *executor = record_payload(record, sizeof(*executor));
 	const struct wire_container *who = record_payload(record, sizeof(*who));
+	const struct wire_adjusted *adjusted = record_payload(record, sizeof(*adjusted));
 	take_container *take = taker_of(record->header.type);
 	const struct moment now = moment_now();
 
 	if (record->header.type == WIRE_EXECUTOR && executor && is_well_formed(executor))
 		executors_add(&s->executors, executor, now);
+	else if (record->header.type == WIRE_ADJUSTED && adjusted && str_is_ended(adjusted->who.container_id, sizeof(adjusted->who.container_id)))
+		executors_adjusted(&s->executors, adjusted, now);
 	else if (take && who && str_is_ended(who->container_id, sizeof(who->container_id)) && str_is_ended(who->pod_uid, sizeof(who->pod_uid)))
 		take(&s->executors, who, now);
 	else if (record->header.type == WIRE_SYNCHRONIZED && record->header.length == 0)
@@ -236,9 +247,28 @@ bool supervisor_executors_found(struct supervisor *s, const struct executor *exe
 	return true;
 }
 
-void supervisor_executors_nri(struct supervisor *s, bool live, bool codes)
+void supervisor_executors_nri(struct supervisor *s, const struct wire_nri_state *state)
 {
-	executors_nri(&s->executors, live, codes);
+	const bool live = state->state == WIRE_NRI_LIVE;
+	struct health_nri *n = &s->monitor.nri;
+
+	*n = (struct health_nri){
+		.present = state->state != WIRE_NRI_OFF,
+		.live = live,
+		.exit_codes = live && state->exit_codes,
+		.oom_score_adj = live && state->oom_score_adj,
+		.unified = live && state->unified,
+		.requests = state->requests_total,
+		.late = state->late_total,
+		.refused = state->refused_total,
+		.adjusted = state->adjusted_total,
+		.reconnects = state->reconnects_total,
+		.unverified = n->unverified,
+	};
+	str_copy(n->runtime, sizeof(n->runtime), state->runtime);
+	str_copy(n->runtime_version, sizeof(n->runtime_version), state->runtime_version);
+	str_copy(n->nri_version, sizeof(n->nri_version), state->nri_version);
+	executors_nri(&s->executors, live, state->exit_codes != 0);
 }
 
 /* --- answers of the broker, the kernel's log --- */
@@ -336,7 +366,7 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .storage = storage_reason, .death = on_death, .changed = changed};
+		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .unverified = unverified, .storage = storage_reason, .death = on_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);

@@ -119,10 +119,21 @@ static void dial_due(uv_timer_t *timer)
 
 /* --- what stoker-nri tells --- */
 
+static void add_counters(struct wire_nri_state *sum, const struct wire_nri_state *more)
+{
+	sum->requests_total += more->requests_total;
+	sum->late_total += more->late_total;
+	sum->refused_total += more->refused_total;
+	sum->adjusted_total += more->adjusted_total;
+}
+
 static void tell_state(struct supervisor_nri *n)
 {
-	n->state.reconnects_total = n->handed_over_total > 0 ? n->handed_over_total - 1 : 0;
-	n->ops->on_state(n->owner, &n->state);
+	struct wire_nri_state told = n->state;
+
+	add_counters(&told, &n->earlier);
+	told.reconnects_total = n->handed_over_total > 0 ? n->handed_over_total - 1 : 0;
+	n->ops->on_state(n->owner, &told);
 }
 
 static void lost(struct supervisor_nri *n)
@@ -238,6 +249,8 @@ static void role_down(struct role_child *role, const char *why)
 
 	n->ended_early = n->connected && n->state.state != WIRE_NRI_LIVE;
 	n->connected = false;
+	add_counters(&n->earlier, &n->state);
+	n->state = (struct wire_nri_state){0};
 	n->state.state = is_off(n) ? WIRE_NRI_OFF : WIRE_NRI_DISCONNECTED;
 	uv_timer_stop(&n->dial);
 	str_append(words, sizeof(words), "stoker-nri: %s", why);

@@ -35,6 +35,7 @@ struct supervisor_nri {
 	struct wire_nri_config config; /* as stoker-nri has it */
 	struct wire_nri_volumes volumes; /* the same */
 	struct wire_nri_state state;   /* its last word */
+	struct wire_nri_state earlier; /* counters of stoker-nri before it was started again */
 	char lock_path[CONFIG_SOCKET_BYTES + 16];
 	int lock_fd;	/* -1 = not held */
 	bool connected; /* handed over, and not reported lost */

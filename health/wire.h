@@ -57,6 +57,7 @@ enum wire_type {
 	WIRE_POD_STOPPING,	/* struct wire_container, container_id "": somebody stops the pod */
 	WIRE_SYNCHRONIZED,	/* no payload: every WIRE_EXECUTOR of now was sent; who was not named is gone */
 	WIRE_COMPLAINT,		/* struct wire_complaint */
+	WIRE_ADJUSTED,		/* struct wire_adjusted: after its WIRE_EXECUTOR */
 	/* stokerd -> broker */
 	WIRE_PROCESSES = 80, /* struct wire_container_ask: memory of the processes of a container, by kind */
 	WIRE_LOG_TAIL,	     /* struct wire_container_ask: the end of its log, redacted */
@@ -167,7 +168,7 @@ struct wire_nri_state {
 	uint32_t state; /* enum wire_nri */
 	uint32_t unified;    /* bool: keys of cgroup v2 may be sent */
 	uint32_t exit_codes; /* bool: WIRE_CONTAINER_STOPPED comes when a container ends by itself, with its code */
-	uint32_t zero;
+	uint32_t oom_score_adj; /* bool: it can be set */
 	char runtime[32], runtime_version[32], nri_version[16];
 	uint64_t requests_total, late_total, refused_total, adjusted_total, reconnects_total;
 	char why[192]; /* of the last loss */
@@ -181,6 +182,14 @@ struct wire_container {
 	int32_t exit_code;
 	uint32_t zero;
 	uint64_t finished_wall_us;
+};
+
+/* What was set at its creation, to be looked for after its start. */
+struct wire_adjusted {
+	struct wire_container who;
+	uint32_t has_oom_group, has_oom_score_adj; /* bool */
+	uint32_t oom_group;			   /* bool: memory.oom.group */
+	int32_t oom_score_adj;
 };
 
 struct wire_complaint {
@@ -204,6 +213,8 @@ struct wire_processes {
 	uint32_t cut; /* bool: more processes than were looked at */
 	uint64_t jvm_bytes, python_bytes, r_bytes, other_bytes; /* RSS */
 	uint32_t jvm_count, python_count, r_count, other_count;
+	uint32_t has_oom_score_adj; /* bool: of who.pid, if it is one of them */
+	int32_t oom_score_adj;
 };
 
 struct wire_log {

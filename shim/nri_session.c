@@ -76,7 +76,7 @@ int nri_session_open(struct nri_session *s, int fd, struct err *e)
 	s->partial = false;
 	adjusted_again(&s->adjusted);
 	*s->told.why = *s->told.runtime = *s->told.runtime_version = *s->told.nri_version = '\0';
-	s->told.unified = s->told.exit_codes = 0;
+	s->told.unified = s->told.exit_codes = s->told.oom_score_adj = 0;
 	enter(s, WIRE_NRI_REGISTERING);
 	size_t mark = ttrpc_begin_request(&w, ttrpc_next_stream(&s->last_stream), NRI_SERVICE_RUNTIME, "RegisterPlugin");
 	nri_write_register(&w, NRI_PLUGIN_NAME, NRI_PLUGIN_INDEX);
@@ -146,6 +146,7 @@ static int configure(struct nri_session *s, const struct ttrpc_request *request,
 	if (nri_version_at_least(s->version, 0, 0, 1))
 		snprintf(s->told.nri_version, sizeof(s->told.nri_version), "%hu.%hu.%hu", s->version.major, s->version.minor, s->version.patch);
 	s->told.exit_codes = tells_exit_codes(&c, s->version);
+	s->told.oom_score_adj = nri_version_has_oom_score_adj(s->version);
 	s->registration_timeout_us = timeout_us(c.registration_timeout_ms, s->registration_timeout_us);
 	s->request_timeout_us = timeout_us(c.request_timeout_ms, s->request_timeout_us);
 	s->deadline_us = s->ops->now_us(s->owner) + s->registration_timeout_us + s->request_timeout_us;

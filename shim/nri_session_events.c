@@ -51,6 +51,16 @@ static void tell_given_up(struct nri_session *s)
 	nri_session_emit(s, WIRE_NRI_STATE, &s->told, sizeof(s->told));
 }
 
+static void tell_adjusted(struct nri_session *s, const struct nri_event *event)
+{
+	const struct plan *plan = &s->decision.plan;
+	struct wire_adjusted adjusted = {.who = name_container(event), .has_oom_score_adj = plan->set_oom_score_adj, .oom_score_adj = (int32_t)plan->oom_score_adj};
+
+	adjusted.has_oom_group = plan_oom_group(plan, &adjusted.oom_group);
+	if (adjusted.has_oom_group || adjusted.has_oom_score_adj)
+		nri_session_emit(s, WIRE_ADJUSTED, &adjusted, sizeof(adjusted));
+}
+
 static int create(struct nri_session *s, uint32_t stream, const struct nri_event *event, struct err *e)
 {
 	struct proto_writer w = nri_session_writer(s);
@@ -72,6 +82,7 @@ static int create(struct nri_session *s, uint32_t stream, const struct nri_event
 	}
 	if (s->decision.executor.role != EXECUTOR_ROLE_NONE)
 		nri_session_emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
+	tell_adjusted(s, event);
 	complain(s, event);
 	tell_given_up(s);
 	return 0;

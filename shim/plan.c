@@ -23,6 +23,17 @@ bool plan_is_empty(const struct plan *plan)
 	return plan->env_count == 0 && plan->unified_count == 0 && plan->mount_count == 0 && !plan->set_oom_score_adj;
 }
 
+bool plan_oom_group(const struct plan *plan, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < plan->unified_count; i++) {
+		if (strcmp(plan->unified[i].key, OOM_GROUP_KEY) != 0)
+			continue;
+		*ret = plan->unified[i].value[0] == '1';
+		return true;
+	}
+	return false;
+}
+
 void plan_say(const struct plan *plan, char *text, size_t size)
 {
 	const char *between = "";

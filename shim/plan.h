@@ -45,6 +45,9 @@ struct plan {
 
 bool plan_is_empty(const struct plan *plan);
 
+/* Does it set memory.oom.group? *ret is 0 or 1. */
+bool plan_oom_group(const struct plan *plan, uint32_t *ret);
+
 /* "memory.oom.group=0, oom_score_adj=3, /scratch (tmpfs, 512 MiB)"; "" of an empty plan. */
 void plan_say(const struct plan *plan, char *text, size_t size);
 

@@ -118,6 +118,28 @@ def exits_have_their_words(t):
 
 
 @case
+def without_nri_the_runtime_tells_how_it_ended(t):
+    """As on k3s 1.31: executors are found by a look at the node, exit code and reason are asked of the runtime (CRI)."""
+    w = world(t)
+    w.stoker.configure(SETTINGS + f"executors:\n  nriSocket: {w.node.run}/none.sock\n  criSocket: {w.node.run}/containerd.sock\n")
+    t.cleanup(lambda: w.stoker.configure(SETTINGS))
+    wait_for(lambda: w.stoker.health()["inputs"].get("roster", {}).get("state") == "ok", "the node to be looked at", 60)
+    wanted = {"heap": (["await=/tmp/go", "exit=52"], 52), "deleted": (["await=/tmp/go", "exit=143"], 143)}
+    names = {cause: w.pod(t, "executor", f"asked-{cause}", ["anon=8", *steps]) for cause, (steps, _) in wanted.items()}
+    for name in names.values():
+        w.running(name)
+    listed = wait_for(lambda: {x["pod"] for x in w.stoker.get("/v1alpha1/executors")["items"]} >= set(names.values()), "the executors to be found", 40)
+    assert listed
+    for cause, name in names.items():
+        with open(f"/proc/{w.first_process(name)}/root/tmp/go", "w"):
+            pass
+        death = w.death(name)
+        assert (death["cause"], death["exitCode"]) == (cause, wanted[cause][1]), death
+    said = w.stoker.health()["inputs"]["cri"]
+    assert said["state"] == "ok" and "containerd.sock" in said["detail"], said
+
+
+@case
 def the_pods_start_as_if_it_were_not_there_when_it_is_not(t):
     w = world(t)
     w.stoker.signal("agent", signal.SIGSTOP)

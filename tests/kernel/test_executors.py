@@ -142,6 +142,32 @@ def the_end_of_its_log_is_read(t):
 
 
 @case
+def what_was_set_is_looked_for_after_the_start(t):
+    """One runtime does what it is told, another leaves it out in silence: that is said once, on the pod, and counted."""
+    s = Stage(t, extra="  oomScoreAdj: driversLast\n")
+    s.serve()
+    for applied in (3, 950):
+        driver = Container(Pod(t, name=f"etl-driver-{applied}", role="driver"), name="spark-kubernetes-driver")
+        driver.oom_score_adj, driver.applied = 950, applied
+        s.runtime.create(driver)
+        s.runtime.start(driver, "anon=4")
+        s.executor(driver, watched=True)
+    said = s.node.wait_for(lambda: s.node.log("what was set at a creation is not in force"), "it to be said")
+    assert [(x["pod"], x["what"]) for x in said] == [("etl-driver-950", "oom_score_adj was set to 3 at its creation and is 950")], said
+    s.node.wait_for(lambda: any(x["reason"] == "AdjustmentNotInForce" for x in s.node.log("event")), "the Event")
+    counted = s.node.wait_for(lambda: (lambda nri: nri["adjusted"] == 2 and nri)(s.node.health()["nri"]), "the counters")
+    assert (counted["live"], counted["unverified"], counted["runtime"], counted["oomScoreAdj"], counted["late"]) == (True, 1, "containerd", True, 0), counted
+    text = s.node.get("/metrics")[1]
+    for line in ("stoker_nri_adjusted_total 2\n", "stoker_nri_unverified_total 1\n", "stoker_nri_reconnects_total 0\n", 'stoker_nri_info{runtime="containerd",'):
+        assert line in text, text
+    if shutil.which("promtool"):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr + checked.stdout
+    doctor = s.node.cli("doctor").stdout
+    assert "exit codes are told" in doctor and "1 were not in force after the start" in doctor, doctor
+
+
+@case
 def executors_are_shown(t):
     s = Stage(t)
     s.serve()

@@ -71,7 +71,8 @@ def pod_message(pod):
 
 def container_message(c, state=1, exit_code=0, finished=0):
     memory = message((1, message((1, c.limit_bytes)))) if c.limit_bytes else b""
-    linux = message((3, message((1, memory))), (5, c.cgroups_path))
+    score = message((1, c.oom_score_adj)) if c.oom_score_adj is not None else None
+    linux = message((3, message((1, memory))), (4, score), (5, c.cgroups_path))
     return message((1, c.id), (2, c.pod.sandbox_id), (3, c.name), (4, state), (7, c.args), (8, c.env), (11, linux), (12, c.pid),
                    (14, int(c.created * 1e9)), (16, finished), (17, exit_code))
 

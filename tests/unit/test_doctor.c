@@ -158,6 +158,25 @@ static void test_kernels_and_cgroups(void **state)
 	assert_int_equal(line(s, "cgroups")->mark, DOCTOR_UNKNOWN);
 }
 
+static void test_what_the_container_runtime_offers(void **state)
+{
+	struct stage *s = *state;
+	struct health_nri *n = &s->facts.health.nri;
+
+	assert_false(has(s, "runtime")); /* executors.watch is off */
+	n->present = 1;
+	assert_int_equal(line(s, "runtime")->mark, DOCTOR_NOTE);
+	assert_non_null(strstr(line(s, "runtime")->todo, "enable-nri"));
+	*n = (struct health_nri){.present = 1, .live = 1, .exit_codes = 1, .oom_score_adj = 1, .unified = 1, .runtime = "containerd", .runtime_version = "v2.3.4", .nri_version = "0.12.0"};
+	assert_int_equal(line(s, "runtime")->mark, DOCTOR_OK);
+	assert_string_equal(line(s, "runtime")->what, "containerd v2.3.4, NRI 0.12.0: exit codes are told; can be set at a creation: oom_score_adj, keys of cgroup v2");
+	n->exit_codes = n->oom_score_adj = n->unified = 0;
+	assert_string_equal(line(s, "runtime")->what, "containerd v2.3.4, NRI 0.12.0: exit codes are asked for (input cri); can be set at a creation: nothing");
+	assert_int_equal(doctor_exit_code(&s->doctor), 0);
+	n->unverified = 2;
+	assert_int_equal(line(s, "adjustments")->mark, DOCTOR_PROBLEM);
+}
+
 static void test_more_lines_than_there_is_room_for(void **state)
 {
 	struct stage *s = *state;
@@ -180,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_a_daemon_nothing_of_it_is_guessed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rights_of_the_live_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kernels_and_cgroups, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_the_container_runtime_offers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_more_lines_than_there_is_room_for, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,6 +261,7 @@ static void fill_ugly(struct health *h)
 	h->taint_held = 1;
 	h->taint_holder = HOLDER_PERSON;
 	strcpy(h->taint_why, "no cluster");
+	h->nri = (struct health_nri){.present = 1, .live = 1, .exit_codes = 1, .oom_score_adj = 1, .runtime = "containerd", .runtime_version = "v2.3.4", .nri_version = "0.12.0", .requests = 1, .late = 2, .refused = 3, .adjusted = 4, .reconnects = 5, .unverified = 6};
 	h->executors.present = 1;
 	h->executors.running[EXECUTOR_ROLE_EXECUTOR] = 2;
 	executor_counts_add(&h->executors, "heap", "team-a");
@@ -287,6 +288,8 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\",\"heldBy\":\"person\"},"
 		"\"agent\":{\"startTime\":\"2026-11-26T08:15:00.000000Z\",\"version\":\"0.1.0\",\"kernelLogGaps\":1,\"kernelLogRecordsLost\":2,\"reportWrites\":3,"
 		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
+		"\"nri\":{\"live\":true,\"runtime\":\"containerd\",\"runtimeVersion\":\"v2.3.4\",\"nriVersion\":\"0.12.0\",\"exitCodes\":true,\"oomScoreAdj\":true,"
+		"\"unified\":false,\"requests\":1,\"late\":2,\"refused\":3,\"adjusted\":4,\"unverified\":6,\"reconnects\":5},"
 		"\"executors\":{\"running\":{\"executor\":2,\"driver\":0,\"client-driver\":0,\"connect-server\":0,\"standalone-master\":0,\"standalone-worker\":0},"
 		"\"deaths\":[{\"cause\":\"heap\",\"namespace\":\"team-a\",\"count\":2}]},"
 		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","

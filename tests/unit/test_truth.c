@@ -52,7 +52,10 @@ static void test_metrics_are_exact_and_escaped(void **unused)
 	static const char *const lines[] = {
 		"stoker_build_info{version=\"0.1.0\"} 1\n", "stoker_start_time_seconds 1795680900.000005\n", "stoker_node_status{status=\"Unhealthy\"} 1\n",
 		"stoker_node_status{status=\"Healthy\"} 0\n", "stoker_last_report_timestamp_seconds 1795680901\n", "stoker_reporter_writes_total 3\n",
-		"stoker_input_up{input=\"kmsg\"} 0\n", "stoker_kmsg_gaps_total 1\n", "stoker_kmsg_records_lost_total 2\n", "stoker_abandoned_probes 1\n",
+		"stoker_input_up{input=\"kmsg\"} 0\n", "stoker_nri_info{runtime=\"containerd\",runtime_version=\"v2.3.4\",nri_version=\"0.12.0\"} 1\n",
+		"stoker_nri_requests_total 1\n", "stoker_nri_late_total 2\n", "stoker_nri_refused_total 3\n", "stoker_nri_adjusted_total 4\n",
+		"stoker_nri_unverified_total 6\n", "stoker_nri_reconnects_total 5\n",
+		"stoker_kmsg_gaps_total 1\n", "stoker_kmsg_records_lost_total 2\n", "stoker_abandoned_probes 1\n",
 		"stoker_filesystem_state" FS ",state=\"bad\"} 1\n", "stoker_filesystem_state" FS ",state=\"healthy\"} 0\n",
 		"stoker_filesystem_reason" FS ",reason=\"IOErrors\"} 1\n", "stoker_filesystem_probes_total" FS ",result=\"failed\"} 2\n",
 		"stoker_filesystem_probe_duration_seconds_bucket" FS ",le=\"0.001\"} 1\n", "stoker_filesystem_probe_duration_seconds_bucket" FS ",le=\"10\"} 2\n",
@@ -66,6 +69,7 @@ static void test_metrics_are_exact_and_escaped(void **unused)
 	size_t length = 0;
 
 	(void)unused;
+	h->nri = (struct health_nri){.present = 1, .live = 1, .exit_codes = 1, .oom_score_adj = 1, .runtime = "containerd", .runtime_version = "v2.3.4", .nri_version = "0.12.0", .requests = 1, .late = 2, .refused = 3, .adjusted = 4, .reconnects = 5, .unverified = 6};
 	add_input(h, "kmsg", "missing");
 	add_input(h, "fs-error", "off");
 	assert_int_equal(metrics_text(h, &text, &length, NULL), 0);

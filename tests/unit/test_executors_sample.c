@@ -1,0 +1,106 @@
+/* What a sample changes. */
+#include "tests/unit/executors_stage.h"
+
+static struct sample new_sample(const struct stage *s, uint64_t used_mib, uint64_t shmem_mib)
+{
+	return (struct sample){.time_us = at(s).us, .have = SAMPLE_HAS_CURRENT | SAMPLE_HAS_LIMIT | SAMPLE_HAS_STAT | SAMPLE_HAS_EVENTS, .current_bytes = used_mib * MIB,
+			       .limit_bytes = 1408 * MIB, .shmem_bytes = shmem_mib * MIB, .file_bytes = shmem_mib * MIB};
+}
+
+static void test_samples_before_and_after_a_kill(void **state)
+{
+	struct stage *s = *state;
+	struct death_facts facts;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	struct sample sample = new_sample(s, 1400, 100);
+	executors_take(entry, &sample, at(s));
+	assert_true(entry->busy);
+	s->now_us += 1 * SEC;
+	sample = new_sample(s, 1380, 100);
+	executors_take(entry, &sample, at(s));
+	s->now_us += 1 * SEC;
+	sample = new_sample(s, 400, 300); /* freed by the kill; files in memory stay */
+	sample.events.oom_kill = 1;
+	sample.peak_bytes = 1408 * MIB;
+	executors_take(entry, &sample, at(s));
+	assert_int_equal(entry->killed_us, at(s).us);
+	executors_facts(entry, false, at(s), &facts);
+	assert_int_equal(facts.last.current_bytes, 1380 * MIB);
+	assert_int_equal(facts.last.shmem_bytes, 300 * MIB);
+	assert_int_equal(facts.last.peak_bytes, 1408 * MIB);
+	assert_int_equal(facts.at_peak.current_bytes, 1400 * MIB);
+	assert_int_equal(facts.container.oom_kill, 1);
+}
+
+static void test_a_limit_that_is_lowered(void **state)
+{
+	struct stage *s = *state;
+	struct death_facts facts;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	struct sample sample = new_sample(s, 900, 0);
+	executors_take(entry, &sample, at(s));
+	s->now_us += 1 * SEC;
+	sample = new_sample(s, 500, 0);
+	sample.limit_bytes = 512 * MIB;
+	sample.events.oom_kill = 1;
+	executors_take(entry, &sample, at(s));
+	executors_facts(entry, false, at(s), &facts);
+	assert_int_equal(facts.limit_was_bytes, 1408 * MIB);
+	assert_int_equal(facts.last.limit_bytes, 512 * MIB);
+	assert_int_equal(facts.last.current_bytes, 900 * MIB);
+}
+
+static void test_page_cache_makes_nobody_busy(void **state)
+{
+	struct stage *s = *state;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	struct sample sample = new_sample(s, 1407, 0);
+	sample.file_bytes = 1000 * MIB;
+	executors_take(entry, &sample, at(s));
+	assert_false(entry->busy);
+	assert_int_equal(executors_working_set(&sample), 407 * MIB);
+	sample.file_dirty_bytes = 900 * MIB; /* what must be written first cannot be taken back now */
+	executors_take(entry, &sample, at(s));
+	assert_true(entry->busy);
+}
+
+/* On v2 the pod's counters keep those of containers that are gone: only what is left is this one's. */
+static void test_what_is_left_of_a_pods_counters(void **state)
+{
+	struct stage *s = *state;
+
+	begin(s, ID);
+	begin(s, ID2);
+	struct executors_entry *one = executors_find(&s->table, ID), *two = executors_find(&s->table, ID2);
+	struct executors_pod *pod = one->pod;
+	assert_ptr_equal(pod, two->pod);
+	pod->open = true;
+	pod->cgroup = (struct cgroup){.versions = {2, 2, 2, 2}, .fds = {-1, -1, -1, -1}, .pressure_fd = -1};
+	pod->first.oom_kill = 5; /* of before we came */
+	pod->counted.oom_kill = 8;
+	two->counted.oom_kill = 1;
+	pod->told.oom_kill = 1;
+	assert_int_equal(executors_pod_left(&s->table, one).oom_kill, 1);
+	assert_int_equal(executors_pod_left(&s->table, two).oom_kill, 2); /* its own is not explained yet */
+	pod->cgroup.versions[CGROUP_MEMORY] = 1;
+	assert_int_equal(executors_pod_left(&s->table, one).oom_kill, 3); /* v1 counts only the pod's own */
+	pod->open = false;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_samples_before_and_after_a_kill, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_page_cache_makes_nobody_busy, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_what_is_left_of_a_pods_counters, open_stage, close_stage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

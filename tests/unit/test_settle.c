@@ -1,0 +1,130 @@
+/* When an end is settled: what is waited for, and for how long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "health/settle.h"
+
+#define MS 1000ULL
+#define T0 1000000000ULL
+
+static const struct {
+	const char *name;
+	struct settle_evidence evidence; /* times are after T0; 0 stays 0 */
+	enum settle_what what;
+	uint64_t until_us; /* after T0; 0 = not looked at */
+	bool ask_tail, ask_status;
+} settles[] = {
+	{"nothing has happened", {.now_us = 1}, SETTLE_IDLE, 0, false},
+	{"a kill just now: it may be the end", {.now_us = 1, .killed_us = 1, .counted = 1, .logged = 1}, SETTLE_WAIT, 1 + SETTLE_POLL_US, false},
+	{"a kill 49 ms ago", {.now_us = 49 * MS, .killed_us = 1, .counted = 1, .logged = 1}, SETTLE_WAIT, 1 + SETTLE_WORKER_US, false},
+	{"a kill 50 ms ago was survived", {.now_us = 1 + SETTLE_WORKER_US, .killed_us = 1, .counted = 1, .logged = 1}, SETTLE_WORKER, 0, false},
+	{"the victim is on its way out", {.now_us = 90 * MS, .killed_us = 1, .counted = 1, .logged = 1, .victims_left = true}, SETTLE_WAIT, 100 * MS, false},
+	{"what it lives by was killed", {.now_us = 90 * MS, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true}, SETTLE_WAIT, 100 * MS, false},
+	{"… and yet it lives", {.now_us = 1 + SETTLE_MAIN_US, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true}, SETTLE_WORKER, 0, false},
+	{"killed and ended: nothing else is needed",
+	 {.now_us = 2 * MS, .killed_us = 1, .counted = 1, .logged = 1, .log_is_read = true, .main_killed = true, .ended_us = 2 * MS, .code_may_come = true},
+	 SETTLE_END, 0, false},
+	{"the counter is faster than the kernel's log",
+	 {.now_us = 2 * MS, .killed_us = 1 * MS, .counted = 1, .log_is_read = true, .main_killed = true, .ended_us = 2 * MS},
+	 SETTLE_WAIT, 1 * MS + SETTLE_LOG_LAG_US, false},
+	{"the kernel's log never told",
+	 {.now_us = 1 * MS + SETTLE_LOG_LAG_US, .killed_us = 1 * MS, .counted = 1, .log_is_read = true, .main_killed = true, .ended_us = 2 * MS},
+	 SETTLE_END, 0, false},
+	{"without a kernel's log nobody waits for it", {.now_us = 2 * MS, .killed_us = 1 * MS, .counted = 1, .main_killed = true, .ended_us = 2 * MS}, SETTLE_END, 0, false},
+	{"an exit with its code: its last words are asked for",
+	 {.now_us = 2 * MS, .ended_us = 2 * MS, .has_code = true, .log_is_read = true}, SETTLE_WAIT, 2 * MS + SETTLE_KERNEL_US, true},
+	{"… and come, but the kernel may have more to say",
+	 {.now_us = 3 * MS, .ended_us = 2 * MS, .has_code = true, .log_is_read = true, .tail_asked_us = 2 * MS, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_KERNEL_US, false},
+	{"… and all is there",
+	 {.now_us = 2 * MS + SETTLE_KERNEL_US, .ended_us = 2 * MS, .has_code = true, .log_is_read = true, .tail_asked_us = 2 * MS, .tail_is_there = true},
+	 SETTLE_END, 0, false},
+	{"the last words do not come",
+	 {.now_us = 2 * MS + SETTLE_TAIL_US, .ended_us = 2 * MS, .has_code = true, .log_is_read = true, .tail_asked_us = 2 * MS}, SETTLE_END, 0, false},
+	{"without a code, the cgroup still there",
+	 {.now_us = 300 * MS, .ended_us = 2 * MS, .code_may_come = true, .tail_is_there = true}, SETTLE_WAIT, 2 * MS + SETTLE_CODE_US, false},
+	{"without a code, the cgroup gone: a second from then",
+	 {.now_us = 500 * MS, .ended_us = 2 * MS, .gone_us = 400 * MS, .code_may_come = true, .tail_is_there = true}, SETTLE_WAIT, 400 * MS + SETTLE_CODE_US, false},
+	{"without a code for good",
+	 {.now_us = 400 * MS + SETTLE_CODE_US, .ended_us = 2 * MS, .gone_us = 400 * MS, .code_may_come = true, .tail_is_there = true, .status_is_known = true}, SETTLE_END, 0, false},
+	{"a runtime that tells no codes is not waited for",
+	 {.now_us = 500 * MS, .ended_us = 2 * MS, .gone_us = 400 * MS, .tail_is_there = true, .status_is_known = true}, SETTLE_END, 0, false},
+	{"no code comes by itself: the runtime is asked", {.now_us = 2 * MS, .ended_us = 2 * MS, .tail_is_there = true}, SETTLE_WAIT, 2 * MS + SETTLE_STATUS_US, false, true},
+	{"… and thinks", {.now_us = 3 * MS, .ended_us = 2 * MS, .tail_is_there = true, .status_asked_us = 2 * MS, .status_awaited = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_STATUS_US, false, false},
+	{"… and says that it runs: in a moment again", {.now_us = 3 * MS, .ended_us = 2 * MS, .tail_is_there = true, .status_asked_us = 2 * MS},
+	 SETTLE_WAIT, 2 * MS + SETTLE_ASK_US, false, false},
+	{"… which is now", {.now_us = 2 * MS + SETTLE_ASK_US, .ended_us = 2 * MS, .tail_is_there = true, .status_asked_us = 2 * MS},
+	 SETTLE_WAIT, 2 * MS + SETTLE_STATUS_US, false, true},
+	{"… and never says more", {.now_us = 2 * MS + SETTLE_STATUS_US, .ended_us = 2 * MS, .tail_is_there = true, .status_asked_us = 2 * MS}, SETTLE_END, 0, false, false},
+	{"… and knows it not", {.now_us = 3 * MS, .ended_us = 2 * MS, .tail_is_there = true, .status_asked_us = 2 * MS, .status_is_known = true}, SETTLE_END, 0, false, false},
+	{"a code that should have come did not: the runtime is asked",
+	 {.now_us = 400 * MS + SETTLE_CODE_US, .ended_us = 2 * MS, .gone_us = 400 * MS, .code_may_come = true, .tail_is_there = true},
+	 SETTLE_WAIT, 400 * MS + SETTLE_CODE_US + SETTLE_STATUS_US, false, true},
+	{"a worker was killed, and it ended of something: the code counts",
+	 {.now_us = 2 * MS, .killed_us = 1, .counted = 1, .logged = 1, .log_is_read = true, .ended_us = 2 * MS, .code_may_come = true, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_CODE_US, false},
+};
+
+static void later(uint64_t *time_us)
+{
+	*time_us += *time_us ? T0 : 0;
+}
+
+static void test_when_an_end_is_settled(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(settles); i++) {
+		struct settle_evidence v = settles[i].evidence;
+		uint64_t *const times[] = {&v.now_us, &v.killed_us, &v.ended_us, &v.gone_us, &v.tail_asked_us, &v.status_asked_us};
+		for (size_t t = 0; t < ARRAY_SIZE(times); t++)
+			later(times[t]);
+		const struct settle s = settle_decide(&v);
+		if (s.what != settles[i].what || s.ask_tail != settles[i].ask_tail || s.ask_status != settles[i].ask_status || (settles[i].until_us && s.until_us != T0 + settles[i].until_us))
+			fail_msg("%s: is %d until %lld (%s), ask %d %d", settles[i].name, (int)s.what, (long long)(s.until_us - T0), s.waits_for ? s.waits_for : "",
+				 s.ask_tail, s.ask_status);
+	}
+}
+
+/* Whatever the evidence, an end is told within the longest wait, and every wait has an end. */
+static void test_no_wait_is_for_ever(void **unused)
+{
+	(void)unused;
+	for (unsigned bits = 0; bits < 4096; bits++) {
+		struct settle_evidence v = {
+			.killed_us = bits & 1 ? T0 : 0, .counted = bits & 1, .logged = (bits >> 1) & 1, .log_is_read = (bits >> 2) & 1, .main_killed = (bits >> 3) & 1,
+			.victims_left = (bits >> 4) & 1, .ended_us = bits & 32 ? T0 + 1 : 0, .gone_us = bits & 64 ? T0 + 2 : 0, .has_code = (bits >> 7) & 1,
+			.code_may_come = (bits >> 8) & 1, .tail_is_there = (bits >> 9) & 1,
+			.status_is_known = (bits >> 10) & 1,
+		};
+		unsigned steps = 0;
+		for (v.now_us = T0 + 2; steps < 1000; steps++) {
+			const struct settle s = settle_decide(&v);
+			if (s.what != SETTLE_WAIT)
+				break;
+			assert_true(s.until_us > v.now_us);
+			if (s.ask_tail)
+				v.tail_asked_us = v.now_us;
+			if (s.ask_status) {
+				v.status_asked_us = v.now_us;
+				v.status_awaited = (bits >> 11) & 1; /* else it says that the container runs */
+			}
+			v.now_us = s.until_us;
+		}
+		assert_true(steps < 1000 && v.now_us <= T0 + 2 + SETTLE_TAIL_US);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_when_an_end_is_settled),
+		cmocka_unit_test(test_no_wait_is_for_ever),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
