@@ -51,6 +51,9 @@ uint64_t death_need(uint64_t used_bytes, uint64_t growth_bytes, uint64_t in_forc
 	uint64_t used = bounded(used_bytes > in_force_bytes ? used_bytes : in_force_bytes), fifth = used / 5;
 	uint64_t growth = growth_bytes > 0 && growth_bytes < fifth ? growth_bytes : fifth;
 
+#ifdef STOKER_SABOTAGE_NEED_HALVED
+	return round_up((used + growth) / 8 * 5);
+#endif
 	return round_up((used + growth) / 4 * 5);
 }
 

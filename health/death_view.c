@@ -31,6 +31,9 @@ static bool names_pod(const char *path, const char *uid)
 
 static bool is_here(const struct death_facts *facts, const struct oom_kill *oom)
 {
+#ifdef STOKER_SABOTAGE_NEIGHBOUR_TAKEN
+	return true;
+#endif
 	return !*facts->executor.container_id || !*oom->task_memcg || strstr(oom->task_memcg, facts->executor.container_id);
 }
 
@@ -98,6 +101,9 @@ static void look_at_limit(struct death_view *v)
 		v->oom_was_of_pod = pod > 0;
 		v->oom_was_global = pod == 0 && below && (!oom || oom->scope != OOM_MEMCG);
 	}
+#ifdef STOKER_SABOTAGE_WRONG_LIMIT
+	v->oom_was_of_pod = v->oom_was_global = false;
+#endif
 }
 
 /* The log names every victim, and each is a worker by its name: then the end has another reason. Any other name may be the JVM's,
