@@ -12,6 +12,7 @@
 #define READ_BYTES     16384
 #define READS_A_TURN   16
 #define ACCEPTS_A_TURN 16
+#define SPARED_US      1000000 /* a connection that has just come is about to call: it keeps its place */
 
 struct grpc_connection {
 	struct http2 http2; /* first: its owner is found by it */
@@ -41,13 +42,13 @@ static void count_refused(struct grpc_connection *c)
 	c->refused = c->http2.refused_total;
 }
 
-/* `why` NULL: the client has ended it, or need not know. */
-static void disconnect(struct grpc_connection *c, const char *why)
+/* `error` NULL: the client has ended it, or need not know. */
+static void disconnect(struct grpc_connection *c, const char *error)
 {
 	struct grpc_server *server = c->server;
 
-	if (why) {
-		log_warn(server->log, "gRPC connection closed", "error", why);
+	if (error) {
+		log_warn(server->log, "gRPC connection closed", "error", error);
 		server->refused_total++;
 	}
 	count_refused(c);
@@ -58,6 +59,12 @@ static void disconnect(struct grpc_connection *c, const char *why)
 	http2_close(&c->http2);
 	fd_drop(&c->fd);
 	uv_close((uv_handle_t *)&c->poll, connection_freed);
+}
+
+/* That a client has gone is nothing to tell. */
+static const char *why(const struct err *e)
+{
+	return e->code == EPIPE || e->code == ECONNRESET ? NULL : e->text;
 }
 
 /* Sends what there is. 1 = the client does not read, 0 = all is sent. */
@@ -86,6 +93,20 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* When this one can make room for another; 0 = not while it has a call. */
+static uint64_t spared_until_us(const struct grpc_connection *c)
+{
+	return http2_is_idle(&c->http2) ? c->last_us + SPARED_US : 0;
+}
+
+static bool has_free_place(const struct grpc_server *server)
+{
+	for (size_t i = 0; i < GRPC_SERVER_CONNECTIONS_MAX; i++)
+		if (!server->connections[i])
+			return true;
+	return false;
+}
+
 static uint64_t deadline_of(const struct grpc_connection *c)
 {
 	return earlier(http2_deadline_us(&c->http2), c->stuck_us ? c->stuck_us + HTTP2_TAKE_US : 0);
@@ -96,11 +117,17 @@ static void deadline_due(uv_timer_t *timer);
 static void set_timer(struct grpc_server *server)
 {
 	const uint64_t now_us = clock_mono_us();
+	const bool full = !has_free_place(server);
 	uint64_t first = 0;
 
-	for (size_t i = 0; i < GRPC_SERVER_CONNECTIONS_MAX; i++)
-		if (server->connections[i])
-			first = earlier(first, deadline_of(server->connections[i]));
+	for (size_t i = 0; i < GRPC_SERVER_CONNECTIONS_MAX; i++) {
+		const struct grpc_connection *c = server->connections[i];
+		if (c)
+			first = earlier(first, deadline_of(c));
+		/* Who waits in the kernel's queue gets in when a place can be had; looked at once, not for ever. */
+		if (c && full && spared_until_us(c) > now_us)
+			first = earlier(first, spared_until_us(c));
+	}
 	if (first == 0)
 		uv_timer_stop(&server->deadline);
 	else
@@ -116,7 +143,7 @@ static bool settle(struct grpc_connection *c)
 
 	count_refused(c);
 	if (r < 0 || (r == 0 && http2_is_over(&c->http2))) {
-		disconnect(c, r < 0 && e.code != EPIPE && e.code != ECONNRESET ? e.text : NULL);
+		disconnect(c, r < 0 ? why(&e) : NULL);
 		return false;
 	}
 	if (r == 1 && c->stuck_us == 0)
@@ -132,7 +159,7 @@ static int receive(struct grpc_connection *c, struct err *e)
 
 	for (int i = 0; i < READS_A_TURN; i++) {
 		ssize_t n = read(c->fd, buffer, sizeof(buffer));
-		if (n == 0 || (n < 0 && errno == ECONNRESET))
+		if (n == 0)
 			return 1;
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : err_set(e, errno, "cannot read");
@@ -162,7 +189,7 @@ static void connection_ready(uv_poll_t *poll, int status, int events)
 		flush(c, &ignored); /* the GOAWAY says why */
 	}
 	if (r != 0)
-		disconnect(c, r < 0 ? e.text : NULL);
+		disconnect(c, r < 0 ? why(&e) : NULL);
 	else
 		settle(c);
 	accept_more(server);
@@ -192,31 +219,31 @@ static void deadline_due(uv_timer_t *timer)
 
 /* --- accepting --- */
 
-static bool has_room(const struct grpc_server *server)
+/* A free place, or that of the connection that has had no call for longest; NULL: all are in use. */
+static struct grpc_connection **find_place(struct grpc_server *server)
 {
-	for (size_t i = 0; i < GRPC_SERVER_CONNECTIONS_MAX; i++)
-		if (!server->connections[i] || http2_is_idle(&server->connections[i]->http2))
-			return true;
-	return false;
-}
-
-/* A free place, or that of the connection that has had no call for longest. After has_room. */
-static struct grpc_connection **make_room(struct grpc_server *server)
-{
-	struct grpc_connection **place = NULL;
+	const uint64_t now_us = clock_mono_us();
+	struct grpc_connection **oldest = NULL;
 
 	for (size_t i = 0; i < GRPC_SERVER_CONNECTIONS_MAX; i++) {
-		struct grpc_connection *c = server->connections[i];
-		if (!c)
-			return &server->connections[i];
-		if (http2_is_idle(&c->http2) && (!place || c->last_us < (*place)->last_us))
-			place = &server->connections[i];
+		struct grpc_connection **c = &server->connections[i];
+		if (!*c)
+			return c;
+		if (spared_until_us(*c) != 0 && spared_until_us(*c) <= now_us && (!oldest || (*c)->last_us < (*oldest)->last_us))
+			oldest = c;
 	}
+	return oldest;
+}
+
+static void make_room(struct grpc_connection **place)
+{
 	struct err ignored;
+
+	if (!*place)
+		return;
 	http2_say_goodbye(&(*place)->http2);
 	flush(*place, &ignored);
 	disconnect(*place, NULL);
-	return place;
 }
 
 static void on_http2_call(struct http2 *http2, const struct http2_call *call)
@@ -259,12 +286,14 @@ static bool accept_one(struct grpc_listener *listener)
 	struct grpc_server *server = listener->server;
 	struct err e = {0};
 
-	if (!has_room(server))
+	struct grpc_connection **place = find_place(server);
+	if (!place)
 		return false;
 	scoped(fd_drop) int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	if (connect_one(server, make_room(server), &fd, listener->service, &e) < 0)
+	make_room(place);
+	if (connect_one(server, place, &fd, listener->service, &e) < 0)
 		log_warn(server->log, "gRPC connection refused", "error", e.text);
 	return true;
 }
@@ -285,7 +314,7 @@ static void listener_ready(uv_poll_t *poll, int status, int events)
 /* While every place has calls the kernel's queue is not looked at: it would be readable again and again. */
 static void accept_more(struct grpc_server *server)
 {
-	const bool room = has_room(server);
+	const bool room = find_place(server) != NULL;
 
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (room)

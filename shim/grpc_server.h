@@ -1,8 +1,8 @@
 /* grpc_server.h - gRPC on listening unix sockets: accepts, reads, writes, keeps the time; the calls are its owner's.
  *
  * At most GRPC_SERVER_CONNECTIONS_MAX connections: the kubelet opens one for every call. When all are in use the one that has had
- * no call for longest is closed; when all have calls, who comes waits in the kernel's queue. A client that goes away takes its
- * call with it, not the work behind it. */
+ * no call for longest, and for a second at least, is closed; until there is one, who comes waits in the kernel's queue. A client
+ * that goes away takes its call with it, not the work behind it. */
 #pragma once
 
 #include <stdbool.h>

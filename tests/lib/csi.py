@@ -49,7 +49,8 @@ class Stokerd:
         self.endpoint, self.registration = (f"unix:{self.dir}/{name}.sock" for name in ("csi", "reg"))
         self.log = os.path.join(self.dir, "log")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([binary or os.path.join(BIN, "stoker-csi")], stdout=log, stderr=log, preexec_fn=lambda: os.dup2(theirs.fileno(), 3), pass_fds=[3])
+            self.process = subprocess.Popen([binary or os.path.join(BIN, "stoker-csi")], stdout=log, stderr=log, preexec_fn=lambda: os.dup2(theirs.fileno(), 3), pass_fds=[3],
+                                            env={"ASAN_OPTIONS": "detect_leaks=0"})  # the loop is the process's for life
         theirs.close()
         t.cleanup(self.end)
         t.note(lambda: "--- stoker-csi ---\n" + open(self.log).read()[-3000:])
