@@ -13,6 +13,11 @@ import images  # noqa: E402
 from cases import Context, case, main, wait_for  # noqa: E402
 from executor_node import ExecutorNode  # noqa: E402
 
+SETTINGS = """volumes:
+  scratch: {reserve: 32Mi, inodes: 500}
+  inject:
+  - {namespaces: [injected], path: /scratch, size: 16Mi}
+"""
 MAIN_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 
 
@@ -20,11 +25,11 @@ class World(ExecutorNode):
     def __init__(self):
         context = Context("executors")
         atexit.register(context.close)
-        super().__init__(context)
+        super().__init__(context, SETTINGS)
         self.node.ctr("image", "import", "--local", images.payload(context.dir, f"{os.environ['STOKER_TESTS']}/payload"))
         self.count = 0
 
-    def pod(self, t, role, app, steps, number="1", limit="64Mi", heap="32m", owner=None, spec=None, namespace="default"):
+    def pod(self, t, role, app, steps, number="1", limit="64Mi", heap="32m", owner=None, spec=None, namespace="default", mounts=()):
         """As Spark makes it (tests/fixtures/spark-pods). Gives its name."""
         self.count += 1
         name = f"{app}-{self.count}-exec-{number}" if role == "executor" else f"{app}-{self.count}-driver"
@@ -35,7 +40,7 @@ class World(ExecutorNode):
                        "SPARK_DRIVER_URL": "spark://CoarseGrainedScheduler@127.0.0.1:7078"}
         container = {"name": f"spark-kubernetes-{role}", "image": images.PAYLOAD, "imagePullPolicy": "Never",
                      "args": [f"-Xmx{heap}", MAIN_CLASS, *steps], "env": [{"name": k, "value": v} for k, v in environment.items()],
-                     "resources": {"limits": {"memory": limit}, "requests": {"memory": limit, "cpu": "10m"}}}
+                     "volumeMounts": list(mounts), "resources": {"limits": {"memory": limit}, "requests": {"memory": limit, "cpu": "10m"}}}
         metadata = {"name": name, "labels": labels}
         if owner:
             metadata["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],
@@ -148,6 +153,42 @@ def the_pods_start_as_if_it_were_not_there_when_it_is_not(t):
     finally:
         w.stoker.signal("agent", signal.SIGCONT)
     wait_for(lambda: any(x["pod"].startswith("alone") for x in w.stoker.get("/v1alpha1/executors")["items"]), "it to be seen all the same", 60)
+
+
+@case
+def scratch_is_mounted_without_a_word_in_the_pod(t):
+    """Bounded, of the pod's own uid, and full is ENOSPC. A pod that brings its own volume there keeps it and starts (issue 6)."""
+    w = world(t)
+    w.node.kubectl("create", "namespace", "injected")
+    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/injected/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 20)
+    for uid in (185, 1000):
+        name = w.pod(t, "executor", f"scratch-{uid}", ["touch=/scratch/shuffle", "child=writer:file=/scratch/big:64"], limit="128Mi", namespace="injected",
+                     spec={"securityContext": {"runAsUser": uid, "runAsGroup": uid}})
+        w.running(name, "injected")
+        pid = w.first_process(name, "injected")
+        with open(f"/proc/{pid}/mountinfo") as f:
+            found = [line.split() for line in f if line.split()[4] == "/scratch"]
+        assert len(found) == 1 and found[0][-3:-1] == ["tmpfs", "stoker-scratch"], found
+        options = set(found[0][5].split(",")) | set(found[0][-1].split(","))
+        assert {"nosuid", "nodev", "size=16384k", "nr_inodes=500", f"uid={uid}", f"gid={uid}", "mode=770"} <= options, found
+        root = f"/proc/{pid}/root/scratch"
+        wait_for(lambda: os.path.exists(f"{root}/big") and os.statvfs(root).f_bavail == 0, "it to be full")
+        st = os.stat(f"{root}/shuffle")
+        assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (uid, uid, 0o644), st
+        assert w.running(name, "injected")["status"]["containerStatuses"][0]["restartCount"] == 0
+    own = w.pod(t, "executor", "own", ["touch=/scratch/x"], limit="128Mi", namespace="injected", mounts=[{"name": "mine", "mountPath": "/scratch"}],
+                spec={"volumes": [{"name": "mine", "emptyDir": {}}]})
+    w.running(own, "injected")
+    pid = w.first_process(own, "injected")
+    with open(f"/proc/{pid}/mountinfo") as f:
+        found = [line for line in f if line.split()[4] == "/scratch"]
+    assert len(found) == 1 and "stoker-scratch" not in found[0], found
+    event = w.event(own, "injected")
+    assert event["reason"] == "MountNotInjected" and "mount of its own there" in event["note"], event
+    other = w.pod(t, "executor", "other", ["anon=4"])
+    w.running(other)
+    with open(f"/proc/{w.first_process(other)}/mountinfo") as f:
+        assert "stoker-scratch" not in f.read()
 
 
 @case

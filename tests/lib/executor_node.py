@@ -15,11 +15,11 @@ report:
 
 
 class ExecutorNode:
-    def __init__(self, context):
+    def __init__(self, context, settings=""):
         self.context = context
         self.node = KubeNode(context)
         port = free_ports(1)[0]
-        self.stoker = DaemonSet(self.node, f"{context.dir}/ds", settings=SETTINGS.format(port=port), port=port)
+        self.stoker = DaemonSet(self.node, f"{context.dir}/ds", settings=SETTINGS.format(port=port) + settings, port=port)
         self.stoker.apply()
         self.stoker.wait_ready(120)
         wait_for(lambda: self.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the runtime's NRI", 60)
@@ -39,8 +39,8 @@ class ExecutorNode:
         wait_for(lambda: self.get(name, namespace)["status"]["phase"] == "Running", f"{name} to run", deadline, 0.05)
         return self.get(name, namespace)
 
-    def first_process(self, name):
-        container = self.get(name)["status"]["containerStatuses"][0]["containerID"].split("://")[1]
+    def first_process(self, name, namespace="default"):
+        container = self.get(name, namespace)["status"]["containerStatuses"][0]["containerID"].split("://")[1]
         return next(int(pid) for task, pid, _ in (line.split() for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]) if task == container)
 
     # --- what is said ---
