@@ -1,10 +1,9 @@
 """stoker-csi as a kubelet meets it: grpc-go as the client, and the CSI project's own conformance suite, with a stokerd that the test plays.
-The whole way down to the mounts: tests/kernel/test_csi.py."""
+The whole way down to the mounts: test_csi_mounts.py."""
 import os
 import re
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -13,9 +12,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import Skip, case, main, wait_for  # noqa: E402
 import csi  # noqa: E402
 from csi import Client, Directories, Stokerd, publish_request, volume_id  # noqa: E402
-
-# of the suite 5.6: Identity 3, and of Node all that is no other capability's
-SPECS = 20
 
 
 def kubelet_root(t):
@@ -31,12 +27,9 @@ def stage(t):
 def suite(t, binary=None):
     csi.needs_peers()
     target = f"{kubelet_root(t)}/pods/{csi.UID}/volumes/kubernetes.io~csi/scratch"
-    os.makedirs(os.path.dirname(target))
     stokerd = Directories(t, kubelet_root(t), binary)
-    run = subprocess.run([csi.SANITY, "--endpoint", stokerd.endpoint, "--target", target, "--ginkgo.focus", "Identity Service|Node Service", "--ginkgo.no-color"],
-                         capture_output=True, text=True, timeout=120)
-    found = re.search(r"(\d+) Passed \| (\d+) Failed", run.stdout)
-    assert run.returncode == 0 and found and (int(found.group(1)), int(found.group(2))) == (SPECS, 0), run.stdout[-4000:] + run.stderr[-2000:]
+    counts, said = csi.run_suite(stokerd.endpoint, target)
+    assert counts == (csi.SPECS, 0), said
     assert not os.path.exists(target)
     return stokerd
 
