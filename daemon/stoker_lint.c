@@ -195,7 +195,10 @@ static int print_rules(void)
 {
 	for (unsigned i = 0; i < LINT_RULE_MAX_; i++)
 		printf("%-24s %-8s %s\n", lint_rule_id((enum lint_rule)i), lint_severity_name(lint_rule_severity((enum lint_rule)i)), lint_rule_summary((enum lint_rule)i));
-	return 0;
+	if (fflush(stdout) == 0)
+		return 0;
+	fputs("stoker lint: cannot write the answer\n", stderr);
+	return EXIT_UNKNOWN;
 }
 
 static int exit_code(const struct lint *lint)

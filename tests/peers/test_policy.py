@@ -382,7 +382,6 @@ def what_the_agent_does_is_allowed(t):
         ("an Event about a pod", post(pod_event("mine"))),
         ("an Event about an annotation of a pod", post(pod_event("adjust", action="Adjust"))),
         ("a series of that", ("PATCH", f"{TEAM_EVENTS}/mine", MERGE, {"series": {"count": 2, "lastObservedTime": TWO_MINUTES_LATER}})),
-        ("an Event about what a pod was not given", post(pod_event("mine-too", action="Adjust", reason="MountNotInjected"))),
         ("an Event about a pod in default", post(pod_event("mine-too", space="default"))),
         ("an Event of a long name", post(event("long", long_instance, about=LONG)), "long"),
     ]
