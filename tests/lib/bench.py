@@ -49,7 +49,7 @@ def run(name, what, top, cache, argv):
     """`what` is the module: OPTIONS, Bench, measure, table, PAGE."""
     p = argparse.ArgumentParser(prog=f"tests/bench {name}")
     for option, (default, words) in what.OPTIONS.items():
-        p.add_argument(option, type=int, default=default, help=words)
+        p.add_argument(option, type=type(default), default=default, help=words)
     p.add_argument("--write", action="store_true", help=what.PAGE[0])
     o = p.parse_args(argv)
     result = {"date": time.strftime("%Y-%m-%d"), "machine": f"{os.cpu_count()} cores, Linux {platform.release()}",

@@ -5,25 +5,32 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
 import bench  # noqa: E402
+import csi  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
 from bench import percentile  # noqa: E402
 from node import Node  # noqa: E402
 from volumes import Asker, Kubelet  # noqa: E402
 
-OPTIONS = {"--count": (1000, "volumes made and removed in each round"), "--mounts": (1000, "other mounts on the node"), "--kept": (200, "volumes that stay, for the memory")}
+OPTIONS = {"--count": (1000, "volumes made and removed in each round"), "--mounts": (1000, "other mounts on the node"), "--kept": (200, "volumes that stay, for the memory"),
+           "--peer": ("", "endpoint of another CSI driver, unix:/…/csi.sock, measured beside ours")}
 PAGE = ("docs/benchmarks-volumes.md", "# Benchmarks of volumes\n\nMade by `tests/bench volumes --write`.\n\n")
 REQUESTS = (("make", wire.VOLUME_MAKE), ("make again", wire.VOLUME_MAKE), ("bound", wire.VOLUME_BOUND), ("measure", wire.VOLUME_STAT), ("remove", wire.VOLUME_REMOVE))
+CALLS = ("publish", "stats", "unpublish")
+OURS = {"type": "scratch", "size": "4Mi"}
 
 
 class Bench:
     def __init__(self, t, top, cache):
         self.t, self.kubelet = t, Kubelet(t)
+        for name in ("plugins", "plugins_registry"):  # as a kubelet has them: there the driver's sockets go
+            os.makedirs(f"{self.kubelet.root}/{name}")
         self.node = Node(t, period="10m", log="info", extra=self.kubelet.settings() + "volumes:\n  scratch:\n    max: 64Mi\n")
         self.node.tmpfs("size=1m")
         self.node.start()
         self.node.wait("Healthy")
         self.asker, self.others = Asker(t, self.node), 0
+        self.client = csi.Client(t, f"unix:{self.kubelet.root}/plugins/csi.stoker.dev/csi.sock")
 
     def mount_others(self, count):
         """As pods have them: each a tmpfs of its own."""
@@ -47,12 +54,26 @@ class Bench:
                 samples[name]["child_ms"].append(answer.duration_us / 1000)
         return samples
 
+    def calls(self, count, context, endpoint=None, steps=(0, 1, 2)):
+        """The same by gRPC, as the kubelet's calls come: {name: [ms]}."""
+        answer = self.client.call("bench.", endpoint=endpoint or self.client.endpoint,
+                                  bench={"kubelet": self.kubelet.root, "count": count, "steps": steps, "context": context})
+        assert answer["code"] == "OK", answer
+        return {name: [us / 1000 for us in samples] for name, samples in zip(CALLS, answer["samples"])}
+
+    def is_served(self):
+        return os.path.exists(self.client.endpoint.removeprefix("unix:"))
+
+    def round_of_calls(self, count, peer):
+        found = {"stoker-csi": self.calls(count, OURS)} if self.is_served() else {}
+        return found | ({"peer": self.calls(count, {}, peer)} if peer else {})
+
     def memory(self, kept):
         pods = [self.kubelet.pod() for _ in range(kept)]
         for pod in pods:
             assert self.asker.make(pod).errnum == 0
         self.node.settled_descriptors("stoker-broker")
-        figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd")}
+        figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd", *(["stoker-csi"] if self.is_served() else []))}
         for pod in pods:
             assert self.asker.remove(pod).errnum == 0
         return figures
@@ -63,7 +84,7 @@ def measure(b, o, result):
     for others in (0, o.mounts):
         b.mount_others(others)
         b.round(20)  # warm
-        result["rounds"].append({"others": others, "samples": b.round(o.count)})
+        result["rounds"].append({"others": others, "samples": b.round(o.count), "calls": b.round_of_calls(o.count, o.peer)})
     result["kept"], result["pss_kib"] = o.kept, b.memory(o.kept)
 
 
@@ -74,6 +95,12 @@ def table(r):
         for one in r["rounds"]:
             s = one["samples"][name]
             lines.append(f"| {name} | {one['others']} | " + " | ".join(f"{percentile(s[key], p):.2f}" for key in ("ms", "child_ms") for p in (50, 99)) + " |")
+    if any(one["calls"] for one in r["rounds"]):
+        lines += ["", "By gRPC (grpc-go as the client, one call after the other):", "", "| driver | call | other mounts | p50 (ms) | p99 (ms) |", "|---|---|---|---|---|"]
+        for one in r["rounds"]:
+            for driver, calls in one["calls"].items():
+                for name in CALLS:
+                    lines.append(f"| {driver} | {name} | {one['others']} | " + " | ".join(f"{percentile(calls[name], p):.2f}" for p in (50, 99)) + " |")
     lines += ["", f"Memory with {r['kept']} volumes (PSS): " + ", ".join(f"{role} {kib} KiB" for role, kib in r["pss_kib"].items()) + "."]
     return "\n".join(lines)
 

@@ -14,10 +14,9 @@ import (
 
 // bench: publish, stats, unpublish of one volume after the other, as one kubelet's calls would come; microseconds of each.
 type bench struct {
-	Kubelet string            `json:"kubelet"` // its root; the pods' directories are made and removed
+	Kubelet string            `json:"kubelet"` // its root; the pods' directories are made, and removed after the last step
 	Count   int               `json:"count"`
-	Keep    bool              `json:"keep"` // publish only, and leave them
-	First   int               `json:"first"`
+	Steps   []int             `json:"steps"` // 0 publish, 1 stats, 2 unpublish
 	Context map[string]string `json:"context"`
 }
 
@@ -28,7 +27,7 @@ func (b *bench) run(c call) answer {
 		return answer{ID: c.ID, Code: "dial", Message: err.Error()}
 	}
 	node := csi.NewNodeClient(connection)
-	for i := b.First; i < b.First+b.Count && err == nil; i++ {
+	for i := 0; i < b.Count && err == nil; i++ {
 		uid := fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
 		parent := filepath.Join(b.Kubelet, "pods", uid, "volumes", "kubernetes.io~csi", "scratch")
 		id := fmt.Sprintf("csi-%x", sha256.Sum256([]byte(uid+"scratch")))
@@ -36,7 +35,7 @@ func (b *bench) run(c call) answer {
 			break
 		}
 		err = b.one(node, &a, uid, id, filepath.Join(parent, "mount"))
-		if !b.Keep {
+		if b.Steps[len(b.Steps)-1] == 2 {
 			os.RemoveAll(filepath.Join(b.Kubelet, "pods", uid))
 		}
 	}
@@ -69,12 +68,9 @@ func (b *bench) one(node csi.NodeClient, a *answer, uid, id, target string) erro
 			return err
 		},
 	}
-	if b.Keep {
-		calls = calls[:1]
-	}
-	for i, call := range calls {
+	for _, i := range b.Steps {
 		begin := time.Now()
-		if err := call(); err != nil {
+		if err := calls[i](); err != nil {
 			return err
 		}
 		a.Samples[i] = append(a.Samples[i], float64(time.Since(begin).Nanoseconds())/1000)
