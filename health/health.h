@@ -79,6 +79,7 @@ struct health_nri {
 	uint32_t live;		/* bool: connected and synchronised */
 	uint32_t exit_codes;	/* bool: it tells how containers end */
 	uint32_t oom_score_adj, unified; /* bool: these can be set at a creation */
+	uint32_t zero;			 /* no padding: compared with memcmp */
 	char runtime[32], runtime_version[32], nri_version[16];
 	uint64_t requests, late, refused, adjusted, reconnects;
 	uint64_t unverified;	/* what was set at a creation and was not so after the start */
