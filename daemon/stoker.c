@@ -13,6 +13,7 @@
 #include "daemon/stoker_lint.h"
 #include "daemon/stoker_run.h"
 #include "daemon/stoker_sweep.h"
+#include "daemon/stoker_volumes.h"
 #include "daemon/stoker_why.h"
 #include "daemon/stoker_why_enospc.h"
 
@@ -26,6 +27,7 @@ static const struct command {
 	{"executors", "the Spark executors and drivers of this node, and their memory", stoker_executors_help, stoker_executors},
 	{"why", "why an executor died, and what to change", stoker_why_help, stoker_why},
 	{"doctor", "does Stoker itself work here, and is this node the cause?", stoker_doctor_help, stoker_doctor},
+	{"volumes", "the volumes that Stoker made or bounds, how large and how full", stoker_volumes_help, stoker_volumes},
 	{"sweep", "what Spark left on hostPaths: what goes, what stays, and why", stoker_sweep_help, stoker_sweep},
 	{"lint", "what is wrong with Spark's configuration files, before it runs", stoker_lint_help, stoker_lint},
 	{"run", "run a command as an executor, watched, in a cgroup of its own; says why it died", stoker_run_help, stoker_run},

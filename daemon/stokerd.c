@@ -57,7 +57,7 @@ static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *
 	config_source.on_config = use_config;
 	config_source.on_error = refuse_config;
 	if (config_source_start(&config_source, loop, config_path, e) < 0 || beside("stoker-web", paths.web, sizeof(paths.web), e) < 0 ||
-	    beside("stoker-nri", paths.nri, sizeof(paths.nri), e) < 0)
+	    beside("stoker-nri", paths.nri, sizeof(paths.nri), e) < 0 || beside("stoker-csi", paths.csi, sizeof(paths.csi), e) < 0)
 		return -e->code;
 	role_log.minimum = config_source.current.log_level;
 	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, &paths, e) < 0)

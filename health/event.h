@@ -30,6 +30,9 @@
 #define EVENT_TAINT_PUT_BACK	"TaintPutBack"	/* somebody took it off */
 #define EVENT_NO_BRAKE_SLOT	"NoBrakeSlot"	/* the brake does not allow it (yet) */
 
+#define EVENT_SCRATCH_BOUNDED	    "ScratchBounded"	  /* of a pod */
+#define EVENT_SCRATCH_WITHOUT_LIMIT "ScratchWithoutLimit" /* of a pod without a memory limit */
+
 /* Of a pod: what it asks for by annotation is not done (shim/plan.h). */
 #define EVENT_ANNOTATION_NOT_USED "AnnotationNotUsed"
 #define EVENT_ADJUSTMENT_NOT_IN_FORCE "AdjustmentNotInForce"

@@ -9,6 +9,7 @@
 #define EXECUTORS_HTTP_PATH "/v1alpha1/executors"
 #define DEATHS_HTTP_PATH    "/v1alpha1/deaths"
 #define SWEEP_HTTP_PATH	    "/v1alpha1/sweep"
+#define VOLUMES_HTTP_PATH   "/v1alpha1/volumes"
 
 /* The JSON, malloc'ed and ended by NUL; the caller frees it. -ECONNREFUSED, -ENOENT, -EACCES, -ETIMEDOUT as they come;
  * -EPROTO when something else than 200 was answered. */

@@ -59,6 +59,7 @@ static int read_mounts(struct supervisor *s, struct err *e)
 	monitor_mounts(&s->monitor, &table, clock_mono_us(), clock_wall_us());
 	supervisor_discover(s, &table);
 	supervisor_hints_mounts(s, &table);
+	supervisor_volumes_mounts(s, &table);
 	return 0;
 }
 
@@ -142,6 +143,7 @@ static void broker_down(struct link *link, const struct err *why)
 
 	monitor_input(&s->monitor, "broker", "missing", why ? why->text : "not connected");
 	monitor_broker(&s->monitor, false);
+	supervisor_volumes_broker_down(s);
 }
 
 static void again(uv_timer_t *timer)
@@ -169,6 +171,8 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 		supervisor_look_refused(s, refused->watch, text);
 	} else if (refused->request == WIRE_LOG_TAIL || refused->request == WIRE_PROCESSES || refused->request == WIRE_STATUS || refused->request == WIRE_SCAN) {
 		supervisor_executors_refused(s, id, refused->request, text);
+	} else if (supervisor_volumes_refused(s, id, refused, text)) {
+		/* told to whoever asked */
 	} else if (refused->request == WIRE_SWEEP) {
 		supervisor_sweep_refused(s, text);
 	} else if (refused->watch != UINT32_MAX) {
@@ -205,7 +209,8 @@ static void broker_record(struct link *link, const struct record *record)
 			(descriptor->what == WIRE_KMSG ? supervisor_use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
-	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record)) {
+	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record) ||
+		   supervisor_volumes_answer(s, record)) {
 		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, record->header.id, refused);
@@ -244,6 +249,7 @@ static void tick(uv_timer_t *timer)
 	struct supervisor *s = timer->data;
 
 	supervisor_discovery_tick(s);
+	supervisor_csi_tick(s);
 	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
 }
 
@@ -259,6 +265,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	supervisor_discovery_reset(s);
 	supervisor_nri_configure(&s->nri, config);
 	supervisor_sweep_configure(s);
+	supervisor_csi_configure(s);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
 
@@ -294,6 +301,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	supervisor_executors_start(s);
 	supervisor_sweep_start(s);
 	supervisor_nri_start(&s->nri, loop, log, paths->nri, config, &nri_ops, s);
+	supervisor_csi_start(s);
 	supervisor_configure(s, config);
 	supervisor_restore(s);
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_BROKER_SOCKET);

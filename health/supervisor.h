@@ -15,7 +15,9 @@
 #include "health/kernel_log.h"
 #include "health/monitor.h"
 #include "health/nfs_servers.h"
+#include "health/supervisor_csi.h"
 #include "health/supervisor_nri.h"
+#include "health/volumes.h"
 #include "health/sweeps.h"
 #include "health/wire.h"
 
@@ -23,7 +25,7 @@
 
 /* The executables of the roles that stokerd starts; "" = there is none. */
 struct supervisor_paths {
-	char web[512], nri[512];
+	char web[512], nri[512], csi[512];
 };
 
 struct supervisor {
@@ -88,9 +90,11 @@ struct supervisor {
 		char *text; /* NULL = none under way */
 		uint64_t id;
 		size_t length, sent;
-	} web_answers[4]; /* health, executors, deaths, sweep */
+	} web_answers[5]; /* health, executors, deaths, sweep, volumes */
 	uv_timer_t web_more;
 	struct supervisor_nri nri;
+	struct supervisor_csi csi;
+	struct volumes volumes;
 };
 
 /* Large (about 1 MiB): allocated once by the caller, zeroed. */
@@ -188,3 +192,24 @@ void supervisor_complaint(void *supervisor, const struct wire_complaint *complai
 /* --- supervisor_deaths.c --- */
 
 void supervisor_say_death(struct supervisor *supervisor, const struct death *death); /* as Events, on its pod and on its driver's */
+
+/* --- supervisor_csi.c: the kubelet's sockets, stoker-csi --- */
+
+void supervisor_csi_start(struct supervisor *supervisor);
+void supervisor_csi_configure(struct supervisor *supervisor);
+void supervisor_csi_tick(struct supervisor *supervisor); /* are the sockets there? */
+void supervisor_csi_result(struct supervisor *supervisor, uint64_t csi_id, const struct volume_result *result);
+void supervisor_csi_stats(struct supervisor *supervisor, uint64_t csi_id, const struct wire_volume_stats *stats);
+
+/* --- supervisor_volumes.c: what is asked about volumes, and what they are bounded to --- */
+
+bool supervisor_volumes_record(struct supervisor *supervisor, const struct record *record); /* of stoker-csi */
+bool supervisor_volumes_answer(struct supervisor *supervisor, const struct record *record); /* of the broker */
+bool supervisor_volumes_refused(struct supervisor *supervisor, uint64_t id, const struct wire_refused *refused, const char *why);
+void supervisor_volumes_broker_down(struct supervisor *supervisor);
+void supervisor_volumes_csi_down(struct supervisor *supervisor);
+void supervisor_volumes_mounts(struct supervisor *supervisor, const struct mount_table *table);
+void supervisor_volumes_executor(struct supervisor *supervisor, const struct executor *executor);
+void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
+void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
+int supervisor_tell_volumes(struct supervisor *supervisor, char **ret_text, struct err *e);

@@ -179,6 +179,8 @@ static void on_death(struct executors *x, const struct death *found)
 	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
 	keep(s, &death);
 	supervisor_say_death(s, &death);
+	if (!death.lives)
+		supervisor_volumes_ended(s, &death.executor);
 }
 
 /* --- records of stoker-nri --- */
@@ -224,9 +226,10 @@ bool supervisor_executors_record(struct supervisor *s, const struct record *reco
 	take_container *take = taker_of(record->header.type);
 	const struct moment now = moment_now();
 
-	if (record->header.type == WIRE_EXECUTOR && executor && is_well_formed(executor))
+	if (record->header.type == WIRE_EXECUTOR && executor && is_well_formed(executor)) {
 		executors_add(&s->executors, executor, now);
-	else if (record->header.type == WIRE_ADJUSTED && adjusted && str_is_ended(adjusted->who.container_id, sizeof(adjusted->who.container_id)))
+		supervisor_volumes_executor(s, executor);
+	} else if (record->header.type == WIRE_ADJUSTED && adjusted && str_is_ended(adjusted->who.container_id, sizeof(adjusted->who.container_id)))
 		executors_adjusted(&s->executors, adjusted, now);
 	else if (take && who && str_is_ended(who->container_id, sizeof(who->container_id)) && str_is_ended(who->pod_uid, sizeof(who->pod_uid)))
 		take(&s->executors, who, now);

@@ -24,6 +24,7 @@ static const struct subject {
 	{WIRE_GET_EXECUTORS, supervisor_tell_executors},
 	{WIRE_GET_DEATHS, supervisor_tell_deaths},
 	{WIRE_GET_SWEEP, supervisor_tell_sweep},
+	{WIRE_GET_VOLUMES, supervisor_tell_volumes},
 };
 
 /* As much as the socket takes: its buffer holds some twenty parts, and a list of executors has sixty. True when it is done. */

@@ -133,7 +133,7 @@ static void question_late(uv_timer_t *timer)
 
 static void ask(struct web_question *q)
 {
-	static const uint16_t types[WEB_SUBJECT_MAX_] = {WIRE_GET_HEALTH, WIRE_GET_EXECUTORS, WIRE_GET_DEATHS, WIRE_GET_SWEEP};
+	static const uint16_t types[WEB_SUBJECT_MAX_] = {WIRE_GET_HEALTH, WIRE_GET_EXECUTORS, WIRE_GET_DEATHS, WIRE_GET_SWEEP, WIRE_GET_VOLUMES};
 	struct web *web = q->web;
 
 	q->id = ++web->last_id;
@@ -195,7 +195,7 @@ static struct web_question *find_question(struct web *web, uint64_t id)
 static void take_part(struct web *web, const struct record *record)
 {
 	static const char *const failures[WEB_SUBJECT_MAX_] = {"stokerd cannot tell the health", "stokerd cannot tell the executors", "stokerd cannot tell the deaths",
-								 "stokerd cannot tell the sweep"};
+								 "stokerd cannot tell the sweep", "stokerd cannot tell the volumes"};
 	struct web_question *q = find_question(web, record->header.id);
 	const struct wire_part *part = (const struct wire_part *)(const void *)record->payload;
 	const size_t head = offsetof(struct wire_part, bytes);
@@ -228,6 +228,7 @@ static const struct web_path {
 	{"/v1alpha1/executors", WEB_EXECUTORS, WEB_EXECUTORS},
 	{"/v1alpha1/deaths", WEB_DEATHS, WEB_DEATHS},
 	{"/v1alpha1/sweep", WEB_SWEEP, WEB_SWEEP},
+	{"/v1alpha1/volumes", WEB_VOLUMES, WEB_VOLUMES},
 	{"/metrics", WEB_METRICS, WEB_METRICS},
 	{"/healthz", WEB_ALIVE, WEB_ALIVE},
 	{"/readyz", WEB_READY, WEB_READY_VERBOSE},

@@ -21,7 +21,8 @@ struct MHD_Response *web_response_make(const char *text, size_t length, const ch
 enum web_subject web_view_subject(enum web_view view)
 {
 	static const enum web_subject subjects[WEB_VIEW_MAX_] = {
-		[WEB_EXECUTORS] = WEB_OF_EXECUTORS, [WEB_DEATHS] = WEB_OF_DEATHS, [WEB_SWEEP] = WEB_OF_SWEEP}; /* the others: of health */
+		[WEB_EXECUTORS] = WEB_OF_EXECUTORS, [WEB_DEATHS] = WEB_OF_DEATHS, [WEB_SWEEP] = WEB_OF_SWEEP,
+		[WEB_VOLUMES] = WEB_OF_VOLUMES}; /* the others: of health */
 
 	return subjects[view];
 }

@@ -9,10 +9,10 @@
 
 #define WEB_TEXT_TYPE "text/plain; charset=utf-8"
 
-enum web_view { WEB_HEALTH, WEB_METRICS, WEB_ALIVE, WEB_READY, WEB_READY_VERBOSE, WEB_EXECUTORS, WEB_DEATHS, WEB_SWEEP, WEB_VIEW_MAX_ };
+enum web_view { WEB_HEALTH, WEB_METRICS, WEB_ALIVE, WEB_READY, WEB_READY_VERBOSE, WEB_EXECUTORS, WEB_DEATHS, WEB_SWEEP, WEB_VOLUMES, WEB_VIEW_MAX_ };
 
 /* What stokerd is asked for. */
-enum web_subject { WEB_OF_HEALTH, WEB_OF_EXECUTORS, WEB_OF_DEATHS, WEB_OF_SWEEP, WEB_SUBJECT_MAX_ };
+enum web_subject { WEB_OF_HEALTH, WEB_OF_EXECUTORS, WEB_OF_DEATHS, WEB_OF_SWEEP, WEB_OF_VOLUMES, WEB_SUBJECT_MAX_ };
 enum web_subject web_view_subject(enum web_view view);
 
 struct web_response {

@@ -214,7 +214,7 @@ class Node:
             front += self.children_of(root)
         for pid in list(front):
             if self.name_of(pid) == "stokerd":
-                front += [c for c in self.children_of(pid) if self.name_of(c) in ("stoker-web", "stoker-nri")]
+                front += [c for c in self.children_of(pid) if self.name_of(c) in ("stoker-web", "stoker-nri", "stoker-csi")]
         found = [pid for pid in front if self.name_of(pid) == role]
         return found[0] if found else None
 

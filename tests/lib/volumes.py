@@ -14,8 +14,8 @@ CSI, EMPTY_DIR = "kubernetes.io~csi", "kubernetes.io~empty-dir"
 class Pod:
     """As the kubelet has it before it asks for a volume: everything but the mount's own directory."""
 
-    def __init__(self, root, names=("scratch",)):
-        self.uid, self.directory = str(uuid.uuid4()), ""
+    def __init__(self, root, names=("scratch",), uid=None):
+        self.uid, self.directory = uid or str(uuid.uuid4()), ""
         self.directory = f"{root}/pods/{self.uid}/volumes"
         for name in names:
             os.makedirs(f"{self.directory}/{CSI}/{name}")
@@ -42,8 +42,8 @@ class Kubelet:
     def settings(self):
         return f"kubeletRoot: {self.root}\n"
 
-    def pod(self, *names):
-        return Pod(self.root, names or ("scratch",))
+    def pod(self, *names, uid=None):
+        return Pod(self.root, names or ("scratch",), uid)
 
     def unmount(self):
         for line in reversed(mounts(self.root)):

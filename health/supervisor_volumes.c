@@ -1,0 +1,340 @@
+/* supervisor_volumes.c - volumes: what stoker-csi asks is judged and put to the broker, and what executors leave room for is bounded.
+ *
+ * stokerd touches no volume: it asks the broker, remembers for whom (struct volume_question), and passes the answer on. The figures that
+ * the kubelet asks for every minute come from memory; they are refreshed behind its back, at most every VOLUMES_FRESH_US. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "base/str.h"
+#include "health/supervisor.h"
+#include "health/volume_view.h"
+
+/* --- questions to the broker --- */
+
+static struct volume_question *question_of(struct supervisor *s, uint64_t id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->csi.questions); i++)
+		if (s->csi.questions[i].id == id)
+			return &s->csi.questions[i];
+	return NULL;
+}
+
+static int ask(struct supervisor *s, uint32_t what, const struct volume *volume, uint64_t csi_id, uint32_t answer, struct err *e)
+{
+	const struct wire_volume record = {.config_hash = s->monitor.config.hash, .volume = *volume};
+	struct volume_question *q = question_of(s, 0);
+
+	if (!q)
+		return err_rule(e, EAGAIN, "too many requests about volumes are under way");
+	if (!link_send(&s->broker, (uint16_t)what, ++s->asked, &record, sizeof(record)))
+		return err_rule(e, EAGAIN, "stoker-broker, which mounts, is not there");
+	*q = (struct volume_question){.id = s->asked, .csi_id = csi_id, .what = what, .answer = answer, .at = volume->at};
+	return 0;
+}
+
+static void wish(struct supervisor *s, uint32_t what, const struct volume *volume)
+{
+	struct err e = {0};
+
+	if (ask(s, what, volume, 0, 0, &e) < 0)
+		log_info(s->log, "volume left as it is", "pod_uid", volume->at.pod_uid, "volume", volume->at.name, "why", e.text);
+}
+
+/* --- the figures --- */
+
+static void measure_again(struct supervisor *s, const struct volumes_entry *entry)
+{
+	/* A server that hangs is not waited for, not even by a child: checkpoints are watched otherwise. */
+	if (entry->volume.type != VOLUME_CHECKPOINT && clock_mono_us() - entry->measured_us > VOLUMES_FRESH_US)
+		wish(s, WIRE_VOLUME_STAT, &entry->volume);
+}
+
+static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volume_at *at, const struct volumes_entry *entry)
+{
+	struct wire_volume_stats stats = {.at = *at, .known = entry != NULL};
+
+	if (entry) {
+		stats.bytes_total = entry->total_bytes;
+		stats.bytes_available = entry->free_bytes;
+		stats.bytes_used = entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
+		stats.inodes_total = entry->total_inodes;
+		stats.inodes_free = entry->free_inodes;
+		stats.inodes_used = entry->total_inodes > entry->free_inodes ? entry->total_inodes - entry->free_inodes : 0;
+	}
+	supervisor_csi_stats(s, csi_id, &stats);
+}
+
+/* --- what stoker-csi asks --- */
+
+static void refuse(struct supervisor *s, const struct volume *volume, uint64_t csi_id, const struct err *why)
+{
+	struct volume_result result = {.at = volume->at, .errnum = why->code, .step = VOLUME_RESOLVE};
+
+	s->volumes.refused_total++;
+	str_copy(result.text, sizeof(result.text), why->text);
+	log_warn(s->log, "volume refused", "namespace", volume->name_space, "pod", volume->pod, "volume", volume->at.name, "why", why->text);
+	supervisor_csi_result(s, csi_id, &result);
+}
+
+static void publish(struct supervisor *s, const struct volume *asked, uint64_t csi_id)
+{
+	struct volume volume = *asked;
+	struct volumes_entry *entry;
+	struct err e = {0};
+
+	if (volumes_admit(&s->monitor.config.volumes, &volume, &e) < 0 || ask(s, WIRE_VOLUME_MAKE, &volume, csi_id, WIRE_CSI_RESULT, &e) < 0) {
+		refuse(s, &volume, csi_id, &e);
+		return;
+	}
+	entry = volumes_put(&s->volumes, &volume);
+	if (entry && !entry->made)
+		entry->sized = asked->size_bytes != 0;
+}
+
+static void unpublish(struct supervisor *s, const struct volume *volume, uint64_t csi_id)
+{
+	struct err e = {0};
+
+	if (ask(s, WIRE_VOLUME_REMOVE, volume, csi_id, WIRE_CSI_RESULT, &e) < 0)
+		refuse(s, volume, csi_id, &e);
+}
+
+static void get_stats(struct supervisor *s, const struct volume *volume, uint64_t csi_id)
+{
+	const struct volumes_entry *entry = volumes_find(&s->volumes, &volume->at);
+	struct err e = {0};
+
+	if (entry && (entry->measured_us || entry->volume.type == VOLUME_CHECKPOINT)) {
+		tell_stats(s, csi_id, &volume->at, entry);
+		measure_again(s, entry);
+	} else if (ask(s, WIRE_VOLUME_STAT, volume, csi_id, WIRE_CSI_STATS, &e) < 0) {
+		refuse(s, volume, csi_id, &e);
+	}
+}
+
+static bool is_well_formed(const struct volume *v)
+{
+	return str_is_ended(v->at.pod_uid, sizeof(v->at.pod_uid)) && str_is_ended(v->at.name, sizeof(v->at.name)) &&
+	       str_is_ended(v->source_name, sizeof(v->source_name)) && str_is_ended(v->sub_path, sizeof(v->sub_path)) &&
+	       str_is_ended(v->name_space, sizeof(v->name_space)) && str_is_ended(v->pod, sizeof(v->pod)) && v->at.place == VOLUME_AT_CSI;
+}
+
+bool supervisor_volumes_record(struct supervisor *s, const struct record *record)
+{
+	const struct wire_volume *asked = record_payload(record, sizeof(*asked));
+
+	if (!asked || !is_well_formed(&asked->volume))
+		return false;
+	switch (record->header.type) {
+	case WIRE_CSI_PUBLISH: publish(s, &asked->volume, record->header.id); return true;
+	case WIRE_CSI_UNPUBLISH: unpublish(s, &asked->volume, record->header.id); return true;
+	case WIRE_CSI_GET_STATS: get_stats(s, &asked->volume, record->header.id); return true;
+	default: return false;
+	}
+}
+
+/* --- what becomes of it --- */
+
+static void say_event(struct supervisor *s, const struct volumes_entry *entry, const char *reason, bool warning, const char *note)
+{
+	struct event event = {.warning = warning, .wall_us = clock_wall_us(), .subject = event_subject(entry->volume.at.pod_uid)};
+
+	str_copy(event.reason, sizeof(event.reason), reason);
+	str_copy(event.action, sizeof(event.action), "Bound");
+	str_copy(event.note, sizeof(event.note), note);
+	str_copy(event.pod.name_space, sizeof(event.pod.name_space), entry->owner.name_space);
+	str_copy(event.pod.name, sizeof(event.pod.name), entry->owner.pod);
+	str_copy(event.pod.uid, sizeof(event.pod.uid), entry->owner.pod_uid);
+	if (!event_pod_is_sound(&event.pod))
+		return;
+	supervisor_tell_event(s, &event);
+	supervisor_send_events(s);
+}
+
+static void bounded(struct supervisor *s, struct volumes_entry *entry, const struct volume_result *result)
+{
+	char note[512] = "";
+
+	if (result->errnum) { /* it holds more already: what is written stays, and nothing more comes than the limit allows */
+		log_warn(s->log, "scratch not bounded", "pod", entry->owner.pod, "volume", entry->volume.at.name, "errno", log_number(result->errnum), "why", result->text);
+		return;
+	}
+	s->volumes.bounded_total++;
+	log_info(s->log, "scratch bounded", "pod", entry->owner.pod, "volume", entry->volume.at.name, "bytes", log_number((int64_t)result->size_bytes));
+	str_append(note, sizeof(note), "volume %s: %" PRIu64 " MiB, what the memory limit leaves beside heap, off-heap and reserve: full is ENOSPC for a task, not a kill",
+		   entry->volume.at.name, result->size_bytes >> 20);
+	say_event(s, entry, EVENT_SCRATCH_BOUNDED, false, note);
+}
+
+static void take_result(struct supervisor *s, const struct volume_question *q, const struct volume_result *result)
+{
+	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
+
+	if (entry)
+		volumes_result(entry, result, clock_mono_us());
+	if (q->what == WIRE_VOLUME_BOUND && entry)
+		bounded(s, entry, result);
+	if (q->what == WIRE_VOLUME_EMPTY && result->errnum == 0)
+		s->volumes.emptied_total++;
+	if ((q->what == WIRE_VOLUME_REMOVE && result->errnum == 0) || (q->what == WIRE_VOLUME_MAKE && result->errnum != 0 && entry && !entry->made))
+		volumes_remove(&s->volumes, &q->at);
+	if (q->answer == WIRE_CSI_STATS && result->errnum == 0) {
+		struct volumes_entry measured = {.volume.at = q->at};
+		volumes_result(&measured, result, clock_mono_us());
+		tell_stats(s, q->csi_id, &q->at, &measured);
+	} else if (q->answer == WIRE_CSI_STATS) {
+		tell_stats(s, q->csi_id, &q->at, NULL);
+	} else if (q->answer == WIRE_CSI_RESULT) {
+		supervisor_csi_result(s, q->csi_id, result);
+	}
+}
+
+static void settle(struct supervisor *s, struct volume_question *q, const struct volume_result *result)
+{
+	const struct volume_question was = *q;
+
+	*q = (struct volume_question){0};
+	take_result(s, &was, result);
+	/* A volume that has just been made may be one whose executor is here already: a restarted container's, or a late answer. */
+	if (was.what == WIRE_VOLUME_MAKE && result->errnum == 0)
+		supervisor_volumes_bound(s, was.at.pod_uid);
+}
+
+bool supervisor_volumes_answer(struct supervisor *s, const struct record *record)
+{
+	const struct volume_result *result = record_payload(record, sizeof(*result));
+	struct volume_question *q = record->header.id ? question_of(s, record->header.id) : NULL;
+
+	if (record->header.type != WIRE_VOLUME_RESULT || !q || !result || !str_is_ended(result->text, sizeof(result->text)))
+		return false;
+	settle(s, q, result);
+	return true;
+}
+
+bool supervisor_volumes_refused(struct supervisor *s, uint64_t id, const struct wire_refused *refused, const char *why)
+{
+	struct volume_question *q = id ? question_of(s, id) : NULL;
+	struct volume_result result = {.errnum = refused->errnum, .step = VOLUME_RESOLVE};
+
+	if (!q)
+		return false;
+	result.at = q->at;
+	str_copy(result.text, sizeof(result.text), why);
+	settle(s, q, &result);
+	return true;
+}
+
+void supervisor_volumes_broker_down(struct supervisor *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->csi.questions); i++) {
+		struct volume_question *q = &s->csi.questions[i];
+		struct volume_result result = {.at = q->at, .errnum = EAGAIN, .step = VOLUME_RESOLVE, .text = "stoker-broker ended; try again"};
+		if (q->id)
+			settle(s, q, &result);
+	}
+}
+
+/* What it asked goes on; its answers have nobody who waits for them. */
+void supervisor_volumes_csi_down(struct supervisor *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->csi.questions); i++)
+		s->csi.questions[i].answer = 0;
+}
+
+/* --- executors --- */
+
+void supervisor_volumes_bound(struct supervisor *s, const char *pod_uid)
+{
+	struct volume volume;
+
+	for (const struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
+		wish(s, WIRE_VOLUME_BOUND, &volume);
+}
+
+static void warn_without_limit(struct supervisor *s, const struct executor *x)
+{
+	char note[512] = "";
+
+	if (volumes_scratch_bytes(&s->monitor.config.volumes, x))
+		return;
+	for (unsigned i = 0; i < s->volumes.count; i++) {
+		struct volumes_entry *entry = s->volumes.entries[i];
+		if (strcmp(entry->volume.at.pod_uid, x->pod_uid) != 0 || !volumes_is_scratch(entry) || entry->volume.at.place != VOLUME_AT_CSI || entry->warned)
+			continue;
+		entry->warned = true;
+		*note = '\0';
+		str_append(note, sizeof(note), "volume %s: %" PRIu64 " MiB in memory, and the pod has no memory limit: what is written there is taken from the node",
+			   entry->volume.at.name, entry->volume.size_bytes >> 20);
+		say_event(s, entry, EVENT_SCRATCH_WITHOUT_LIMIT, true, note);
+	}
+}
+
+void supervisor_volumes_executor(struct supervisor *s, const struct executor *x)
+{
+	if (!volumes_own(&s->volumes, x))
+		return;
+	supervisor_volumes_bound(s, x->pod_uid);
+	warn_without_limit(s, x);
+}
+
+/* What a dead executor wrote to memory still counts against its pod's limit: the next one is killed by it (kubernetes#128339). */
+void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
+{
+	if (!s->monitor.config.volumes.empty_dead_scratch || x->sidecar)
+		return;
+	for (unsigned i = 0; i < s->volumes.count; i++) {
+		const struct volumes_entry *entry = s->volumes.entries[i];
+		if (volumes_is_scratch(entry) && strcmp(entry->volume.at.pod_uid, x->pod_uid) == 0)
+			wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
+	}
+}
+
+void supervisor_volumes_mounts(struct supervisor *s, const struct mount_table *table)
+{
+	volumes_mounts(&s->volumes, &s->monitor.config, table);
+	for (unsigned i = 0; i < s->executors.count; i++)
+		supervisor_volumes_executor(s, &s->executors.entries[i]->executor);
+}
+
+/* --- JSON --- */
+
+static void view(const struct volumes_entry *entry, uint64_t now_us, uint64_t wall_us, struct volume_view *ret)
+{
+	const struct volume *v = &entry->volume;
+	const bool owned = *entry->owner.container_id;
+
+	*ret = (struct volume_view){.mounted = entry->made, .bounded = entry->bound_bytes != 0 && entry->bound_bytes == v->size_bytes, .size_bytes = v->size_bytes,
+				    .inodes = entry->total_inodes ? entry->total_inodes : v->inodes};
+	str_copy(ret->name_space, sizeof(ret->name_space), *v->name_space ? v->name_space : entry->owner.name_space);
+	str_copy(ret->pod, sizeof(ret->pod), *v->pod ? v->pod : entry->owner.pod);
+	str_copy(ret->pod_uid, sizeof(ret->pod_uid), v->at.pod_uid);
+	str_copy(ret->name, sizeof(ret->name), v->at.name);
+	str_copy(ret->place, sizeof(ret->place), volume_place_name((enum volume_place)v->at.place));
+	str_copy(ret->type, sizeof(ret->type), volume_type_name((enum volume_type)v->type));
+	str_copy(ret->source, sizeof(ret->source), v->source_name);
+	if (owned)
+		executor_say(&entry->owner, ret->owner, sizeof(ret->owner));
+	if (!entry->measured_us)
+		return;
+	ret->used_bytes = entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
+	ret->used_inodes = entry->total_inodes > entry->free_inodes ? entry->total_inodes - entry->free_inodes : 0;
+	ret->measured_wall_us = wall_us - (now_us - entry->measured_us);
+}
+
+int supervisor_tell_volumes(struct supervisor *s, char **ret_text, struct err *e)
+{
+	const uint64_t now_us = clock_mono_us(), wall_us = clock_wall_us();
+	scoped(scoped_free) struct volume_view *views = calloc(s->volumes.count + 1, sizeof(*views));
+
+	if (!views)
+		return err_set(e, ENOMEM, "cannot tell the volumes");
+	for (unsigned i = 0; i < s->volumes.count; i++) {
+		view(s->volumes.entries[i], now_us, wall_us, &views[i]);
+		measure_again(s, s->volumes.entries[i]);
+	}
+	return volume_views_to_json(views, s->volumes.count, s->monitor.config.node, wall_us, ret_text, e);
+}

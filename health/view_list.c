@@ -1,0 +1,144 @@
+#include "health/view_list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/names.h"
+#include "base/scoped.h"
+#include "base/str.h"
+#include "health/json.h"
+
+#define NUMBER_MAX 18446744073709549568.0 /* the largest double below 2^64 */
+
+/* --- writing --- */
+
+static bool add_field(cJSON *item, const struct view_field *f, const void *at)
+{
+	char escaped[4 * NAME_NODE_BYTES], time[CLOCK_TEXT_BYTES];
+	uint64_t number = 0;
+	bool yes = false;
+
+	if (f->kind == VIEW_TEXT) {
+		str_escape(escaped, sizeof(escaped), at);
+		return cJSON_AddStringToObject(item, f->key, escaped) != NULL;
+	}
+	if (f->kind == VIEW_BOOL) {
+		memcpy(&yes, at, sizeof(yes));
+		return cJSON_AddBoolToObject(item, f->key, yes) != NULL;
+	}
+	memcpy(&number, at, sizeof(number));
+	if (f->kind == VIEW_NUMBER)
+		return cJSON_AddNumberToObject(item, f->key, (double)number) != NULL;
+	if (number == 0)
+		return cJSON_AddNullToObject(item, f->key) != NULL;
+	clock_format(number, 0, time);
+	return cJSON_AddStringToObject(item, f->key, time) != NULL;
+}
+
+static int put_item(FILE *out, const struct view_list *list, const void *view, struct err *e)
+{
+	scoped(json_drop) cJSON *item = cJSON_CreateObject();
+	bool good = item != NULL;
+
+	for (size_t f = 0; good && f < list->field_count; f++)
+		good = add_field(item, &list->fields[f], (const char *)view + list->fields[f].offset);
+	scoped(scoped_free) char *text = good ? cJSON_PrintUnformatted(item) : NULL;
+	if (!text)
+		return err_set(e, ENOMEM, "cannot write an item as JSON");
+	fputs(text, out);
+	return 0;
+}
+
+/* One after the other: a tree of all of them would be some megabytes, of which the C library keeps the most. */
+int view_list_to_json(const struct view_list *list, const void *items, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
+{
+	char time[CLOCK_TEXT_BYTES], *text = NULL;
+	size_t length = 0;
+	int r = 0;
+
+	FILE *out = open_memstream(&text, &length);
+	if (!out)
+		return err_set(e, ENOMEM, "cannot write a list as JSON");
+	clock_format(wall_us, 1, time);
+	fprintf(out, "{\"apiVersion\":\"" STOKER_API_VERSION "\",\"kind\":\"%s\",\"node\":\"%s\",\"time\":\"%s\",\"items\":[", list->kind, node, time);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		fputs(i ? "," : "", out);
+		r = put_item(out, list, (const char *)items + i * list->item_bytes, e);
+	}
+	fputs("]}", out);
+	const bool failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed || r < 0) {
+		free(text);
+		return r < 0 ? r : err_set(e, ENOMEM, "cannot write a list as JSON");
+	}
+	*ret_text = text;
+	return 0;
+}
+
+/* --- reading --- */
+
+static int refuse(struct err *e, const char *key, const char *rule)
+{
+	return err_rule(e, EBADMSG, "items[].%s: %s", key, rule);
+}
+
+static int read_field(const cJSON *item, const struct view_field *f, void *at, struct err *e)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, f->key);
+	uint64_t number;
+
+	if (!value || cJSON_IsNull(value))
+		return 0;
+	if (f->kind == VIEW_BOOL) {
+		const bool yes = cJSON_IsTrue(value);
+		memcpy(at, &yes, sizeof(yes));
+		return cJSON_IsBool(value) ? 0 : refuse(e, f->key, "must be true or false");
+	}
+	if (f->kind == VIEW_NUMBER) {
+		if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0 && value->valuedouble <= NUMBER_MAX))
+			return refuse(e, f->key, "must be a number from 0");
+		number = (uint64_t)value->valuedouble;
+		memcpy(at, &number, sizeof(number));
+		return 0;
+	}
+	if (!cJSON_IsString(value))
+		return refuse(e, f->key, "must be a string");
+	if (f->kind == VIEW_TEXT) {
+		str_copy(at, f->size, value->valuestring);
+		return 0;
+	}
+	if (clock_parse(value->valuestring, &number) < 0)
+		return refuse(e, f->key, "must be a time");
+	memcpy(at, &number, sizeof(number));
+	return 0;
+}
+
+int view_list_from_json(const struct view_list *list, const char *text, size_t length, void **ret_items, size_t *ret_count, struct err *e)
+{
+	scoped(json_drop) cJSON *root = cJSON_ParseWithLength(text, length);
+	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, "items"), *item;
+	size_t count = 0;
+
+	if (strcmp(json_text(root, "apiVersion"), STOKER_API_VERSION) != 0 || strcmp(json_text(root, "kind"), list->kind) != 0 || !cJSON_IsArray(items))
+		return err_rule(e, EBADMSG, "no %s of " STOKER_API_VERSION, list->kind);
+	const int size = cJSON_GetArraySize(items);
+	if (size > list->items_max)
+		return err_rule(e, EMSGSIZE, "items: more than %d", list->items_max);
+	scoped(scoped_free) char *views = calloc((size_t)size + 1, list->item_bytes);
+	if (!views)
+		return err_set(e, ENOMEM, "cannot read a list");
+	cJSON_ArrayForEach(item, items)
+	{
+		for (size_t f = 0; f < list->field_count; f++)
+			if (read_field(item, &list->fields[f], views + count * list->item_bytes + list->fields[f].offset, e) < 0)
+				return -e->code;
+		count++;
+	}
+	*ret_items = views;
+	views = NULL;
+	*ret_count = count;
+	return 0;
+}

@@ -1,0 +1,327 @@
+#include "health/volumes.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scoped.h"
+#include "base/str.h"
+#include "volumes/discover.h"
+
+#define SPARK_LOCAL_DIR "spark-local-dir-" /* what Spark calls the volumes of its local directories */
+#define CSI_PART	"/volumes/kubernetes.io~csi/"
+#define EMPTY_DIR_PART	"/volumes/kubernetes.io~empty-dir/"
+
+/* --- who may have what --- */
+
+struct choice {
+	const char *what, *key; /* for people */
+	unsigned count;
+	uint32_t allowed[CONFIG_CHECKPOINTS_MAX];
+	const char *names[CONFIG_CHECKPOINTS_MAX]; /* of those allowed */
+};
+_Static_assert(CONFIG_CHECKPOINTS_MAX >= CONFIG_DISKS_MAX, "a choice has room for both");
+
+static void allow(struct choice *choice, const struct config_namespaces *namespaces, const char *name_space, uint32_t index, const char *name)
+{
+	if (!config_namespaces_allow(namespaces, name_space))
+		return;
+	choice->names[choice->count] = name;
+	choice->allowed[choice->count++] = index;
+}
+
+/* What this namespace may not have is refused in the same words as what is not there: names are not told to strangers. */
+static int choose(const struct choice *choice, struct volume *v, struct err *e)
+{
+	char names[256] = "";
+
+	if (choice->count == 0)
+		return err_rule(e, EACCES, "namespace '%s' may use no %s (%s)", v->name_space, choice->what, choice->key);
+	for (unsigned i = 0; i < choice->count; i++) {
+		if (strcmp(choice->names[i], v->source_name) == 0 || (!*v->source_name && choice->count == 1)) {
+			v->source = choice->allowed[i];
+			str_copy(v->source_name, sizeof(v->source_name), choice->names[i]);
+			return 0;
+		}
+		str_append(names, sizeof(names), "%s%s", i ? ", " : "", choice->names[i]);
+	}
+	if (!*v->source_name)
+		return err_rule(e, EINVAL, "%s: must be named, one of: %s", choice->what, names);
+	return err_rule(e, EACCES, "%s '%s': not one that namespace '%s' may use: %s (%s)", choice->what, v->source_name, v->name_space, names, choice->key);
+}
+
+static int admit_source(const struct config_volumes *rules, struct volume *v, struct err *e)
+{
+	struct choice choice = {.what = volume_type_name((enum volume_type)v->type)};
+
+	if (v->type == VOLUME_DISK) {
+		choice.key = "volumes.disks[].namespaces";
+		for (uint32_t i = 0; i < rules->disk_count; i++)
+			allow(&choice, &rules->disks[i].namespaces, v->name_space, i, rules->disks[i].name);
+	} else {
+		choice.key = "volumes.checkpoints[].namespaces";
+		for (uint32_t i = 0; i < rules->checkpoint_count; i++)
+			allow(&choice, &rules->checkpoints[i].namespaces, v->name_space, i, rules->checkpoints[i].name);
+	}
+	return choose(&choice, v, e);
+}
+
+int volumes_admit(const struct config_volumes *rules, struct volume *v, struct err *e)
+{
+	if (!v->asked)
+		v->asked = volume_digest(v);
+	if (v->type != VOLUME_SCRATCH)
+		return admit_source(rules, v, e);
+	if (v->size_bytes > rules->scratch_max_bytes)
+		return err_rule(e, EACCES, "size: %" PRIu64 " bytes are more than volumes.scratch.max allows, %" PRIu64, v->size_bytes, rules->scratch_max_bytes);
+	if (v->size_bytes == 0)
+		v->size_bytes = rules->scratch_no_limit_bytes < rules->scratch_max_bytes ? rules->scratch_no_limit_bytes : rules->scratch_max_bytes;
+	if (v->inodes == 0)
+		v->inodes = rules->scratch_inodes;
+	return 0;
+}
+
+/* --- how large --- */
+
+uint64_t volumes_scratch_bytes(const struct config_volumes *rules, const struct executor *x)
+{
+	const uint64_t limit = x->pod_limit_bytes && (x->pod_limit_bytes < x->limit_bytes || !x->limit_bytes) ? x->pod_limit_bytes : x->limit_bytes;
+	const uint64_t spoken_for = x->heap_bytes + x->off_heap_bytes + rules->scratch_reserve_bytes;
+
+	if (limit == 0)
+		return 0;
+	return limit > spoken_for + VOLUMES_LEAST_BYTES ? limit - spoken_for : VOLUMES_LEAST_BYTES;
+}
+
+bool volumes_is_scratch(const struct volumes_entry *entry)
+{
+	return entry->volume.type == VOLUME_SCRATCH;
+}
+
+/* The kubelet's own are left alone unless the configuration says otherwise; then only what Spark writes its blocks to. */
+static bool is_ours_to_bound(const struct config_volumes *rules, const struct volumes_entry *entry)
+{
+	if (!volumes_is_scratch(entry) || !entry->made || !*entry->owner.container_id)
+		return false;
+	return entry->volume.at.place == VOLUME_AT_CSI || (rules->cap_tmpfs && entry->volume.at.place == VOLUME_AT_EMPTY_DIR);
+}
+
+static unsigned shares(const struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < volumes->count; i++)
+		count += strcmp(volumes->entries[i]->volume.at.pod_uid, pod_uid) == 0 && is_ours_to_bound(rules, volumes->entries[i]);
+	return count ? count : 1;
+}
+
+/* What it should have: 0 = leave it. What was asked for is never exceeded, nor what the kubelet gave. */
+static uint64_t wanted_bytes(const struct volumes_entry *entry, const struct config_volumes *rules, unsigned parts)
+{
+	const bool may_grow = !entry->sized && !entry->found && entry->volume.at.place == VOLUME_AT_CSI;
+	uint64_t bytes = volumes_scratch_bytes(rules, &entry->owner) / parts;
+
+	if (bytes == 0)
+		return 0;
+	bytes = bytes < VOLUMES_LEAST_BYTES ? VOLUMES_LEAST_BYTES : bytes;
+	bytes = bytes < rules->scratch_max_bytes ? bytes : rules->scratch_max_bytes;
+	bytes &= ~(uint64_t)4095;
+	return bytes < entry->volume.size_bytes || (may_grow && bytes > entry->volume.size_bytes) ? bytes : 0;
+}
+
+struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid, struct volume *ret)
+{
+	const unsigned parts = shares(volumes, rules, pod_uid);
+
+	for (unsigned i = 0; i < volumes->count; i++) {
+		struct volumes_entry *entry = volumes->entries[i];
+		if (strcmp(entry->volume.at.pod_uid, pod_uid) != 0 || !is_ours_to_bound(rules, entry))
+			continue;
+		const uint64_t bytes = wanted_bytes(entry, rules, parts);
+		if (bytes == 0 || bytes == entry->bound_bytes)
+			continue;
+		entry->bound_bytes = bytes;
+		*ret = entry->volume;
+		ret->size_bytes = bytes;
+		ret->inodes = entry->volume.inodes ? entry->volume.inodes : rules->scratch_inodes;
+		return entry;
+	}
+	return NULL;
+}
+
+bool volumes_own(struct volumes *volumes, const struct executor *executor)
+{
+	if (executor->sidecar)
+		return false;
+	for (unsigned i = 0; i < volumes->count; i++)
+		if (strcmp(volumes->entries[i]->volume.at.pod_uid, executor->pod_uid) == 0)
+			volumes->entries[i]->owner = *executor;
+	return true;
+}
+
+/* --- the table --- */
+
+static bool is_at(const struct volume_at *a, const struct volume_at *b)
+{
+	return a->place == b->place && strcmp(a->pod_uid, b->pod_uid) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+struct volumes_entry *volumes_find(const struct volumes *volumes, const struct volume_at *at)
+{
+	for (unsigned i = 0; i < volumes->count; i++)
+		if (is_at(&volumes->entries[i]->volume.at, at))
+			return volumes->entries[i];
+	return NULL;
+}
+
+struct volumes_entry *volumes_put(struct volumes *volumes, const struct volume *volume)
+{
+	struct volumes_entry *entry = volumes_find(volumes, &volume->at);
+
+	if (entry)
+		return entry;
+	if (volumes->count == VOLUMES_MAX || !(entry = calloc(1, sizeof(*entry)))) {
+		volumes->beyond_total++;
+		return NULL;
+	}
+	entry->volume = *volume;
+	volumes->entries[volumes->count++] = entry;
+	return entry;
+}
+
+static void take_out(struct volumes *volumes, unsigned index)
+{
+	free(volumes->entries[index]);
+	volumes->entries[index] = volumes->entries[--volumes->count];
+}
+
+void volumes_remove(struct volumes *volumes, const struct volume_at *at)
+{
+	for (unsigned i = 0; i < volumes->count; i++) {
+		if (is_at(&volumes->entries[i]->volume.at, at)) {
+			take_out(volumes, i);
+			return;
+		}
+	}
+}
+
+void volumes_drop(struct volumes *volumes)
+{
+	while (volumes->count > 0)
+		take_out(volumes, 0);
+}
+
+void volumes_result(struct volumes_entry *entry, const struct volume_result *result, uint64_t now_us)
+{
+	if (result->errnum != 0)
+		return;
+	entry->made = true;
+	entry->measured_us = now_us;
+	entry->total_bytes = result->size_bytes;
+	entry->total_inodes = result->inodes;
+	entry->free_bytes = result->free_bytes;
+	entry->free_inodes = result->free_inodes;
+	if (volumes_is_scratch(entry) && result->size_bytes)
+		entry->volume.size_bytes = result->size_bytes;
+}
+
+/* --- the mount table --- */
+
+/* The part of the path between two marks, as a name; false if it is none. */
+static bool take_name(const char **at, const char *end_mark, char *ret, size_t size)
+{
+	const char *end = *end_mark ? strstr(*at, end_mark) : *at + strlen(*at);
+
+	if (!end || end == *at || (size_t)(end - *at) >= size || memchr(*at, '/', (size_t)(end - *at)))
+		return false;
+	memcpy(ret, *at, (size_t)(end - *at));
+	ret[end - *at] = '\0';
+	*at = end + strlen(end_mark);
+	return true;
+}
+
+/* After KUBELET/pods/: UID, the part that tells the kind, the name. */
+static bool read_place(const char *rest, struct volume_at *ret)
+{
+	const char *at = rest;
+
+	*ret = (struct volume_at){.place = VOLUME_AT_CSI};
+	if (take_name(&at, CSI_PART, ret->pod_uid, sizeof(ret->pod_uid)))
+		return take_name(&at, "/mount", ret->name, sizeof(ret->name)) && !*at;
+	at = rest;
+	*ret = (struct volume_at){.place = VOLUME_AT_EMPTY_DIR};
+	return take_name(&at, EMPTY_DIR_PART, ret->pod_uid, sizeof(ret->pod_uid)) && take_name(&at, "", ret->name, sizeof(ret->name));
+}
+
+/* "size=1048576k" of a tmpfs, in bytes; 0 = not told. */
+static uint64_t option_value(const char *options, const char *key)
+{
+	const size_t length = strlen(key);
+	static const char units[] = "kmg";
+
+	for (const char *at = options; at; at = strchr(at, ','), at = at ? at + 1 : NULL) {
+		if (strncmp(at, key, length) != 0 || at[length] != '=')
+			continue;
+		char *end;
+		uint64_t value = strtoull(at + length + 1, &end, 10);
+		const char *unit = *end ? strchr(units, *end) : NULL;
+		return unit ? value << (10 * (unit - units + 1)) : value;
+	}
+	return 0;
+}
+
+static uint32_t type_of(const struct mount *mount)
+{
+	if (strcmp(mount->type, "tmpfs") == 0)
+		return VOLUME_SCRATCH;
+	return str_starts(mount->type, "nfs") ? VOLUME_CHECKPOINT : VOLUME_DISK;
+}
+
+bool volumes_of_mount(const struct config *config, const struct mount *mount, struct volume *ret)
+{
+	const char *root;
+
+	for (unsigned i = 0; (root = place_kubelet_root(config, i)); i++) {
+		const size_t length = strlen(root);
+		if (strncmp(mount->mount_point, root, length) != 0 || !str_starts(mount->mount_point + length, "/pods/"))
+			continue;
+		*ret = (struct volume){.type = type_of(mount), .uid = UINT32_MAX, .gid = UINT32_MAX};
+		if (!read_place(mount->mount_point + length + strlen("/pods/"), &ret->at))
+			return false;
+		if (ret->type == VOLUME_SCRATCH) {
+			ret->size_bytes = option_value(mount->super_options, "size");
+			ret->inodes = option_value(mount->super_options, "nr_inodes");
+		}
+		if (ret->at.place == VOLUME_AT_EMPTY_DIR)
+			return ret->type == VOLUME_SCRATCH && str_starts(ret->at.name, SPARK_LOCAL_DIR);
+		/* Other drivers' volumes lie there too. */
+		return ret->type == VOLUME_SCRATCH   ? str_starts(mount->source, VOLUME_SOURCE_PREFIX)
+		       : ret->type == VOLUME_DISK ? strstr(mount->root, "/.stoker-volumes/") != NULL
+						  : true;
+	}
+	return false;
+}
+
+void volumes_mounts(struct volumes *volumes, const struct config *config, const struct mount_table *table)
+{
+	struct volume volume;
+
+	for (unsigned i = 0; i < volumes->count; i++)
+		volumes->entries[i]->named = false;
+	for (size_t i = 0; i < table->count; i++) {
+		if (!volumes_of_mount(config, &table->mounts[i], &volume))
+			continue;
+		bool is_new = !volumes_find(volumes, &volume.at);
+		struct volumes_entry *entry = volumes_put(volumes, &volume);
+		if (!entry)
+			continue;
+		entry->found = entry->found || is_new;
+		entry->named = entry->made = true;
+		if (volume.size_bytes)
+			entry->volume.size_bytes = volume.size_bytes;
+	}
+	for (unsigned i = volumes->count; i-- > 0;)
+		if (!volumes->entries[i]->named && volumes->entries[i]->made)
+			take_out(volumes, i);
+}

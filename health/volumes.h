@@ -1,0 +1,65 @@
+/* volumes.h - the volumes of this node: who may have which, how large it may be, and what is known of each. Pure: `now` is passed in.
+ *
+ * Nothing of it is kept on disk: after a restart the mount table tells which volumes there are (by place, and by our mark in the source
+ * of a tmpfs), and the kernel how large they are. What a pod asked for is not told again; so what is found may be bounded more tightly,
+ * never wider. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/executor.h"
+#include "volumes/mount_table.h"
+#include "volumes/volume.h"
+
+#define VOLUMES_MAX	   1024
+#define VOLUMES_LEAST_BYTES (16ULL << 20) /* no scratch is bounded below: an executor writes something before it fails */
+#define VOLUMES_FRESH_US   (20 * 1000000ULL) /* figures younger than that are not asked for again */
+
+struct volumes_entry {
+	struct volume volume;	/* size_bytes and inodes: as they were made or bounded last */
+	bool sized;		/* whoever asked for it said how large */
+	bool found;		/* in the mount table: what was asked for is not known */
+	bool named;		/* in the mount table when it was read last */
+	bool made;		/* the broker said so, or it was found */
+	bool warned;		/* without a memory limit: said once */
+	uint64_t total_bytes, total_inodes, free_bytes, free_inodes; /* as measured */
+	uint64_t measured_us;	/* 0 = not yet */
+	uint64_t bound_bytes;	/* asked for last; 0 = not yet */
+	struct executor owner;	/* container_id "" = not seen yet */
+};
+
+struct volumes {
+	unsigned count;
+	struct volumes_entry *entries[VOLUMES_MAX]; /* owned */
+	uint64_t beyond_total, bounded_total, refused_total, emptied_total;
+};
+
+/* May this pod have it, and how large is it then? Fills in source, size and inodes, and `asked`. The error is a rule in words:
+ * -EACCES who may and how much, -EINVAL what must be said. */
+int volumes_admit(const struct config_volumes *rules, struct volume *volume, struct err *e);
+
+/* What an executor's limit leaves for all its scratch together: limit - heap - off-heap - reserve; 0 = it has no limit. */
+uint64_t volumes_scratch_bytes(const struct config_volumes *rules, const struct executor *executor);
+
+struct volumes_entry *volumes_find(const struct volumes *volumes, const struct volume_at *at);
+/* The entry of this volume, made if need be; NULL when there are too many. */
+struct volumes_entry *volumes_put(struct volumes *volumes, const struct volume *volume);
+void volumes_remove(struct volumes *volumes, const struct volume_at *at);
+void volumes_drop(struct volumes *volumes);
+
+/* The volume that a mount is, if it is one of ours or a tmpfs in which the kubelet keeps an emptyDir. */
+bool volumes_of_mount(const struct config *config, const struct mount *mount, struct volume *ret);
+/* What the mount table shows is there; what it does not show any more is forgotten. */
+void volumes_mounts(struct volumes *volumes, const struct config *config, const struct mount_table *table);
+
+/* A container of the pod: its owner from now on. False if it is not one that says how much may be used. */
+bool volumes_own(struct volumes *volumes, const struct executor *executor);
+/* The next volume of this pod that is to be bounded, with the bounds in *ret; NULL = none. It counts as asked for. */
+struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid, struct volume *ret);
+/* Is it scratch in memory that a dead container may leave full? */
+bool volumes_is_scratch(const struct volumes_entry *entry);
+
+/* What a request about it ended with. */
+void volumes_result(struct volumes_entry *entry, const struct volume_result *result, uint64_t now_us);

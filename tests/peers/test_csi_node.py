@@ -1,0 +1,217 @@
+"""The CSI driver as a whole: gRPC client, stoker-csi, stokerd, stoker-broker, real mounts beneath a kubelet's directory of the test."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "kernel"))
+from cases import case, main, wait_for  # noqa: E402
+from container import Container, Pod as CgroupPod  # noqa: E402
+from csi import Client, needs_peers, publish_request  # noqa: E402
+from executor_stage import Stage  # noqa: E402
+from node import Node  # noqa: E402
+from volumes import Kubelet, mount_at  # noqa: E402
+
+MIB = 1 << 20
+SETTINGS = """volumes:
+  capTmpfs: true
+  emptyDeadScratch: true
+  scratch:
+    max: 64Mi
+    withoutLimit: 32Mi
+    reserve: 16Mi
+  disks:
+  - name: nvme
+    path: /nonexistent/nvme
+    namespaces: [team-b]
+"""
+
+
+def prepared(t):
+    needs_peers()
+    kubelet = Kubelet(t)
+    os.makedirs(f"{kubelet.root}/plugins_registry")
+    return kubelet
+
+
+def started(t):
+    kubelet = prepared(t)
+    n = Node(t, period="1s", extra=kubelet.settings() + SETTINGS)
+    n.tmpfs("size=1m")
+    n.start()
+    return kubelet, n, client_of(t, kubelet, n)
+
+
+def endpoints(kubelet):
+    return f"unix:{kubelet.root}/plugins/csi.stoker.dev/csi.sock", f"unix:{kubelet.root}/plugins_registry/csi.stoker.dev-reg.sock"
+
+
+def client_of(t, kubelet, n):
+    csi, registration = endpoints(kubelet)
+    n.wait_for(lambda: os.path.exists(registration[5:]), "the registration's socket")
+    client = Client(t, csi)
+    client.registration = registration
+    return client
+
+
+def publish(client, kubelet, pod, attributes=None, name="scratch", **more):
+    return client.call("NodePublishVolume", publish_request(kubelet.root, name, pod.uid, attributes, **more), timeout_ms=20000)
+
+
+def unpublish(client, kubelet, pod, name="scratch"):
+    request = publish_request(kubelet.root, name, pod.uid)
+    return client.call("NodeUnpublishVolume", {k: request[k] for k in ("volumeId", "targetPath")}, timeout_ms=20000)
+
+
+def stats(client, kubelet, pod, name="scratch"):
+    request = publish_request(kubelet.root, name, pod.uid)
+    answer = client.call("NodeGetVolumeStats", {"volumeId": request["volumeId"], "volumePath": request["targetPath"]}, timeout_ms=20000)
+    return answer["code"], {u.get("unit", "?"): {k: int(v) for k, v in u.items() if k != "unit"} for u in answer.get("response", {}).get("usage", [])}
+
+
+@case
+def published_measured_and_gone(t):
+    kubelet, n, client = started(t)
+    pod = kubelet.pod()
+    made = publish(client, kubelet, pod, {"type": "scratch", "size": "16Mi", "uid": "185", "gid": "185", "mode": "0770"})
+    assert made["code"] == "OK", made
+    s = os.stat(pod.target())
+    assert mount_at(pod.target()).type == "tmpfs" and (s.st_uid, s.st_gid, s.st_mode & 0o7777) == (185, 185, 0o770), s
+    code, usage = stats(client, kubelet, pod)
+    assert code == "OK" and usage["BYTES"]["total"] == 16 * MIB, (code, usage)
+    assert publish(client, kubelet, pod, {"type": "scratch", "size": "16Mi", "uid": "185", "gid": "185", "mode": "0770"})["code"] == "OK"
+    other = publish(client, kubelet, pod, {"type": "scratch", "size": "8Mi"})
+    assert other["code"] == "AlreadyExists", other
+    assert unpublish(client, kubelet, pod)["code"] == "OK" and not os.path.exists(pod.target())
+    assert unpublish(client, kubelet, pod)["code"] == "OK"
+    assert stats(client, kubelet, pod)[0] == "NotFound"
+
+
+@case
+def refused_with_the_rule(t):
+    kubelet, n, client = started(t)
+    pod = kubelet.pod()
+    for attributes, code, words in (
+            ({"type": "scratch", "size": "65Mi"}, "PermissionDenied", "volumes.scratch.max"),
+            ({"type": "disk", "size": "1Mi", "inodes": "100"}, "PermissionDenied", "namespace 'team-a' may use no disk (volumes.disks[].namespaces)"),
+            ({"type": "checkpoint"}, "PermissionDenied", "may use no checkpoint"),
+            ({"type": "scratch", "size": "-1"}, "InvalidArgument", "size"),
+            ({"type": "scratch", "sise": "1Mi"}, "InvalidArgument", "sise")):
+        answer = publish(client, kubelet, pod, attributes)
+        assert answer["code"] == code and words in answer["message"], answer
+        assert not os.path.exists(pod.target()), "half made"
+    without = publish(client, kubelet, pod, {"type": "scratch"})
+    assert without["code"] == "OK" and stats(client, kubelet, pod)[1]["BYTES"]["total"] == 32 * MIB, without
+
+
+@case
+def every_role_may_be_killed_in_between(t):
+    kubelet, n, client = started(t)
+    pod = kubelet.pod("a", "b")
+    assert publish(client, kubelet, pod, name="a")["code"] == "OK"
+    for role in ("stoker-csi", "stokerd", "stoker-broker"):
+        old = n.pid(role)
+        n.kill(role)
+        n.wait_for(lambda: n.pid(role) not in (None, old), f"{role} to be back")
+
+        def again():
+            answer = publish(client, kubelet, pod, name="a")
+            return answer["code"] == "OK" or None
+        wait_for(again, f"the volume to be known after {role} ended", 30)
+        code, usage = stats(client, kubelet, pod, "a")
+        assert code == "OK" and usage["BYTES"]["total"] == 16 * MIB, (role, code, usage)
+    assert publish(client, kubelet, pod, name="b")["code"] == "OK"
+    for name in ("a", "b"):
+        assert unpublish(client, kubelet, pod, name)["code"] == "OK" and not mount_at(pod.target(name))
+
+
+@case
+def the_kubelets_directories_come_later_and_go(t):
+    needs_peers()
+    kubelet = Kubelet(t)
+    n = Node(t, period="1s", extra=kubelet.settings() + SETTINGS)
+    n.tmpfs("size=1m")
+    n.start()
+    n.wait_for(lambda: n.input("csi")["state"] == "off", "no kubelet to be said")
+    os.makedirs(f"{kubelet.root}/plugins_registry")
+    client = client_of(t, kubelet, n)
+    pod = kubelet.pod()
+    assert publish(client, kubelet, pod)["code"] == "OK"
+    os.unlink(endpoints(kubelet)[1][5:])
+    n.wait_for(lambda: os.path.exists(endpoints(kubelet)[1][5:]), "the registration's socket to be made again")
+    wait_for(lambda: unpublish(client, kubelet, pod)["code"] == "OK" or None, "the volume to be gone", 30)
+
+
+class Executors(Stage):
+    """A runtime that is the test, beside a kubelet that is the test: a pod with two volumes of ours and one of the kubelet's."""
+
+    def __init__(self, t):
+        self.kubelet = prepared(t)
+        super().__init__(t, extra=self.kubelet.settings() + SETTINGS)
+        self.serve()
+        self.client = client_of(t, self.kubelet, self.node)
+
+    def pod(self, *names):
+        pod = CgroupPod(self.t)
+        return pod, self.kubelet.pod(*names, uid=pod.uid)
+
+    def size(self, path):
+        s = os.statvfs(path)
+        return s.f_blocks * s.f_frsize // MIB
+
+    def wait_size(self, path, mib):
+        self.node.wait_for(lambda: self.size(path) == mib, f"{path} to have {mib} MiB")
+
+
+@case
+def scratch_is_bounded_to_what_the_limit_leaves(t):
+    s = Executors(t)
+    pod, volumes = s.pod("free", "asked")
+    kubelets = volumes.empty_dir("spark-local-dir-1", "size=48m")
+    others = volumes.empty_dir("dshm", "size=48m")
+    for name, attributes in (("free", {"type": "scratch"}), ("asked", {"type": "scratch", "size": "40Mi"})):
+        assert publish(s.client, s.kubelet, volumes, attributes, name)["code"] == "OK"
+    assert [s.size(volumes.target(n)) for n in ("free", "asked")] == [32, 40]
+    s.node.wait_for(lambda: len(s.get("volumes")) == 3, "all three to be known")
+    container = s.new(pod=pod, limit_mib=162)
+    # 162 less 32 of heap and 16 of reserve, for three: 38 each; what was asked for, or given by the kubelet, only becomes less
+    for path in (volumes.target("free"), volumes.target("asked"), kubelets):
+        s.wait_size(path, 38)
+    assert s.size(others) == 48, "not Spark's: left alone"
+    shown = {v["name"]: v for v in s.get("volumes")}
+    assert all(v["bounded"] and v["sizeBytes"] == 38 * MIB and v["owner"].startswith("app etl exec 7") for v in shown.values()), shown
+    assert publish(s.client, s.kubelet, volumes, {"type": "scratch"}, "free")["code"] == "OK", "the same again is the same"
+    assert container.id
+
+
+@case
+def what_is_written_already_stays(t):
+    s = Executors(t)
+    pod, volumes = s.pod("scratch")
+    assert publish(s.client, s.kubelet, volumes, {"type": "scratch"})["code"] == "OK"
+    with open(volumes.target() + "/ballast", "wb") as f:
+        f.write(b"x" * (24 * MIB))
+    s.new(pod=pod, limit_mib=36)
+    s.node.wait_for(lambda: s.node.log("scratch not bounded"), "the refusal to be said")
+    assert s.size(volumes.target()) == 32 and os.path.getsize(volumes.target() + "/ballast") == 24 * MIB
+
+
+@case
+def a_dead_executors_files_go_and_others_stay(t):
+    s = Executors(t)
+    pod, volumes = s.pod("scratch")
+    assert publish(s.client, s.kubelet, volumes, {"type": "scratch"})["code"] == "OK"
+    left = f"{volumes.target()}/blockmgr-0a1b2c3d-1111-4222-8333-444455556666"
+    os.mkdir(left)
+    for path in (f"{left}/shuffle_0_0_0.data", f"{volumes.target()}/mine"):
+        with open(path, "wb") as f:
+            f.write(b"x" * MIB)
+    container = s.new(pod=pod, limit_mib=64)
+    container.kill()
+    s.runtime.stopped(container)
+    s.death(container)
+    s.node.wait_for(lambda: not os.path.exists(left), "what the dead executor wrote to be gone")
+    assert os.path.exists(f"{volumes.target()}/mine")
+
+
+if __name__ == "__main__":
+    main()
