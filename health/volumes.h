@@ -15,7 +15,7 @@
 
 #define VOLUMES_MAX	   1024
 #define VOLUMES_LEAST_BYTES (16ULL << 20) /* no scratch is bounded below: an executor writes something before it fails */
-#define VOLUMES_FRESH_US   (20 * 1000000ULL) /* figures younger than that are not asked for again */
+#define VOLUMES_FRESH_US   1000000ULL /* figures younger than that are not asked for again */
 
 struct volumes_entry {
 	struct volume volume;	/* size_bytes and inodes: as they were made or bounded last */

@@ -141,27 +141,6 @@ class Directories(Stokerd):
         return self.result(volume)
 
 
-class BrokerBacked(Stokerd):
-    """Asks the real broker, and grants everything: who may have what is stokerd's to say."""
-
-    def __init__(self, t, kubelet, asker, binary=None):
-        super().__init__(t, kubelet, binary)
-        self.asker, self.answer = asker, self.do
-
-    def do(self, kind, volume):
-        if kind == PUBLISH:
-            more = {"size": volume.size or 16 << 20, "inodes": volume.inodes or 1000, "type_": volume.type, "source_name": volume.source_name}
-            more.update({key: getattr(volume, key) for key in ("mode", "uid", "gid", "huge", "noswap", "read_only", "sub_path")})
-            done = self.asker.make(volume.pod_uid, volume.name, namespace=volume.name_space, pod_name=volume.pod, **more)
-        elif kind == UNPUBLISH:
-            done = self.asker.remove(volume.pod_uid, volume.name)
-        else:
-            done = self.asker.stat(volume.pod_uid, volume.name)
-            if done.errnum == 0:
-                return self.stats(volume, total=done.size, used=done.size - done.free)
-        return self.result(volume, done.errnum, done.text)
-
-
 class Client:
     def __init__(self, t, endpoint):
         self.endpoint, self.number, self.waiting = endpoint, 0, {}
@@ -218,4 +197,4 @@ def needs_peers():
         raise Skip(f"{os.path.basename(missing[0])} is not built (tests/peers/build csi)")
 
 
-__all__ = ["Stokerd", "Directories", "BrokerBacked", "Client", "publish_request", "volume_id", "wait_for", "needs_peers"]
+__all__ = ["Stokerd", "Directories", "Client", "publish_request", "volume_id", "wait_for", "needs_peers"]

@@ -1,5 +1,5 @@
 """stoker-csi as a kubelet meets it: grpc-go as the client, and the CSI project's own conformance suite, with a stokerd that the test plays.
-The whole way down to the mounts: test_csi_mounts.py."""
+The whole way down to the mounts: test_csi_node.py."""
 import os
 import re
 import socket

@@ -1,15 +1,17 @@
 """The CSI driver as a whole: gRPC client, stoker-csi, stokerd, stoker-broker, real mounts beneath a kubelet's directory of the test."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "kernel"))
 from cases import case, main, wait_for  # noqa: E402
 from container import Container, Pod as CgroupPod  # noqa: E402
-from csi import Client, needs_peers, publish_request  # noqa: E402
+from csi import SPECS, UID, Client, needs_peers, publish_request, run_suite, volume_id  # noqa: E402
+import disks  # noqa: E402
 from executor_stage import Stage  # noqa: E402
 from node import Node  # noqa: E402
-from volumes import Kubelet, mount_at  # noqa: E402
+from volumes import Kubelet, mount_at, tree  # noqa: E402
 
 MIB = 1 << 20
 SETTINGS = """volumes:
@@ -38,6 +40,7 @@ def started(t):
     n = Node(t, period="1s", extra=kubelet.settings() + SETTINGS)
     n.tmpfs("size=1m")
     n.start()
+    n.wait("Healthy")
     return kubelet, n, client_of(t, kubelet, n)
 
 
@@ -66,6 +69,18 @@ def stats(client, kubelet, pod, name="scratch"):
     request = publish_request(kubelet.root, name, pod.uid)
     answer = client.call("NodeGetVolumeStats", {"volumeId": request["volumeId"], "volumePath": request["targetPath"]}, timeout_ms=20000)
     return answer["code"], {u.get("unit", "?"): {k: int(v) for k, v in u.items() if k != "unit"} for u in answer.get("response", {}).get("usage", [])}
+
+
+def request(kubelet, pod, **more):
+    return publish_request(kubelet.root, uid=pod.uid, **more)
+
+
+def named(pod, key):
+    return {"volumeId": volume_id(pod.uid, "scratch"), key: pod.target()}
+
+
+def pods_tree(kubelet):
+    return tree(f"{kubelet.root}/pods")
 
 
 @case
@@ -139,6 +154,74 @@ def the_kubelets_directories_come_later_and_go(t):
     os.unlink(endpoints(kubelet)[1][5:])
     n.wait_for(lambda: os.path.exists(endpoints(kubelet)[1][5:]), "the registration's socket to be made again")
     wait_for(lambda: unpublish(client, kubelet, pod)["code"] == "OK" or None, "the volume to be gone", 30)
+
+
+@case
+def every_identity_and_node_spec_with_real_mounts(t):
+    kubelet, _, client = started(t)
+    target = f"{kubelet.root}/pods/{UID}/volumes/kubernetes.io~csi/scratch"
+    os.makedirs(os.path.dirname(target))
+    before = pods_tree(kubelet)
+    counts, said = run_suite(client.endpoint, target)
+    assert counts == (SPECS, 0), said
+    assert pods_tree(kubelet) == before
+
+
+@case
+def a_pod_gets_what_it_asks_for_and_leaves_nothing(t):
+    kubelet, _, client = started(t)
+    pod = kubelet.pod()
+    before = pods_tree(kubelet)
+    for attributes, group, want in (({"size": "8Mi"}, "", (0, 0, 0o1777)), ({"size": "8388608", "uid": "185"}, "1000", (185, 1000, 0o770)),
+                                    ({"size": "8Mi", "mode": "0700", "uid": "1000", "gid": "0", "inodes": "64"}, "1000", (1000, 0, 0o700))):
+        asked = request(kubelet, pod, attributes={"type": "scratch", **attributes})
+        asked["volumeCapability"]["mount"] = {"volumeMountGroup": group}
+        for _ in range(2):  # the same again is the same volume
+            answer = client.call("NodePublishVolume", asked)
+            assert answer["code"] == "OK", answer
+        found, st, mount = os.stat(pod.target()), os.statvfs(pod.target()), mount_at(pod.target())
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == want, (oct(found.st_mode), found.st_uid, found.st_gid, want)
+        assert st.f_blocks * st.f_frsize == 8 * MIB and mount.type == "tmpfs" and {"nosuid", "nodev"} <= set(mount.options), mount
+        with open(pod.target() + "/x", "wb") as f:
+            f.write(bytes(MIB))
+
+        def measured():  # from memory, and measured again behind the kubelet's back
+            usage = client.call("NodeGetVolumeStats", named(pod, "volumePath"))["response"]["usage"][0]
+            return (usage["total"], usage["used"], usage["available"]) == (str(8 * MIB), str(MIB), str(7 * MIB))
+        wait_for(measured, "what was written to be in the figures", 30)
+        for _ in range(2):
+            answer = client.call("NodeUnpublishVolume", named(pod, "targetPath"))
+            assert answer["code"] == "OK", answer
+        assert client.call("NodeGetVolumeStats", named(pod, "volumePath"))["code"] == "NotFound"
+        assert pods_tree(kubelet) == before
+
+
+@case
+def what_is_there_already_is_not_touched(t):
+    kubelet, _, client = started(t)
+    pod = kubelet.pod()
+    assert client.call("NodePublishVolume", request(kubelet, pod))["code"] == "OK"
+    answer = client.call("NodePublishVolume", request(kubelet, pod, attributes={"type": "scratch", "size": "8Mi"}))
+    assert answer["code"] == "AlreadyExists" and answer["message"], answer
+    client.call("NodeUnpublishVolume", named(pod, "targetPath"))
+    os.mkdir(pod.target())
+    disks.mount_tmpfs(pod.target())
+    t.cleanup(lambda: subprocess.run(["umount", "-l", pod.target()], check=False))
+    foreign = repr(mount_at(pod.target()))
+    for method, body in (("NodePublishVolume", request(kubelet, pod)), ("NodeUnpublishVolume", named(pod, "targetPath"))):
+        answer = client.call(method, body)
+        assert answer["code"] == "FailedPrecondition" and answer["message"], answer
+    assert repr(mount_at(pod.target())) == foreign
+    # a pod that is gone, and one whose directory is a way out
+    gone = kubelet.pod()
+    kubelet.remove(gone)
+    assert client.call("NodePublishVolume", request(kubelet, gone))["code"] == "NotFound"
+    assert client.call("NodeUnpublishVolume", named(gone, "targetPath"))["code"] == "OK"
+    link = kubelet.pod()
+    os.rmdir(os.path.dirname(link.target()))
+    os.symlink(t.dir, os.path.dirname(link.target()))
+    answer = client.call("NodePublishVolume", request(kubelet, link))
+    assert answer["code"] == "FailedPrecondition" and not os.path.exists(t.dir + "/mount"), answer
 
 
 class Executors(Stage):
