@@ -38,7 +38,7 @@ const struct sandbox_call sandbox_calls[] = {
 
 	/* descriptors that are there already */
 	{"read", ALL}, {"write", ALL}, {"readv", ROLES}, {"writev", ROLES}, {"pread64", ROLES}, {"pwrite64", ROLES}, {"lseek", ROLES | V | X},
-	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V | X}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V | X | K},
+	{"close", ALL}, {"close_range", ROLES}, {"fcntl", ROLES | V | X}, {"dup", ROLES}, {"dup2", ROLES}, {"dup3", ROLES}, {"ioctl", ROLES | N | V | X | K | A},
 	{"fstat", ROLES | V | X | A | S}, {"newfstatat", ROLES | V | X | A | S}, {"statx", ROLES | V | A | S}, {"sendmsg", ALL}, {"recvmsg", ROLES | N | X | K}, {"sendto", ROLES | C | X}, {"recvfrom", ROLES | X},
 	{"sendfile", ROLES}, {"shutdown", ROLES}, {"accept4", ROLES | K}, {"accept", W | D}, {"getsockopt", ROLES | X}, {"setsockopt", ROLES | X}, {"getsockname", ROLES | X},
 	{"getpeername", ROLES}, {"poll", ROLES | X}, {"ppoll", ROLES}, {"select", R | W | D}, {"pselect6", R | W | D}, {"sendmmsg", R | M | X},
@@ -83,7 +83,7 @@ const cap_value_t *sandbox_kept_capabilities(enum sandbox_role role)
 	static const cap_value_t broker[] = {CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_KILL,	     CAP_SETUID, CAP_SETGID,
 					     CAP_CHOWN,	    CAP_FOWNER,	    CAP_DAC_OVERRIDE, CAP_SYSLOG, CAP_SYS_PTRACE, -1};
 	static const cap_value_t mounts[] = {CAP_SYS_ADMIN, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE, CAP_SETUID, CAP_SETGID, -1};
-	static const cap_value_t account[] = {CAP_DAC_OVERRIDE, -1}, sweep[] = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_PTRACE, -1};
+	static const cap_value_t account[] = {CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, -1}, sweep[] = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_PTRACE, -1};
 	static const cap_value_t none[] = {-1};
 
 	if (role == SANDBOX_CHILD_ACCOUNT)

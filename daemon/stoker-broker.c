@@ -54,8 +54,10 @@ static const struct broker_request requests[] = {
 	 "sizes of a pod's own volume; nothing is changed"},
 	{WIRE_CHECKPOINT_LOOK, "checkpoint-look", sizeof(struct wire_volume), CONFIG_CHECKPOINTS_MAX, broker_check_volume, broker_body_volume,
 	 "asks the server of an export that is mounted on this node for its sizes; nothing is changed"},
-	{WIRE_SWEEP, "sweep", sizeof(struct wire_sweep), 1, broker_check_sweep, broker_body_sweep,
+	{WIRE_SWEEP, "sweep", sizeof(struct wire_sweep), BROKER_SWEEPS_MAX, broker_check_sweep, broker_body_sweep,
 	 "removes only directories with Spark's names right beneath a root of our own configuration, whose owner this child itself did not find"},
+	{WIRE_ACCOUNT, "account", sizeof(struct wire_account), 2, broker_check_account, broker_body_account,
+	 "counts what pods have written, with a budget; nothing is changed, and only sizes and names of pods and volumes leave the child"},
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};

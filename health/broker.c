@@ -355,7 +355,7 @@ int broker_start(struct broker *b, const char *runtime_dir, struct err *e)
 	if (sandbox_compile(SANDBOX_CHILD_PROBE, &b->probe_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_RELAY, &b->relay_filter, e) < 0 ||
 	    sandbox_compile(SANDBOX_CHILD_CONFIG, &b->parse_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_MOUNT, &b->mount_filter, e) < 0 ||
 	    sandbox_compile(SANDBOX_CHILD_RESOLVE, &b->resolve_filter, e) < 0 ||
-	    sandbox_compile(SANDBOX_CHILD_SWEEP, &b->sweep_filter, e) < 0)
+	    sandbox_compile(SANDBOX_CHILD_SWEEP, &b->sweep_filter, e) < 0 || sandbox_compile(SANDBOX_CHILD_ACCOUNT, &b->account_filter, e) < 0)
 		return err_wrap(e, "cannot prepare the children's filters");
 	b->listen_fd = record_listen(path, 0600, e);
 	if (b->listen_fd < 0)

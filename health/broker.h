@@ -20,7 +20,8 @@
 
 #define BROKER_CONTAINERS_MAX  16 /* requests about containers at once, of each kind */
 #define BROKER_VOLUMES_MAX     32 /* requests about volumes at once, of each kind; who asks for more waits */
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 3 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + 8)
+#define BROKER_SWEEPS_MAX      4 /* stokerd asks one after the other; a child ends a little after its answer, when its clone is closed */
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 3 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + BROKER_SWEEPS_MAX + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -54,6 +55,7 @@ struct broker_task {
 	bool without_rights;
 	const char *regex; /* redact.regex */
 	struct wire_sweep sweep; /* WIRE_SWEEP, whose root is `path` */
+	uint32_t account_entries;
 	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
 	const struct sandbox_filter *filter, *resolve_filter;
@@ -101,7 +103,7 @@ struct broker {
 	bool without_rights; /* overlay observe-only: it only forks what may hang */
 	int mount_namespace_fd;
 	bool without_volumes; /* overlay no-volumes: mounts nothing, and its filter has no call for it */
-	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter, resolve_filter, sweep_filter;
+	struct sandbox_filter probe_filter, relay_filter, parse_filter, mount_filter, resolve_filter, sweep_filter, account_filter;
 	struct broker_job jobs[BROKER_JOBS_MAX];
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
@@ -146,3 +148,5 @@ int broker_body_processes(void *task, int channel);
 int broker_body_log_tail(void *task, int channel);
 int broker_check_sweep(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_sweep(void *task, int channel);
+int broker_check_account(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_body_account(void *task, int channel);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "health/executor_counts.h"
 #include "health/report.h"
+#include "health/storage_totals.h"
 #include "health/verdict.h"
 #include "volumes/discover.h"
 
@@ -97,6 +98,7 @@ struct health {
 	struct health_agent agent;
 	struct executor_counts executors;
 	struct health_nri nri;
+	struct storage_totals storage;
 	uint32_t filesystem_count;
 	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
 	uint32_t input_count;

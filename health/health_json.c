@@ -140,7 +140,8 @@ static bool add_body(cJSON *root, const struct health *h)
 {
 	cJSON *conditions = cJSON_AddArrayToObject(root, "conditions");
 	if (!conditions || !add_item(conditions, health_condition_fields, &h->report.condition) || !add_object(root, &health_taint_field, h) ||
-	    !add_object(root, &health_agent_field, h) || !add_object(root, &health_nri_field, h) || !executor_counts_to_json(root, &h->executors))
+	    !add_object(root, &health_agent_field, h) || !add_object(root, &health_nri_field, h) || !executor_counts_to_json(root, &h->executors) ||
+	    !storage_totals_to_json(root, &h->storage))
 		return false;
 
 	cJSON *filesystems = cJSON_AddArrayToObject(root, "filesystems");

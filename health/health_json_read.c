@@ -292,7 +292,8 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 		return -e->code;
 	if (read_conditions(conditions, &ret->report.condition, e) < 0 || (taint && read_object(taint, "", &health_taint_field, ret, e) < 0) ||
 	    (agent && read_object(agent, "", &health_agent_field, ret, e) < 0) || (nri && read_object(nri, "", &health_nri_field, ret, e) < 0) ||
-	    executor_counts_from_json(root, &ret->executors, e) < 0 || read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)
+	    executor_counts_from_json(root, &ret->executors, e) < 0 || storage_totals_from_json(root, &ret->storage, e) < 0 ||
+	    read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)
 		return -e->code;
 	return 0;
 }

@@ -140,6 +140,12 @@ static void put_deaths(FILE *out, const char *name, const struct health *h)
 	}
 }
 
+static void put_storage(FILE *out, const char *name, const struct health *h)
+{
+	for (unsigned k = 0; h->storage.present && k < ACCOUNT_KIND_MAX_; k++)
+		fprintf(out, "%s{kind=\"%s\"} %" PRIu64 "\n", name, account_kind_name((enum account_kind)k), h->storage.bytes[k]);
+}
+
 static const struct node_metric {
 	const char *name, *type, *help;
 	void (*put)(FILE *out, const char *name, const struct health *h);
@@ -159,6 +165,7 @@ static const struct node_metric {
 	{"stoker_watched_filesystems", "gauge", "Filesystems that are watched.", put_watched},
 	{"stoker_executors", "gauge", "Spark containers on this node, sidecars left out.", put_executors},
 	{"stoker_executor_deaths_total", "counter", "Explained deaths of Spark containers and of processes in them; namespaces after the first 50 are other.", put_deaths},
+	{"stoker_pod_storage_bytes", "gauge", "What all pods together have written, by kind of place; some minutes old.", put_storage},
 };
 
 /* --- of each filesystem --- */

@@ -10,10 +10,12 @@
 
 #include "base/config.h"
 #include "base/log.h"
+#include "health/accounts.h"
 #include "health/block_names.h"
 #include "health/forecast.h"
 #include "health/health.h"
 #include "health/kmsg.h"
+#include "health/storage_totals.h"
 #include "health/verdict.h"
 #include "volumes/discover.h"
 #include "volumes/finding.h"
@@ -52,6 +54,9 @@ struct monitor_watch {
 	struct space space;	/* as last measured; zero = not yet */
 	struct space_levels levels;
 	struct forecast forecast;
+	char offender[160];	/* who fills it, while it is short of room; "" = not known */
+	char offender_reason[NAME_REASON_BYTES];
+	uint64_t offender_pods; /* accounts_blame() */
 	bool mounted;		/* the path was seen as the root of a mount */
 	bool placed, moved;	/* where it lies is known; it is another filesystem than before */
 	uint32_t device_major, device_minor; /* of the filesystem, which need not be last's: see mount_table_find */
@@ -91,6 +96,7 @@ struct monitor {
 	struct report_state reporter;
 	struct executor_counts executors; /* by the supervisor */
 	struct health_nri nri;		  /* likewise */
+	struct storage_totals storage;	  /* by the supervisor */
 	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
 };
 
@@ -125,6 +131,13 @@ void monitor_judge_space(const struct monitor *monitor, struct monitor_watch *wa
 			 uint64_t now_us);
 void monitor_restore_space(struct monitor_watch *watch, const char *reason); /* of an earlier stokerd's verdict */
 void monitor_forget_space(struct monitor_watch *watch);			     /* another filesystem lies there now */
+
+/* --- monitor_blame.c --- */
+
+bool monitor_is_short(const struct monitor_watch *watch); /* of bytes or inodes, or will be */
+bool monitor_any_is_short(const struct monitor *monitor);
+/* Names who fills the filesystems that are short of room. True if what is said has changed. */
+bool monitor_blame(struct monitor *monitor, const struct accounts *accounts);
 
 /* --- monitor_targets.c --- */
 

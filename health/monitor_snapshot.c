@@ -75,6 +75,8 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	struct verdict_input foreseen = verdict_judge_forecast(&w->forecast);
 	if (strcmp(foreseen.reason, f->reason) == 0 && *f->reason)
 		str_copy(f->message, sizeof(f->message), foreseen.message);
+	if (*w->offender && monitor_is_short(w))
+		str_append(f->message, sizeof(f->message), "; %s", w->offender);
 	if (!w->verdict.answered && f->state == VERDICT_UNKNOWN) {
 		str_copy(f->reason, sizeof(f->reason), "NotProbed");
 		str_copy(f->message, sizeof(f->message), "not probed yet");
@@ -132,6 +134,7 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	h->agent = m->agent;
 	h->executors = m->executors;
 	h->nri = m->nri;
+	h->storage = m->storage;
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		h->agent.abandoned_probes += m->watch[i].abandoned;
 	h->input_count = m->input_count;

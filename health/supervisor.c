@@ -175,6 +175,8 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 		/* told to whoever asked */
 	} else if (refused->request == WIRE_SWEEP) {
 		supervisor_sweep_refused(s, text);
+	} else if (refused->request == WIRE_ACCOUNT) {
+		supervisor_accounts_refused(s, refused, text);
 	} else if (refused->watch != UINT32_MAX) {
 		log_warn(s->log, "probe refused", "watch", log_number(refused->watch), "errno", log_number(refused->errnum), "why", text);
 		monitor_unanswered(&s->monitor, refused->watch);
@@ -210,7 +212,7 @@ static void broker_record(struct link *link, const struct record *record)
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
 	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record) ||
-		   supervisor_volumes_answer(s, record)) {
+		   supervisor_volumes_answer(s, record) || supervisor_accounts_answer(s, record)) {
 		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, record->header.id, refused);
@@ -251,6 +253,7 @@ static void tick(uv_timer_t *timer)
 	supervisor_discovery_tick(s);
 	supervisor_csi_tick(s);
 	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
+	supervisor_accounts_tick(s);
 }
 
 void supervisor_configure(struct supervisor *s, const struct config *config)

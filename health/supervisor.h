@@ -73,6 +73,9 @@ struct supervisor {
 	struct sweeps sweeps;
 	uv_timer_t sweep_due;
 	uint64_t sweep_asked; /* the id of the question under way */
+	struct accounts accounts;
+	uint64_t account_asked; /* the same; 0 = none */
+	bool account_trouble;	/* said */
 	bool roster_complete;  /* it was done once: who comes now is new */
 	/* reporter: it connects to us, one at a time */
 	int reporter_listen_fd;
@@ -167,6 +170,12 @@ void supervisor_sweep_configure(struct supervisor *supervisor);
 bool supervisor_sweep_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
 void supervisor_sweep_refused(struct supervisor *supervisor, const char *why);
 int supervisor_tell_sweep(struct supervisor *supervisor, char **ret_text, struct err *e); /* JSON for stoker-web; malloc'ed */
+
+/* --- supervisor_accounts.c: what pods have written --- */
+
+void supervisor_accounts_tick(struct supervisor *supervisor);
+bool supervisor_accounts_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
+void supervisor_accounts_refused(struct supervisor *supervisor, const struct wire_refused *refused, const char *why);
 
 /* --- supervisor_executors.c: the containers of Spark pods --- */
 

@@ -83,6 +83,7 @@ void supervisor_publish(struct supervisor *s)
 {
 	const struct report *r = &s->monitor.report;
 
+	monitor_blame(&s->monitor, &s->accounts);
 	if (monitor_publish(&s->monitor, clock_wall_us(), &s->health)) {
 		send_report(s);
 		log_info(s->log, "node report", "sequence", log_number(r->sequence), "condition", r->condition.type, "status",

@@ -196,6 +196,16 @@ bool verdict_is_forecast(const char *reason)
 	return strcmp(reason, foreseen[SPACE_BYTES].reason) == 0 || strcmp(reason, foreseen[SPACE_INODES].reason) == 0;
 }
 
+int verdict_is_short_of(const char *reason)
+{
+	static const char *const low[SPACE_RESOURCE_MAX_] = {[SPACE_BYTES] = "SpaceLow", [SPACE_INODES] = "InodesLow"};
+
+	for (int r = 0; r < SPACE_RESOURCE_MAX_; r++)
+		if (strcmp(reason, low[r]) == 0 || strcmp(reason, foreseen[r].reason) == 0)
+			return r;
+	return verdict_shortage(reason);
+}
+
 /* --- the state table --- */
 
 enum verdict_move {

@@ -66,5 +66,8 @@ bool verdict_is_forecast(const char *reason);
 /* Of which resource a reason says that there is too little (SpaceExhausted, ReservedBlocks, TmpfsInodes …): enum space_resource; -1 = of none. */
 int verdict_shortage(const char *reason);
 
+/* The same, of a warning or a forecast too (SpaceLow, InodesFillingUp …). */
+int verdict_is_short_of(const char *reason);
+
 const char *verdict_state_name(enum verdict_state state); /* "healthy" … */
 bool verdict_is_bad(const struct verdict *verdict);	  /* bad or recovering: the node must not get executors */

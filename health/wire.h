@@ -9,6 +9,7 @@
 #include "health/event.h"
 #include "base/config_volumes.h"
 #include "health/report.h"
+#include "volumes/account.h"
 #include "volumes/finding.h"
 #include "volumes/fs_error_mark.h"
 #include "volumes/sweep.h"
@@ -281,6 +282,21 @@ struct wire_swept {
 	} of[SWEEP_PAGE];
 };
 static_assert(sizeof(struct wire_swept) <= 8192, "must fit one record");
+
+struct wire_account {
+	uint64_t config_hash;
+	uint32_t entries; /* that are looked at, at most: ACCOUNT_ENTRIES_MIN to ACCOUNT_ENTRIES_MAX */
+	uint32_t zero;
+};
+
+/* Beside it a file in memory with so many struct account_place. */
+struct wire_accounted {
+	int32_t errnum;
+	uint32_t count;
+	uint32_t cut; /* bool: there are more places than are told */
+	uint32_t zero;
+	uint64_t duration_us, entries;
+};
 
 struct wire_volume_stats {
 	struct volume_at at;

@@ -50,7 +50,9 @@ struct sweep_process {
 
 struct sweep_facts {
 	bool is_directory;
-	uint32_t open_pid, mounted_pid, maker_pid; /* one of each; 0 = nobody */
+	uint32_t open_pid, mounted_pid; /* one of each; 0 = nobody */
+	uint32_t maker_pid;		/* of the possible makers the youngest: it has made it, most likely */
+	uint64_t maker_started_wall_us;
 	uint32_t unread_pid;			    /* whoever could not be looked into */
 	uint64_t born_wall_us;			    /* 0 = not told */
 	uint64_t changed_wall_us;		    /* the newest change of it and of what lies right in it */

@@ -15,6 +15,7 @@
 #include "volumes/proc_lines.h"
 
 #define NAMESPACES_MAX 4096
+#define INIT_PID       1
 #define LINK_BYTES     4096 /* what the kernel gives at most */
 
 /* One mount table is read once, for all processes that have it. */
@@ -195,8 +196,10 @@ static void mark_made(struct scan *s, const struct sweep_process *process)
 {
 	for (uint32_t i = 0; i < s->page->count; i++) {
 		struct sweep_directory *d = &s->page->directories[i];
-		if (sweep_may_have_made(process, d->uid, d->facts.born_wall_us, s->slack_us))
-			d->facts.maker_pid = process->pid;
+		if (process->started_wall_us < d->facts.maker_started_wall_us || !sweep_may_have_made(process, d->uid, d->facts.born_wall_us, s->slack_us))
+			continue;
+		d->facts.maker_pid = process->pid;
+		d->facts.maker_started_wall_us = process->started_wall_us;
 	}
 }
 
@@ -255,7 +258,8 @@ static void look_at_process(struct scan *s, int proc_fd, const char *name)
 		s->unread = true;
 	else if (length > 0 && !stat.kernel_thread)
 		(stat.state == 'Z' || stat.state == 'X' ? look_at_threads : look_at)(s, fd, &stat);
-	if (s->unread)
+	/* Some nodes let nobody look into their init. It starts services and opens no scratch; what it shows counts all the same. */
+	if (s->unread && s->pid != INIT_PID)
 		s->page->unread_pid = s->pid;
 }
 

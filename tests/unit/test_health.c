@@ -292,7 +292,7 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"unified\":false,\"requests\":1,\"late\":2,\"refused\":3,\"adjusted\":4,\"unverified\":6,\"reconnects\":5},"
 		"\"executors\":{\"running\":{\"executor\":2,\"driver\":0,\"client-driver\":0,\"connect-server\":0,\"standalone-master\":0,\"standalone-worker\":0},"
 		"\"deaths\":[{\"cause\":\"heap\",\"namespace\":\"team-a\",\"count\":2}]},"
-		"\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
+		"\"podStorage\":null,\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
 		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"probes\":{\"count\":3,\"good\":1,\"failed\":2,\"unclear\":0,\"totalMicros\":5000,\"durations\":[1,0,0,0,2,0,0,0]},\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
