@@ -3,8 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,11 +33,12 @@ static bool is_local(const char *type)
 }
 
 struct search {
-	uint64_t mount_id;
 	const char *path;
 	struct sweep_root *root;
+	struct statx st; /* of the path */
 	bool found, top;
-	char type[32];
+	char type[32], mount_point[NAME_PATH_BYTES];
+	const char *beneath; /* the mount point: "" or a relative path */
 };
 
 static bool take_mount(void *context, const char *line, size_t length)
@@ -56,7 +55,7 @@ static bool take_mount(void *context, const char *line, size_t length)
 		r->top_minor = mount.device_minor;
 		str_copy(r->top_root, sizeof(r->top_root), mount.root);
 	}
-	if (mount.id != s->mount_id || !proc_path_is_at_or_beneath(s->path, mount.mount_point))
+	if (mount.id != s->st.stx_mnt_id || !proc_path_is_at_or_beneath(s->path, mount.mount_point))
 		return true;
 	const char *beneath = s->path + (strcmp(mount.mount_point, "/") == 0 ? 0 : strlen(mount.mount_point));
 	s->found = str_copy(r->in_filesystem, sizeof(r->in_filesystem), strcmp(mount.root, "/") == 0 ? "" : mount.root) &&
@@ -66,51 +65,62 @@ static bool take_mount(void *context, const char *line, size_t length)
 	r->device_major = mount.device_major;
 	r->device_minor = mount.device_minor;
 	str_copy(s->type, sizeof(s->type), mount.type);
+	str_copy(s->mount_point, sizeof(s->mount_point), mount.mount_point);
+	s->beneath = beneath + strspn(beneath, "/");
 	return true;
 }
 
 /* The mount is found before anything is opened: a lookup asks the last component's filesystem for nothing. */
-static int find_mount(const char *path, struct sweep_root *root, struct err *e)
+static int find_mount(struct search *search, struct err *e)
 {
-	struct search search = {.path = path, .root = root};
+	const char *path = search->path;
+
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO | STATX_MNT_ID, &search->st) < 0)
+		return err_set(e, errno, "cannot look at '%s'", path);
+	if (!S_ISDIR(search->st.stx_mode))
+		return err_rule(e, ENOTDIR, "'%s' is no directory", path);
+	if (!(search->st.stx_mask & STATX_MNT_ID))
+		return err_rule(e, EOPNOTSUPP, "this kernel does not tell on which mount '%s' lies (5.8 does)", path);
+	scoped(fd_drop) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || proc_lines(fd, take_mount, search) < 0)
+		return err_set(e, errno, "cannot read the mount table");
+	if (!search->found || !search->top)
+		return err_rule(e, ELOOP, "the mount of '%s' is not found by its path: is there a symbolic link in it?", path);
+	if (!is_local(search->type))
+		return err_rule(e, EOPNOTSUPP, "'%s' lies on %s: only local filesystems are swept", path, search->type);
+	return 0;
+}
+
+/* In a clone of the whole mount: a descriptor of the mount itself would keep it from being unmounted, if only for a moment. */
+static int open_in_clone(const struct search *search, struct err *e)
+{
 	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_MNT_ID, &st) < 0)
-		return err_set(e, errno, "cannot look at '%s'", path);
-	if (!S_ISDIR(st.stx_mode))
-		return err_rule(e, ENOTDIR, "'%s' is no directory", path);
-	if (!(st.stx_mask & STATX_MNT_ID))
-		return err_rule(e, EOPNOTSUPP, "this kernel does not tell on which mount '%s' lies (5.8 does)", path);
-	search.mount_id = st.stx_mnt_id;
-	scoped(fd_drop) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || proc_lines(fd, take_mount, &search) < 0)
-		return err_set(e, errno, "cannot read the mount table");
-	if (!search.found || !search.top)
-		return err_rule(e, ENOENT, "the mount of '%s' is not in the mount table", path);
-	if (!is_local(search.type))
-		return err_rule(e, EOPNOTSUPP, "'%s' lies on %s: only local filesystems are swept", path, search.type);
-	return 0;
+	scoped(fd_drop) int clone = (int)syscall(SYS_open_tree, AT_FDCWD, search->mount_point, OPEN_TREE_CLONE | O_CLOEXEC);
+	if (clone < 0)
+		return err_set(e, errno, "cannot clone the mount of '%s'", search->path);
+	scoped(fd_drop) int fd = fd_open_same_mount(clone, *search->beneath ? search->beneath : ".", O_RDONLY | O_DIRECTORY, e);
+	if (fd < 0)
+		return fd;
+	/* Something else was mounted there meanwhile. */
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != search->st.stx_ino || st.stx_dev_major != search->st.stx_dev_major ||
+	    st.stx_dev_minor != search->st.stx_dev_minor)
+		return err_rule(e, ESTALE, "'%s' is another directory now", search->path);
+	return fd_take(&fd);
 }
 
 int sweep_root_open(const char *path, struct sweep_root *ret, struct err *e)
 {
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
 	struct sweep_root root = {.fd = -1};
+	struct search search = {.path = path, .root = &root};
 
 	if (path[0] != '/' || path[1] == '\0')
 		return err_rule(e, EINVAL, "'%s' cannot be a root to sweep", path);
-	if (find_mount(path, &root, e) < 0)
+	if (find_mount(&search, e) < 0)
 		return -e->code;
-	scoped(fd_drop) int plain = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (plain < 0)
-		return err_set(e, errno, errno == ELOOP ? "'%s' has a symbolic link in it" : "cannot open '%s'", path);
-	scoped(fd_drop) int clone = (int)syscall(SYS_open_tree, plain, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH);
-	if (clone < 0)
-		return err_set(e, errno, "cannot clone the mount of '%s'", path);
-	fd_drop(&plain);
-	root.fd = openat(clone, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	root.fd = open_in_clone(&search, e);
 	if (root.fd < 0)
-		return err_set(e, errno, "cannot open '%s'", path);
+		return err_wrap(e, "cannot open '%s'", path);
 	*ret = root;
 	return 0;
 }
