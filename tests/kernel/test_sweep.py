@@ -17,7 +17,7 @@ from disks import refuse_call, run, unshare_mounts  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
-NOBODY = 65534
+NOBODY, SPARK = 41817, 41818  # users that no other process of the machine has
 
 
 def wait_ready(p):
@@ -161,8 +161,8 @@ def in_a_container(t, root, uid, comm="java", at="/mnt", shell="while read x; do
 @case
 def the_ownerless_goes_and_the_living_stays(t):
     s = Stage(t)
-    older = in_a_container(t, s.root, 1000)  # before everything of uid 1000 is made
-    maker = s.make(uid=1000)
+    older = in_a_container(t, s.root, SPARK)  # before everything of that user is made
+    maker = s.make(uid=SPARK)
     free, opened, stood, mapped, mounted, beneath, elsewhere, threads = (s.make() for _ in range(8))
     link, file, other = (os.path.join(s.root, name) for name in (f"spark-{uuid.uuid4()}", f"executor-{uuid.uuid4()}", "pvc-" + str(uuid.uuid4())))
     os.symlink(s.outside, link)
@@ -211,15 +211,15 @@ def the_ownerless_goes_and_the_living_stays(t):
 def who_may_have_made_it(t):
     """Executors of one user share the root: what was made before they came is none of theirs."""
     s = Stage(t)
-    left = s.make(uid=1000)
+    left = s.make(uid=SPARK)
     of_root = s.make(uid=0)
     # born before: more than the slack of a minute, in the only way that a birth can be (the clock is not touched)
     born = s.look()[os.path.basename(left)].born
-    reader = in_a_container(t, s.root, 1000, read_only=True)
+    reader = in_a_container(t, s.root, SPARK, read_only=True)
     assert s.look()[os.path.basename(left)].reason == "Ownerless", "who can only read has made nothing"
     reader.kill()
     # younger than the directory by less than the slack: it may be
-    young = in_a_container(t, s.root, 1000, comm="sh")
+    young = in_a_container(t, s.root, SPARK, comm="sh")
     one = s.look()[os.path.basename(left)]
     assert one.reason == "MakerLives" and one.pid == young.pid and one.born == born, one
     assert s.look()[os.path.basename(of_root)].reason == "Ownerless"
@@ -228,7 +228,7 @@ def who_may_have_made_it(t):
     young.wait()
     for name in ("plain", "java"):
         shutil.copy("/bin/sleep", os.path.join(t.dir, name))
-        p = subprocess.Popen([os.path.join(t.dir, name), "1000"], preexec_fn=lambda: os.setuid(1000))
+        p = subprocess.Popen([os.path.join(t.dir, name), "1000"], preexec_fn=lambda: os.setuid(SPARK))
         t.cleanup(lambda p=p: (p.kill(), p.wait()))
         if name == "plain":
             assert s.look()[os.path.basename(left)].reason == "Ownerless"
@@ -317,8 +317,8 @@ def more_directories_than_a_page(t):
 @case
 def a_process_that_makes_files_all_the_time(t):
     s = Stage(t, kind="tmpfs")
-    path = s.make(uid=1000)
-    writer = in_a_container(t, s.root, 1000, comm="java",
+    path = s.make(uid=SPARK)
+    writer = in_a_container(t, s.root, SPARK, comm="java",
                             shell=f"i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); : > /mnt/{os.path.basename(path)}/01/f$i; done; read x")
     free = [s.make() for _ in range(3)]
     s.remove_all()
