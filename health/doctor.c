@@ -152,7 +152,7 @@ static void examine_container_runtime(const struct doctor_facts *f, struct docto
 		    "NRI is not connected: executors are found by a look at the node every 10 s, nothing can be set, exit codes are asked of the runtime (input cri)");
 		return;
 	}
-	add(d, DOCTOR_OK, "runtime", n->exit_codes ? "" : "nothing to do: containerd 2.2 and CRI-O 1.35 tell them by themselves",
+	add(d, DOCTOR_OK, "runtime", n->exit_codes ? "" : "nothing to do: containerd 2.3 and CRI-O 1.35 tell them by themselves",
 	    "%s %s, NRI %s: exit codes %s; can be set at a creation: %s%s%s", n->runtime, n->runtime_version, *n->nri_version ? n->nri_version : "of unknown version",
 	    n->exit_codes ? "are told" : "are asked for (input cri)", n->oom_score_adj ? "oom_score_adj" : "", n->oom_score_adj && n->unified ? ", " : "",
 	    n->unified ? "keys of cgroup v2" : n->oom_score_adj ? "" : "nothing");

@@ -16,7 +16,7 @@ SCORE = "3"  # executors.oomScoreAdj: driversLast
 
 class Node(Stage):
     def __init__(self, t, version, nri):
-        super().__init__(t, extra="  oomScoreAdj: driversLast\n", runtime=functools.partial(containerd.Runtime, version=version, nri=nri))
+        super().__init__(t, extra=f"  oomScoreAdj: driversLast\n  criSocket: {t.dir}/containerd/containerd.sock\n", runtime=functools.partial(containerd.Runtime, version=version, nri=nri))
 
     def begin(self, steps, number, role="executor", limit_mib=64):
         """A container that is seen, and goes on with these steps: (it, how it goes on)."""
@@ -45,7 +45,7 @@ def score_of(container):
 
 
 def with_nri(t, version, tells_codes, sets_scores):
-    """Where the runtime does not tell codes with its events, nothing wrong may be said."""
+    """Where the runtime does not tell codes with its events they are asked of its CRI."""
     n = Node(t, version, nri=True)
     n.serve()
     driver, _ = n.begin((), 1, role="driver")
@@ -54,7 +54,9 @@ def with_nri(t, version, tells_codes, sets_scores):
                                                          (("exit=0",), False, 0, "finished"), ((), True, 137, "killed")], 2):
         shown, death = n.ends(*steps, number=number, kill=kill)
         print(f"    {version}: {code} is said to be {death['exitCode']}, {death['cause']} ({death['confidence']})", flush=True)
-        assert shown == code and (death["exitCode"], death["cause"]) in ((code, cause), *(() if tells_codes else ((None, "unknown"),))), death
+        assert shown == code and (death["exitCode"], death["cause"]) == (code, cause), death
+    assert ("cri" in n.node.health()["inputs"]) == (not tells_codes), n.node.health()["inputs"]
+    assert n.node.health()["nri"]["unverified"] == 0, n.node.health()["nri"]
     # who was there before us is there after us
     n.node.kill("stoker-nri")
     n.executor(driver, watched=True)
@@ -69,9 +71,10 @@ def without_nri(t, version):
     wait_for(lambda: n.node.input("roster")["state"] == "ok" and "observe only" in n.node.input("roster")["detail"], "the roster to be looked at", 60)
     code, death = n.ends("anon-slowly=400", number=1)
     assert code == 137 and death["cause"] == "overhead" and death["value"], death
-    # not a word more than is known
-    code, death = n.ends("exit=52", number=2)
-    assert code == 52 and (death["exitCode"], death["cause"]) in ((None, "unknown"), (52, "heap")), death
+    for number, (steps, kill, wanted, cause) in enumerate([(("exit=52",), False, 52, "heap"), ((), True, 137, "killed"), (("exit=0",), False, 0, "finished")], 2):
+        code, death = n.ends(*steps, number=number, kill=kill)
+        assert code == wanted and (death["exitCode"], death["cause"]) == (wanted, cause), death
+    assert n.node.input("cri")["state"] == "ok", n.node.input("cri")
 
 
 @case
