@@ -7,6 +7,12 @@
 #include "base/str.h"
 #include "shim/text.h"
 
+#ifdef STOKER_SABOTAGE_OWN_MOUNT_IGNORED
+#define OWN_MOUNTS(container) ((container)->mount_count & 0U)
+#else
+#define OWN_MOUNTS(container) ((container)->mount_count)
+#endif
+
 #define PAGE_BYTES     4096ULL
 #define SCRATCH_WHO    "annotation " PLAN_SCRATCH_ANNOTATION
 #define CHECKPOINT_WHO "annotation " PLAN_CHECKPOINT_ANNOTATION
@@ -100,7 +106,7 @@ static bool is_free(const struct deciding *d, const struct wish *wish)
 		complain(d, wish->who, wish->path, "is not mounted: the container has more mounts than are read");
 		return false;
 	}
-	for (uint32_t i = 0; i < d->container->mount_count; i++) {
+	for (uint32_t i = 0; i < OWN_MOUNTS(d->container); i++) {
 		if (d->container->mounts[i].destination.length == 0 || !overlap(d->container->mounts[i].destination, wish->path))
 			continue;
 		complain(d, wish->who, wish->path, "is not mounted: the container has a mount of its own there, which stays");

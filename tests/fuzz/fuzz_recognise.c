@@ -6,7 +6,8 @@
 
 #include "base/scoped.h"
 #include "base/str.h"
-#include "shim/plan.h"
+#include "shim/nri_reply.h"
+#include "shim/plan_mount.h"
 #include "shim/recognise.h"
 #include "shim/text.h"
 
@@ -79,6 +80,48 @@ static void check_executor(const struct executor *e)
 		CHECK(e->local_dirs[i]);
 }
 
+static bool holds(const char *outer, size_t length, const char *inner, size_t inner_length)
+{
+	return inner_length >= length && memcmp(outer, inner, length) == 0 && (inner_length == length || inner[length] == '/');
+}
+
+/* Whatever was asked: few mounts, none over one of the container's own, no more memory than there is room for, and it fits a reply. */
+static void check_mounts(const struct plan *plan, const struct container_view *container, uint64_t room_bytes)
+{
+	static unsigned char bytes[NRI_REPLY_BYTES];
+	struct proto_writer w = {.bytes = bytes, .size = sizeof(bytes)};
+
+	for (uint32_t i = 0; i < plan->mount_count; i++) {
+		const struct plan_mount *m = &plan->mounts[i];
+		const size_t length = strlen(m->destination);
+		CHECK(m->destination);
+		if (m->destination[0] != '/' || strstr(m->destination, "/../") || (m->type == PLAN_MOUNT_BIND && strcmp(m->source, "/run/c/streams") != 0))
+			abort();
+		for (uint32_t n = 0; n < container->mount_count; n++) {
+			const struct text own = container->mounts[n].destination;
+			if (own.length > 1 && own.bytes[own.length - 1] != '/' && (holds(own.bytes, own.length, m->destination, length) || holds(m->destination, length, own.bytes, own.length)))
+				abort();
+		}
+		room_bytes -= m->type == PLAN_MOUNT_TMPFS ? m->size_bytes : 0;
+	}
+	nri_write_created(&w, plan);
+	if (plan->mount_count > PLAN_MOUNTS_MAX || room_bytes > UINT64_MAX / 2 || w.overflow)
+		abort();
+}
+
+static void check_injected(const struct executor *executor, const struct pod_view *pod, const struct container_view *container, struct plan *plan)
+{
+	static const struct wire_nri_volumes policy = {.scratch_max_bytes = 1ULL << 33, .scratch_no_limit_bytes = 1ULL << 30, .scratch_reserve_bytes = 1ULL << 28, .annotations = 1,
+						       .inject_count = 1, .injects = {{.namespaces = {1, {"*"}}, .path = "/scratch", .size_bytes = 1ULL << 25, .drivers = 1}},
+						       .checkpoint_count = 1, .checkpoints = {{.name = "streams", .namespaces = {1, {"*"}}}}, .checkpoints_dir = "/run/c"};
+	static const struct plan_volumes volumes = {.policy = &policy, .ready = 1};
+	char complaint[PLAN_COMPLAINT_BYTES] = "";
+
+	plan_add_mounts(&volumes, executor, pod, container, plan, complaint);
+	CHECK(complaint);
+	check_mounts(plan, container, plan_scratch_room(&policy, executor));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct config_executors config = {.annotations = 1, .python_oom_group = CONFIG_OOM_GROUP_SINGLE, .oom_score_adj = CONFIG_OOM_SCORE_DRIVERS_LAST};
@@ -93,7 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&pod, 0, sizeof(pod));
 	memset(&container, 0, sizeof(container));
 	container.has_memory_limit = container.has_oom_score_adj = true;
-	container.memory_limit_bytes = container.oom_score_adj = 1000;
+	container.memory_limit_bytes = 1LL << 32;
+	container.oom_score_adj = 1000;
 	while (text_next(&rest, '\n', &line))
 		if (line.length > 0)
 			take(&pod, &container, line.bytes[0], text_from(line, 1));
@@ -103,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(complaint);
 	if (plan.unified_count > 1 || plan.env_count > 0)
 		abort();
+	check_injected(&executor, &pod, &container, &plan);
 
 	memset(&executor, 0, sizeof(executor));
 	recognise_from_process((const char *)data, size, &executor);

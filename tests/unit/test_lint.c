@@ -360,6 +360,24 @@ static void test_what_is_not_seen_is_not_judged(void **unused)
 	assert_count(judge_texts(LINT_WEBHOOK_UNKNOWN, 0, "spark-defaults.conf", text, "x.yaml", pod, NULL), 2);
 }
 
+#define TEMPLATE "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations: {stoker.dev/checkpoint: 'x:%s'}\nspec:\n  containers:\n    - name: spark-kubernetes-executor\n"
+
+/* A checkpoint that Stoker is asked for is mounted: by the template's annotation, by the operator's, by Spark's. */
+static void test_a_checkpoint_asked_of_stoker_is_mounted(void **unused)
+{
+	static const char defaults[] = "spark.checkpoint.dir /mnt/c/a\n",
+			  operator_[] = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nspec:\n  type: Scala\n  driver: {annotations: {stoker.dev/checkpoint: 'x:/mnt'}}\n"
+					"  executor: {annotations: {stoker.dev/checkpoint: 'x:/mnt/c'}}\n";
+	char text[512];
+	(void)unused;
+
+	snprintf(text, sizeof(text), TEMPLATE, "/mnt/c");
+	assert_count(judge_texts(LINT_WEBHOOK_UNKNOWN, 0, "spark-defaults.conf", defaults, "pod.yaml", text, NULL), 0);
+	snprintf(text, sizeof(text), TEMPLATE, "/mnt/cc");
+	assert_count(judge_texts(LINT_WEBHOOK_UNKNOWN, 0, "spark-defaults.conf", defaults, "pod.yaml", text, NULL), 1);
+	assert_count(judge_texts(LINT_WEBHOOK_UNKNOWN, 0, "spark-defaults.conf", defaults, "app.yaml", operator_, NULL), 0);
+}
+
 static void test_what_is_not_understood_is_said(void **unused)
 {
 	static const struct {
@@ -438,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_planted_faults_are_found_where_they_are),
 		cmocka_unit_test(test_cut_files),
 		cmocka_unit_test(test_the_webhook_is_told_or_learned),
+		cmocka_unit_test(test_a_checkpoint_asked_of_stoker_is_mounted),
 		cmocka_unit_test(test_what_is_not_seen_is_not_judged),
 		cmocka_unit_test(test_what_is_not_understood_is_said),
 		cmocka_unit_test(test_secrets_are_not_shown),
