@@ -224,8 +224,9 @@ static const char *break_of_inject(const struct config_volumes *config, uint32_t
 	if (inject->checkpoint[0] && !is_checkpoint(config, inject->checkpoint))
 		return "must be the name of an entry of volumes.checkpoints";
 	*ret_name = "subPath";
-	if (inject->sub_path[0] && !inject->checkpoint[0])
-		return "must be without a value where no checkpoint is named";
+	/* Tenants write beneath an export: the runtime, which is root, would follow their symbolic link (shim/plan_mount.h). */
+	if (inject->sub_path[0])
+		return "must be without a value: a path beneath an export cannot be injected, make it the export of a checkpoint";
 	*ret_name = "size";
 	if (inject->size_bytes && inject->checkpoint[0])
 		return "must be without a value where a checkpoint is named";

@@ -14,7 +14,7 @@ static uint32_t lines_of(const uint8_t *data, size_t size)
 
 	for (size_t i = 0; i < size; i++) /* YAML ends a line at a CR, too; and at NEL, LS and PS, of which these are the last bytes */
 		lines += data[i] == '\n' || data[i] == '\r' || data[i] == 0x85 || data[i] == 0xa8 || data[i] == 0xa9;
-	return lines;
+	return lines + 1; /* an empty document at the very end: libyaml ends the last line for it */
 }
 
 /* Every node lies within the text and within its parent. */

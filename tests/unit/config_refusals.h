@@ -226,7 +226,7 @@ static const struct {
 	{"volumes:\n  disks:\n  - {name: d, namespaces: [n]}\n", "line 3: volumes.disks[0].path: is missing"},
 	{"volumes:\n  inject:\n  - {path: /x, checkpoint: c, namespaces: [n]}\n",
 	 "line 3: volumes.inject[0].checkpoint: must be the name of an entry of volumes.checkpoints"},
-	{"volumes:\n  inject:\n  - {path: /x, subPath: a, namespaces: [n]}\n", "line 3: volumes.inject[0].subPath: must be without a value where no checkpoint is named"},
+	{"volumes:\n  inject:\n  - {path: /x, subPath: a, namespaces: [n]}\n", "line 3: volumes.inject[0].subPath: must be without a value: a path beneath an export cannot be injected, make it the export of a checkpoint"},
 	{"volumes:\n  inject:\n  - {path: /x, subPath: /a, namespaces: [n]}\n", "line 3: volumes.inject[0].subPath: must be relative, not '/a'"},
 	{"volumes:\n  inject:\n  - {path: /x, subPath: a/.., namespaces: [n]}\n", "line 3: volumes.inject[0].subPath: must be without '.' and '..', not 'a/..'"},
 	{"volumes:\n  inject:\n  - {path: /x, size: 9Gi, namespaces: [n]}\n", "line 3: volumes.inject[0].size: must not be more than volumes.scratch.max"},

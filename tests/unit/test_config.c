@@ -254,7 +254,7 @@ static void test_every_key_of_volumes_is_read(void **unused)
 				   "    namespaces: ['*']\n"
 				   "  disks:\n  - {name: nvme, path: /mnt/nvme, namespaces: ['team-?']}\n"
 				   "  inject:\n"
-				   "  - {namespaces: [etl], path: /checkpoints, checkpoint: etl, subPath: a/b}\n"
+				   "  - {namespaces: [etl], path: /checkpoints, checkpoint: etl}\n"
 				   "  - {namespaces: [etl], path: /scratch, size: 2Gi, drivers: true}\n"
 				   "  - {namespaces: [x], path: /scratch}\n"
 				   "  sweep:\n    mode: dryRun\n    grace: 168h\n    roots: [/scratch, /mnt/nvme]\n"
@@ -286,7 +286,7 @@ static void test_every_key_of_volumes_is_read(void **unused)
 	assert_int_equal(v->disk_count, 1);
 	assert_string_equal(v->disks[0].path, "/mnt/nvme");
 	assert_int_equal(v->inject_count, 3);
-	assert_string_equal(v->injects[0].sub_path, "a/b");
+	assert_string_equal(v->injects[0].sub_path, "");
 	assert_true(v->injects[0].drivers); /* a driver writes checkpoints */
 	assert_int_equal(v->injects[1].size_bytes, 2ULL << 30);
 	assert_true(v->injects[1].drivers);
