@@ -141,7 +141,9 @@ class KubeNode(Cluster):
                     self.sysctls[name] = f.read()
             except OSError:
                 pass
-        if not os.path.ismount(self.kubelet_root):
+        with open("/proc/self/mountinfo") as f:  # os.path.ismount does not see a bind mount of the same filesystem
+            is_mount = any(line.split()[4] == self.kubelet_root for line in f)
+        if not is_mount:
             sh("mount", "--bind", self.kubelet_root, self.kubelet_root)  # kubelet wants a mount that it can share
         sh("mount", "--make-rshared", self.kubelet_root)
         self.make_cgroups()
