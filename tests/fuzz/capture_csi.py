@@ -1,5 +1,5 @@
-"""Writes the corpora of fuzz_http2, fuzz_csi and fuzz_csi_attributes anew: what grpc-go sends for every call (tests/peers/build csi), and
-what no client would. STOKER_BIN is the build."""
+"""Writes the corpora of fuzz_http2, fuzz_csi and fuzz_csi_attributes anew: what grpc-go sends for every call (tests/peers/build csi), what
+a real kubelet sends for a pod (tests/peers/build csi etcd kube node), and what no client would. STOKER_BIN is the build."""
 import os
 import socket
 import struct
@@ -7,7 +7,7 @@ import sys
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "kernel")]
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "kernel"), os.path.join(HERE, "..", "cluster")]
 from cases import Context  # noqa: E402
 import csi  # noqa: E402
 from protowire import field  # noqa: E402
@@ -28,9 +28,9 @@ def write(target, name, data):
 class Relay:
     """Between client and driver; keeps what the client says."""
 
-    def __init__(self, t, to):
-        self.said, self.to = b"", to.removeprefix("unix:")
-        path = os.path.join(t.dir, f"relay-{id(self)}.sock")
+    def __init__(self, t, to, path=None):
+        self.said, self.to = [], to.removeprefix("unix:")
+        path = path or os.path.join(t.dir, f"relay-{id(self)}.sock")
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(path)
         self.listening.listen()
@@ -40,15 +40,17 @@ class Relay:
     def serve(self):
         while True:
             client, _ = self.listening.accept()
+            self.said.append(b"")
             driver = socket.socket(socket.AF_UNIX)
             driver.connect(self.to)
-            threading.Thread(target=self.copy, args=(driver, client, False), daemon=True).start()
-            threading.Thread(target=self.copy, args=(client, driver, True), daemon=True).start()
+            threading.Thread(target=self.copy, args=(driver, client, None), daemon=True).start()
+            threading.Thread(target=self.copy, args=(client, driver, len(self.said) - 1), daemon=True).start()
 
     def copy(self, source, sink, keep):
         try:
             while data := source.recv(65536):
-                self.said += data if keep else b""
+                if keep is not None:
+                    self.said[keep] += data
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:  # one of them has gone first
@@ -80,13 +82,38 @@ def from_grpc_go():
         finally:
             t.close()
         name = method.split("/")[-1]
-        write("http2", f"grpc-go-{name}", b"\x20" + relay.said)
-        message = next(messages(relay.said), b"")
+        write("http2", f"grpc-go-{name}", b"\x20" + relay.said[0])
+        message = next(messages(relay.said[0]), b"")
         write("csi", f"grpc-go-{name}", bytes([number, 16]) + message)
         volume = csi.Volume.__new__(csi.Volume)
         volume.pod_uid, volume.name, volume.size, volume.inodes = csi.UID, "scratch", 1 << 20, 100
         answer = csi.Stokerd.stats(volume, message="StaleHandle: x")[1] if "Stats" in method or "Health" in method else csi.Stokerd.result(volume, 17, "exists")[1]
         write("csi", f"answered-{name}", bytes([number, 16 * len(message) // (len(message) + len(answer))]) + message + answer)
+
+
+def from_a_kubelet():
+    """What each of its connections says, from registration to the end of a pod; it makes one for every call."""
+    import test_csi as cluster
+    t = Context("capture")
+    try:
+        w = cluster.World(t)
+        paths = [f"{w.root}/plugins/{cluster.DRIVER}/csi.sock", f"{w.root}/plugins_registry/{cluster.DRIVER}-reg.sock"]
+        for path in paths:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        w.driver = csi.BrokerBacked(t, w.root, w.asker, node=w.node.name)
+        relays = [Relay(t, to, path) for to, path in zip((w.driver.endpoint, w.driver.registration), paths)]
+        cluster.wait_for(w.in_csinode, "the kubelet to register the driver", 60)
+        name = w.pod({"type": "scratch", "size": "8Mi", "inodes": "200"}, fs_group=1000)
+        cluster.wait_for(lambda: w.phase(name) == "Running", "the pod to run", 60, 0.1)
+        w.delete(name)
+        cluster.wait_for(lambda: not w.ours(), "the volume to be removed", 60, 0.1)
+    finally:
+        t.close()
+    told = {said for relay in relays for said in relay.said if len(said) > 60}
+    for i, said in enumerate(sorted(told, key=len, reverse=True)[:8]):
+        write("http2", f"kubelet-{i}", b"\x40" + said)
+    published = max((m for said in told for m in messages(said)), key=len)
+    write("csi", "kubelet-NodePublishVolume", b"\x00\x10" + published)
 
 
 def frame(kind, flags, stream, data=b""):
@@ -125,4 +152,5 @@ def forged():
 if __name__ == "__main__":
     csi.needs_peers()
     from_grpc_go()
+    from_a_kubelet()
     forged()
