@@ -31,6 +31,7 @@ class Bench:
         self.node.wait("Healthy")
         self.asker, self.others = Asker(t, self.node), 0
         self.client = csi.Client(t, f"unix:{self.kubelet.root}/plugins/csi.stoker.dev/csi.sock")
+        self.node.wait_for(self.is_served, "the driver's socket")
 
     def mount_others(self, count):
         """As pods have them: each a tmpfs of its own."""
@@ -65,17 +66,13 @@ class Bench:
         return os.path.exists(self.client.endpoint.removeprefix("unix:"))
 
     def round_of_calls(self, count, peer):
-        found = {"stoker-csi": self.calls(count, OURS)} if self.is_served() else {}
-        return found | ({"peer": self.calls(count, {}, peer)} if peer else {})
+        return {"stoker-csi": self.calls(count, OURS)} | ({"peer": self.calls(count, {}, peer)} if peer else {})
 
     def memory(self, kept):
-        pods = [self.kubelet.pod() for _ in range(kept)]
-        for pod in pods:
-            assert self.asker.make(pod).errnum == 0
+        self.calls(kept, OURS, steps=[0])
         self.node.settled_descriptors("stoker-broker")
-        figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd", *(["stoker-csi"] if self.is_served() else []))}
-        for pod in pods:
-            assert self.asker.remove(pod).errnum == 0
+        figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd", "stoker-csi")}
+        self.calls(kept, OURS, steps=[2])
         return figures
 
 
@@ -95,12 +92,11 @@ def table(r):
         for one in r["rounds"]:
             s = one["samples"][name]
             lines.append(f"| {name} | {one['others']} | " + " | ".join(f"{percentile(s[key], p):.2f}" for key in ("ms", "child_ms") for p in (50, 99)) + " |")
-    if any(one["calls"] for one in r["rounds"]):
-        lines += ["", "By gRPC (grpc-go as the client, one call after the other):", "", "| driver | call | other mounts | p50 (ms) | p99 (ms) |", "|---|---|---|---|---|"]
-        for one in r["rounds"]:
-            for driver, calls in one["calls"].items():
-                for name in CALLS:
-                    lines.append(f"| {driver} | {name} | {one['others']} | " + " | ".join(f"{percentile(calls[name], p):.2f}" for p in (50, 99)) + " |")
+    lines += ["", "By gRPC (grpc-go as the client, one call after the other):", "", "| driver | call | other mounts | p50 (ms) | p99 (ms) |", "|---|---|---|---|---|"]
+    for one in r["rounds"]:
+        for driver, calls in one["calls"].items():
+            for name in CALLS:
+                lines.append(f"| {driver} | {name} | {one['others']} | " + " | ".join(f"{percentile(calls[name], p):.2f}" for p in (50, 99)) + " |")
     lines += ["", f"Memory with {r['kept']} volumes (PSS): " + ", ".join(f"{role} {kib} KiB" for role, kib in r["pss_kib"].items()) + "."]
     return "\n".join(lines)
 
