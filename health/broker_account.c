@@ -129,16 +129,18 @@ static bool is_new(struct seen *seen, const char *id)
 static void add_layers(int proc_fd, struct account_list *list)
 {
 	static struct entries entries;
-	static struct seen seen;
+	scoped(scoped_free) struct seen *seen = calloc(1, sizeof(*seen)); /* 72 KiB */
 	struct entry entry;
 	struct owner owner;
 
+	if (!seen)
+		return;
 	scoped(fd_drop) int all = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (all >= 0 && entries_next(all, &entries, &entry, NULL) > 0) {
 		if (entry.name[0] < '1' || entry.name[0] > '9')
 			continue;
 		scoped(fd_drop) int process_fd = openat(proc_fd, entry.name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (process_fd >= 0 && owner_of(process_fd, &owner) && is_new(&seen, owner.name.container_id))
+		if (process_fd >= 0 && owner_of(process_fd, &owner) && is_new(seen, owner.name.container_id))
 			add_layer(process_fd, &owner.name, list);
 	}
 }
@@ -147,7 +149,8 @@ static void add_layers(int proc_fd, struct account_list *list)
 
 static void add_directory(int proc_fd, const struct sweep_root *root, const struct sweep_directory *d, struct account_list *list)
 {
-	const uint32_t pid = d->facts.maker_pid ? d->facts.maker_pid : d->facts.open_pid;
+	/* Who holds it is sure, who made it is likely. */
+	const uint32_t pid = d->facts.open_pid ? d->facts.open_pid : d->facts.maker_pid;
 	struct owner owner = {0};
 
 	scoped(fd_drop) int process_fd = pid ? openat(proc_fd, log_number(pid), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;

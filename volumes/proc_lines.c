@@ -1,8 +1,11 @@
 #include "volumes/proc_lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/scoped.h"
 
 /* What is left of the buffer begins at its beginning. False: enough. */
 static bool take_lines(char *buffer, size_t *length, bool (*take)(void *context, const char *line, size_t length), void *context)
@@ -19,11 +22,14 @@ static bool take_lines(char *buffer, size_t *length, bool (*take)(void *context,
 
 int proc_lines(int fd, bool (*take)(void *context, const char *line, size_t length), void *context)
 {
-	static char buffer[2 * PROC_LINE_BYTES];
+	const size_t size = 2 * PROC_LINE_BYTES;
+	scoped(scoped_free) char *buffer = malloc(size);
 	size_t length = 0;
 
+	if (!buffer)
+		return -ENOMEM;
 	for (;;) {
-		ssize_t n = read(fd, buffer + length, sizeof(buffer) - length);
+		ssize_t n = read(fd, buffer + length, size - length);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -33,7 +39,7 @@ int proc_lines(int fd, bool (*take)(void *context, const char *line, size_t leng
 		length += (size_t)n;
 		if (!take_lines(buffer, &length, take, context))
 			return 0;
-		if (length == sizeof(buffer)) {
+		if (length == size) {
 			errno = EFBIG;
 			return -EFBIG;
 		}

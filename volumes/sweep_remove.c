@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -142,10 +143,15 @@ static void step(struct removal *r, int root_fd)
 
 void sweep_remove(int root_fd, const char *name, struct sweep_budget *budget, struct sweep_removed *ret)
 {
-	static struct level levels[DEPTH_MAX]; /* 260 KiB: in a disposable child, and not on its stack */
+	/* 260 KiB: not on the stack, and not in the broker's own locked memory. */
+	scoped(scoped_free) struct level *levels = calloc(DEPTH_MAX, sizeof(*levels));
 	struct removal r = {.budget = budget, .done = ret, .levels = levels};
 
 	*ret = (struct sweep_removed){0};
+	if (!levels) {
+		leave(&r, ENOMEM);
+		return;
+	}
 	enter(&r, root_fd, name);
 	while (r.depth > 0 && may_go_on(&r))
 		step(&r, root_fd);
