@@ -332,7 +332,7 @@ def a_process_that_makes_files_all_the_time(t):
 def directories_that_are_moved_away_meanwhile(t):
     """While it is emptied, a directory is renamed to where files of others come into it: not one of those goes."""
     s = Stage(t, kind="tmpfs")
-    for turn in range(6):
+    for turn in range(3):
         path = s.make(files=400, subdirs=16, size=0)
         there = os.path.join(s.outside, str(turn))
         os.mkdir(there)
@@ -355,7 +355,7 @@ def directories_that_are_moved_away_meanwhile(t):
 @case
 def a_mount_that_appears_meanwhile(t):
     s = Stage(t, kind="tmpfs")
-    for turn in range(4):
+    for turn in range(2):
         path = s.make(files=1500, subdirs=8, size=0)
         one = s.look()[os.path.basename(path)]
         asked = s.broker.send(wire.SWEEP, wire.sweep(s.hash, 0, 0, [(one.ino, one.born, one.changed)]))
