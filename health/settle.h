@@ -11,7 +11,9 @@
 #define SETTLE_KERNEL_US   5000ULL    /* after an end: the kernel's log has been read by then, if the loop reads it */
 #define SETTLE_LOG_LAG_US  20000ULL   /* the counters tell of a kill that the log has not told yet */
 #define SETTLE_WORKER_US   50000ULL   /* a kill without an end within that was survived */
-#define SETTLE_MAIN_US	   1000000ULL /* … unless the victim was what the container lives by: freeing 100 GB takes long */
+/* … unless the victim was what the container lives by: freeing 100 GB takes long, and an init that reaps the JVM on a busy node (1.2 s measured at a load
+ * of 20). Too early, and the end itself would be a SIGKILL without a kill for memory. A notebook that outlives its JVM is told so late. */
+#define SETTLE_MAIN_US	   10000000ULL
 #define SETTLE_CODE_US	   1000000ULL /* the exit code, after the cgroup is gone */
 #define SETTLE_STATUS_US   1000000ULL /* the runtime's own status of it, where it tells no codes by itself */
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
