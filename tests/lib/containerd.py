@@ -12,6 +12,7 @@ import images
 from cases import Skip, wait_for
 from cluster import CACHE
 from container import PAYLOAD
+from kubenode import KubeNode
 
 NEWEST = "2.3"
 NAMES = ("redis-server", "fluent-bit", "python3", "a,pid=1,uid=0")  # that a container's process may bear, beside java
@@ -96,7 +97,7 @@ class Runtime:
         for path in (f"{programs(version)}/containerd", f"{programs(version)}/ctr", f"{CACHE}/bin/crictl", "/usr/sbin/runc"):
             if not os.access(path, os.X_OK):
                 raise Skip(f"{path} is missing: tests/peers/build node runtimes")
-        self.t, self.version, self.pods = t, version, {}
+        self.t, self.version, self.pods, self.directories = t, version, {}, []
         self.home = f"{t.dir}/containerd"
         for name in ("", "cni"):
             os.makedirs(f"{self.home}/{name}")
@@ -119,7 +120,7 @@ class Runtime:
 
     def crictl(self, *args, check=True):
         socket = f"unix://{self.home}/containerd.sock"
-        r = subprocess.run([f"{CACHE}/bin/crictl", "--runtime-endpoint", socket, "--image-endpoint", socket, "--timeout", "120s", *args],
+        r = subprocess.run([f"{CACHE}/bin/crictl", "--runtime-endpoint", socket, "--image-endpoint", socket, "--timeout", "60s", *args],
                            capture_output=True, text=True)
         assert not check or r.returncode == 0, (args, r.stdout, r.stderr)
         return r.stdout.strip()
@@ -161,6 +162,7 @@ class Runtime:
     def start(self, c, *steps, comm="java", executable=None, log=None):
         assert executable is None and log is None, "the image has what it has"
         pod = self.pod_config(c.pod)
+        self.directories.append(c.pod.directory)
         config = self.container_config(c, steps, comm)
         if c.pod.uid in self.pods:
             container = self.crictl("create", self.pods[c.pod.uid], config, pod)
@@ -201,6 +203,11 @@ class Runtime:
 
     # --- end ---
 
+    def shims(self):
+        """They outlive containerd; ours are those that were given our socket."""
+        listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout.splitlines()
+        return [int(line.split()[0]) for line in listed if "containerd-shim-runc-v2 " in line and f"-address {self.home}/containerd.sock" in line]
+
     def close(self):
         for sandbox in self.crictl("pods", "-q", check=False).split():
             self.crictl("rmp", "-f", sandbox, check=False)
@@ -211,6 +218,10 @@ class Runtime:
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
                 self.daemon.wait()
+        for pid in self.shims():
+            os.kill(pid, signal.SIGKILL)
+        for directory in self.directories:
+            KubeNode.empty_cgroup(directory)
         for line in reversed(open("/proc/self/mountinfo").read().splitlines()):
             if line.split()[4].startswith(self.home + "/"):
                 subprocess.run(["umount", "-l", line.split()[4]], stderr=subprocess.DEVNULL)
