@@ -155,7 +155,7 @@ def every_system_call_of_the_question_failing_in_turn(t):
 
 
 def asking(t):
-    """A node whose runtime's NRI tells no exits, as containerd before 2.2."""
+    """A node whose runtime's NRI tells no exits, as containerd before 2.3."""
     cri = small_cri.Cri(t, os.path.join(t.dir, "cri", "cri.sock"))
     s = Stage(t, extra=f"  criSocket: {cri.path}\n")
     s.runtime.version, s.runtime.nri = "v2.0.11", ""
