@@ -7,6 +7,7 @@
 /* For clusters with an autoscaler: it does not take it for a property of the node group. */
 #define STOKER_STATUS_TAINT_KEY "status-taint.cluster-autoscaler.kubernetes.io/stoker-unhealthy"
 #define STOKER_STORAGE_READY STOKER_PREFIX "StorageReady"
+#define STOKER_CHECKPOINT_READY STOKER_PREFIX "CheckpointReady"
 
 #define STOKER_HOLD_UNTIL    STOKER_PREFIX "hold-until" /* annotation of a node: RFC 3339 */
 #define STOKER_NAMESPACE     "stoker-system"

@@ -7,6 +7,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/alias.h"
+#include "health/checkpoint_report.h"
 
 /* The command a reader of `kubectl describe node` can paste. */
 #define SHOWS_MORE "more: kubectl exec -n stoker-system ds/stoker -c agent -- stoker health, or on the node: stoker health"
@@ -20,6 +21,14 @@ const char *health_status_name(enum health_status status)
 	static const char *const name[HEALTH_STATUS_MAX_] = {"Unknown", "Healthy", "Warning", "Unhealthy"};
 
 	return (unsigned)status < HEALTH_STATUS_MAX_ ? name[status] : "Unknown";
+}
+
+const char *report_more_type(enum report_more more)
+{
+	static const char *const types[] = {STOKER_CHECKPOINT_READY};
+
+	_Static_assert(ARRAY_SIZE(types) == REPORT_MORE_MAX_, "every condition has a type");
+	return (unsigned)more < REPORT_MORE_MAX_ ? types[more] : "";
 }
 
 const char *condition_status_name(enum condition_status status)
@@ -248,4 +257,5 @@ void health_report(const struct health *health, const struct config *config, str
 	}
 	report_taint(config, status, c->reason, &ret->taint);
 	report_aliases(health, config, ret);
+	checkpoint_report(health, config, &ret->more[REPORT_CHECKPOINT]);
 }

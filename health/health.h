@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "base/err.h"
+#include "health/checkpoint.h"
 #include "health/executor_counts.h"
 #include "health/report.h"
 #include "health/storage_totals.h"
@@ -58,6 +59,16 @@ struct health_filesystem {
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
 };
 
+/* An NFS export that the configuration names. */
+struct health_checkpoint {
+	char name[CONFIG_VOLUME_NAME_BYTES];
+	char source[NAME_NODE_BYTES + CONFIG_VOLUME_PATH_BYTES + 4]; /* "nas1:/spark" */
+	enum checkpoint_state state;
+	uint32_t mounted;  /* bool: on this node */
+	char message[160]; /* why it is not healthy; "" = it is */
+	uint64_t since_wall_us;
+};
+
 /* kmsg, broker, reporter, config …: "ok", "missing", "degraded", "off" and words. */
 struct health_input {
 	char name[24], state[16], detail[256];
@@ -99,6 +110,8 @@ struct health {
 	struct executor_counts executors;
 	struct health_nri nri;
 	struct storage_totals storage;
+	uint32_t checkpoint_count;
+	struct health_checkpoint checkpoints[CONFIG_CHECKPOINTS_MAX];
 	uint32_t filesystem_count;
 	struct health_filesystem filesystems[CONFIG_WATCH_MAX];
 	uint32_t input_count;
@@ -117,7 +130,7 @@ enum health_status health_judge(const struct health *health);
 /* The filesystem that the condition is about, NULL if none is watched; and how many are like it. */
 const struct health_filesystem *health_worst(const struct health *health, unsigned *ret_count);
 
-/* Pure: condition and taint from the filesystems, as design §3 names them. Sets everything of `report` but sequence and
+/* Pure: conditions and taint, from the filesystems and the checkpoints, as design §3 names them. Sets everything of `report` but sequence and
  * transition times, which monitor.c keeps. */
 void health_report(const struct health *health, const struct config *config, struct report *ret);
 

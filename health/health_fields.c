@@ -109,6 +109,21 @@ const struct field health_input_fields[] = {
 	{0},
 };
 
+static const char *checkpoint_word(unsigned value)
+{
+	return checkpoint_state_name((enum checkpoint_state)value);
+}
+
+const struct field health_checkpoint_fields[] = {
+	{"name", FIELD_TEXT, AT(health_checkpoint, name)},
+	{"source", FIELD_NAME, AT(health_checkpoint, source)},
+	{"state", FIELD_WORD, AT(health_checkpoint, state), NULL, checkpoint_word, CHECKPOINT_STATE_MAX_},
+	{"mounted", FIELD_BOOL, AT(health_checkpoint, mounted)},
+	{"message", FIELD_TEXT, AT(health_checkpoint, message)},
+	{"since", FIELD_TIME, AT(health_checkpoint, since_wall_us)},
+	{0},
+};
+
 const struct field health_head_fields[] = {
 	{"node", FIELD_TEXT, AT(health, node)},
 	{"time", FIELD_TIME, AT(health, time_wall_us)},

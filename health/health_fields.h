@@ -45,6 +45,7 @@ extern const struct field health_agent_field;	      /* of struct health */
 extern const struct field health_nri_field;	      /* of struct health */
 extern const struct field health_filesystem_fields[]; /* of struct health_filesystem */
 extern const struct field health_input_fields[];      /* of struct health_input */
+extern const struct field health_checkpoint_fields[]; /* of struct health_checkpoint */
 
 /* For other kinds of object that are written and read by a table. False: no memory. `where` is "" or ends with '.': the place that
  * an error names. Missing and null are left as they are in `base`. */

@@ -136,10 +136,30 @@ static bool add_item(cJSON *array, const struct field *fields, const void *base)
 	return item && cJSON_AddItemToArray(array, item) && fields_add(item, fields, base);
 }
 
-static bool add_body(cJSON *root, const struct health *h)
+static bool add_conditions(cJSON *root, const struct report *report)
 {
 	cJSON *conditions = cJSON_AddArrayToObject(root, "conditions");
-	if (!conditions || !add_item(conditions, health_condition_fields, &h->report.condition) || !add_object(root, &health_taint_field, h) ||
+	bool good = conditions && add_item(conditions, health_condition_fields, &report->condition);
+
+	for (unsigned i = 0; good && i < REPORT_MORE_MAX_; i++)
+		good = !*report->more[i].type || add_item(conditions, health_condition_fields, &report->more[i]);
+	return good;
+}
+
+/* Not there when none is configured. */
+static bool add_checkpoints(cJSON *root, const struct health *h)
+{
+	cJSON *checkpoints = h->checkpoint_count > 0 ? cJSON_AddArrayToObject(root, "checkpoints") : NULL;
+	bool good = h->checkpoint_count == 0 || checkpoints;
+
+	for (uint32_t i = 0; good && i < h->checkpoint_count; i++)
+		good = add_item(checkpoints, health_checkpoint_fields, &h->checkpoints[i]);
+	return good;
+}
+
+static bool add_body(cJSON *root, const struct health *h)
+{
+	if (!add_conditions(root, &h->report) || !add_checkpoints(root, h) || !add_object(root, &health_taint_field, h) ||
 	    !add_object(root, &health_agent_field, h) || !add_object(root, &health_nri_field, h) || !executor_counts_to_json(root, &h->executors) ||
 	    !storage_totals_to_json(root, &h->storage))
 		return false;

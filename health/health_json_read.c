@@ -197,7 +197,17 @@ int fields_read(const cJSON *object, const char *where, const struct field *fiel
 	return 0;
 }
 
-static int read_conditions(const cJSON *array, struct report_condition *ret, struct err *e)
+static struct report_condition *place_of(struct report *report, const char *type)
+{
+	if (strcmp(type, STOKER_STORAGE_READY) == 0)
+		return &report->condition;
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		if (strcmp(type, report_more_type(i)) == 0)
+			return &report->more[i];
+	return NULL; /* a newer daemon has more of them */
+}
+
+static int read_conditions(const cJSON *array, struct report *ret, struct err *e)
 {
 	const cJSON *item;
 
@@ -208,9 +218,9 @@ static int read_conditions(const cJSON *array, struct report_condition *ret, str
 			return refuse(e, "", "conditions", "must be an array of objects");
 		if (fields_read(item, "conditions[].", health_condition_fields, &c, e) < 0)
 			return -e->code;
-		/* A newer daemon has more of them. */
-		if (strcmp(c.type, STOKER_STORAGE_READY) == 0 && !*ret->type)
-			*ret = c;
+		struct report_condition *place = place_of(ret, c.type);
+		if (place && !*place->type)
+			*place = c;
 	}
 	return 0;
 }
@@ -230,6 +240,23 @@ static int read_filesystems(const cJSON *array, struct health *ret, struct err *
 		if (fields_read(item, where, health_filesystem_fields, &ret->filesystems[ret->filesystem_count], e) < 0)
 			return -e->code;
 		ret->filesystem_count++;
+	}
+	return 0;
+}
+
+static int read_checkpoints(const cJSON *array, struct health *ret, struct err *e)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, array)
+	{
+		if (ret->checkpoint_count >= CONFIG_CHECKPOINTS_MAX)
+			return refuse(e, "", "checkpoints", "too many");
+		if (!cJSON_IsObject(item))
+			return refuse(e, "", "checkpoints", "must be an array of objects");
+		if (fields_read(item, "checkpoints[].", health_checkpoint_fields, &ret->checkpoints[ret->checkpoint_count], e) < 0)
+			return -e->code;
+		ret->checkpoint_count++;
 	}
 	return 0;
 }
@@ -278,7 +305,7 @@ int fields_must_be(const cJSON *root, const char *key, const char *value, struct
 
 static int read_root(const cJSON *root, struct health *ret, struct err *e)
 {
-	const cJSON *conditions, *taint, *agent, *nri, *filesystems, *inputs;
+	const cJSON *conditions, *taint, *agent, *nri, *filesystems, *inputs, *checkpoints;
 
 	if (!cJSON_IsObject(root))
 		return err_rule(e, EBADMSG, "must be a JSON object");
@@ -287,10 +314,11 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 	    member(root, "taint", cJSON_IsObject, "must be an object or null", &taint, e) < 0 ||
 	    member(root, "agent", cJSON_IsObject, "must be an object or null", &agent, e) < 0 ||
 	    member(root, "nri", cJSON_IsObject, "must be an object or null", &nri, e) < 0 ||
+	    member(root, "checkpoints", cJSON_IsArray, "must be an array", &checkpoints, e) < 0 ||
 	    member(root, "filesystems", cJSON_IsArray, "must be an array", &filesystems, e) < 0 ||
 	    member(root, "inputs", cJSON_IsObject, "must be an object", &inputs, e) < 0)
 		return -e->code;
-	if (read_conditions(conditions, &ret->report.condition, e) < 0 || (taint && read_object(taint, "", &health_taint_field, ret, e) < 0) ||
+	if (read_conditions(conditions, &ret->report, e) < 0 || read_checkpoints(checkpoints, ret, e) < 0 || (taint && read_object(taint, "", &health_taint_field, ret, e) < 0) ||
 	    (agent && read_object(agent, "", &health_agent_field, ret, e) < 0) || (nri && read_object(nri, "", &health_nri_field, ret, e) < 0) ||
 	    executor_counts_from_json(root, &ret->executors, e) < 0 || storage_totals_from_json(root, &ret->storage, e) < 0 ||
 	    read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)

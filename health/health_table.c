@@ -343,6 +343,21 @@ static void print_inputs(FILE *out, const struct health *h)
 	}
 }
 
+static void print_checkpoints(FILE *out, const struct health *h)
+{
+	for (uint32_t i = 0; i < h->checkpoint_count; i++) {
+		const struct health_checkpoint *c = &h->checkpoints[i];
+		char line[CELL_BYTES] = "checkpoint ";
+		append_escaped(line, sizeof(line), c->name);
+		str_append(line, sizeof(line), " (");
+		append_escaped(line, sizeof(line), c->source);
+		str_append(line, sizeof(line), "): %s%s", checkpoint_state_name(c->state), c->mounted ? "" : ", not mounted");
+		str_append(line, sizeof(line), *c->message ? ": " : "");
+		append_escaped(line, sizeof(line), c->message);
+		fprintf(out, "%s\n", line);
+	}
+}
+
 static void print_taint(FILE *out, const struct health *h)
 {
 	const struct report_taint *t = &h->report.taint;
@@ -375,6 +390,7 @@ int health_table_print(FILE *out, const struct health *h, const struct health_ta
 			return r;
 		fputc('\n', out);
 	}
+	print_checkpoints(out, h);
 	print_inputs(out, h);
 	print_taint(out, h);
 	return ferror(out) ? err_set(e, EIO, "cannot write") : 0;

@@ -11,31 +11,35 @@
 #include "health/kube_others.h"
 #include "health/json.h"
 
-static void read_condition(struct kube_node *node, const cJSON *status, const char *type)
+static void read_condition(struct kube_condition *ret, const cJSON *status, const char *type)
 {
 	const cJSON *conditions = cJSON_GetObjectItemCaseSensitive(status, "conditions"), *c;
 
-	node->has_condition = false;
-	node->condition = (struct report_condition){0};
-	*node->transition_text = '\0';
-	node->heartbeat_wall_us = 0;
+	*ret = (struct kube_condition){0};
 	cJSON_ArrayForEach(c, conditions) {
 		if (strcmp(json_text(c, "type"), type) != 0)
 			continue;
-		node->has_condition = true;
-		str_copy(node->condition.type, sizeof(node->condition.type), type);
-		str_copy(node->condition.reason, sizeof(node->condition.reason), json_text(c, "reason"));
-		str_copy(node->condition.message, sizeof(node->condition.message), json_text(c, "message"));
+		ret->there = true;
+		str_copy(ret->condition.type, sizeof(ret->condition.type), type);
+		str_copy(ret->condition.reason, sizeof(ret->condition.reason), json_text(c, "reason"));
+		str_copy(ret->condition.message, sizeof(ret->condition.message), json_text(c, "message"));
 		for (unsigned s = 0; s < CONDITION_STATUS_MAX_; s++)
 			if (strcmp(json_text(c, "status"), condition_status_name(s)) == 0)
-				node->condition.status = s;
+				ret->condition.status = s;
 		/* Only a time goes back to the server as it came. */
-		if (clock_parse(json_text(c, "lastTransitionTime"), &node->condition.transition_wall_us) == 0)
-			str_copy(node->transition_text, sizeof(node->transition_text), json_text(c, "lastTransitionTime"));
-		if (clock_parse(json_text(c, "lastHeartbeatTime"), &node->heartbeat_wall_us) < 0)
-			node->heartbeat_wall_us = 0;
+		if (clock_parse(json_text(c, "lastTransitionTime"), &ret->condition.transition_wall_us) == 0)
+			str_copy(ret->transition_text, sizeof(ret->transition_text), json_text(c, "lastTransitionTime"));
+		if (clock_parse(json_text(c, "lastHeartbeatTime"), &ret->heartbeat_wall_us) < 0)
+			ret->heartbeat_wall_us = 0;
 		return;
 	}
+}
+
+static void read_conditions(struct kube_node *node, const cJSON *status, const char *first_type)
+{
+	read_condition(&node->first, status, first_type);
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		read_condition(&node->more[i], status, report_more_type(i));
 }
 
 /* RFC 3339 as people write it: in UTC, or with an offset. 0 = it is none. */
@@ -77,7 +81,7 @@ int kube_node_read(struct kube_node *node, const char *text, size_t length, cons
 	kube_others_read(json, &node->others_seen, &node->others_bad);
 	read_hold(node, cJSON_GetObjectItemCaseSensitive(json, "metadata"));
 	if (parts & KUBE_NODE_CONDITION)
-		read_condition(node, cJSON_GetObjectItemCaseSensitive(json, "status"), condition_type);
+		read_conditions(node, cJSON_GetObjectItemCaseSensitive(json, "status"), condition_type);
 	if (parts & KUBE_NODE_TAINTS) {
 		cJSON *spec = cJSON_GetObjectItemCaseSensitive(json, "spec");
 		cJSON *taints = cJSON_GetObjectItemCaseSensitive(spec, "taints");
@@ -95,10 +99,30 @@ void kube_node_forget(struct kube_node *node)
 	*node = (struct kube_node){0};
 }
 
-bool kube_node_has_condition(const struct kube_node *node, const struct report_condition *wanted)
+static bool is_as_wanted(const struct kube_condition *there, const struct report_condition *wanted)
 {
-	return node->has_condition && node->condition.status == wanted->status && strcmp(node->condition.reason, wanted->reason) == 0 &&
-	       strcmp(node->condition.message, wanted->message) == 0;
+	if (!*wanted->type)
+		return !there->there;
+	return there->there && there->condition.status == wanted->status && strcmp(there->condition.reason, wanted->reason) == 0 &&
+	       strcmp(there->condition.message, wanted->message) == 0;
+}
+
+bool kube_node_has_conditions(const struct kube_node *node, const struct report *wanted)
+{
+	bool same = is_as_wanted(&node->first, &wanted->condition);
+
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		same = same && is_as_wanted(&node->more[i], &wanted->more[i]);
+	return same;
+}
+
+bool kube_node_has_any_condition(const struct kube_node *node)
+{
+	bool any = node->first.there;
+
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		any = any || node->more[i].there;
+	return any;
 }
 
 /* Ours under a key that is not the configured one: the key of before its last change, or one of the two usual ones, which an
@@ -142,33 +166,74 @@ bool kube_node_has_taint(const struct kube_node *node, const struct report_taint
 	return wanted->wanted ? ours == 1 && right == 1 : ours == 0;
 }
 
-char *kube_node_condition_patch(const struct kube_node *node, const struct report_condition *wanted, uint64_t now_wall_us)
+/* {"status":{"conditions":[]}}: conditions merge by type. Returns the list. */
+static cJSON *add_list(cJSON *patch)
 {
-	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
-	cJSON *conditions = cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
+	return cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
+}
+
+static bool add_condition(cJSON *list, const struct kube_condition *there, const struct report_condition *wanted, uint64_t now_wall_us)
+{
 	cJSON *c = cJSON_CreateObject();
 	char now[CLOCK_TEXT_BYTES], since[CLOCK_TEXT_BYTES];
-	bool same = node->has_condition && node->condition.status == wanted->status && *node->transition_text;
+	bool same = there->there && there->condition.status == wanted->status && *there->transition_text;
 
 	clock_format(now_wall_us, 0, now);
 	clock_format(wanted->transition_wall_us ? wanted->transition_wall_us : now_wall_us, 0, since);
-	cJSON_AddItemToArray(conditions, c);
-	bool ok = cJSON_AddStringToObject(c, "type", wanted->type) && cJSON_AddStringToObject(c, "status", condition_status_name(wanted->status)) &&
-		  cJSON_AddStringToObject(c, "reason", wanted->reason) && cJSON_AddStringToObject(c, "message", wanted->message) &&
-		  cJSON_AddStringToObject(c, "lastHeartbeatTime", now) &&
-		  /* a time that we did not see change is not ours to set */
-		  cJSON_AddStringToObject(c, "lastTransitionTime", same ? node->transition_text : since);
+	cJSON_AddItemToArray(list, c);
+	return cJSON_AddStringToObject(c, "type", wanted->type) && cJSON_AddStringToObject(c, "status", condition_status_name(wanted->status)) &&
+	       cJSON_AddStringToObject(c, "reason", wanted->reason) && cJSON_AddStringToObject(c, "message", wanted->message) &&
+	       cJSON_AddStringToObject(c, "lastHeartbeatTime", now) &&
+	       /* a time that we did not see change is not ours to set */
+	       cJSON_AddStringToObject(c, "lastTransitionTime", same ? there->transition_text : since);
+}
+
+static bool add_removal(cJSON *list, const char *type)
+{
+	cJSON *c = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(list, c);
+	return cJSON_AddStringToObject(c, "$patch", "delete") && cJSON_AddStringToObject(c, "type", type);
+}
+
+char *kube_node_condition_patch(const struct kube_condition *there, const struct report_condition *wanted, uint64_t now_wall_us)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
+
+	return add_condition(add_list(patch), there, wanted, now_wall_us) ? cJSON_PrintUnformatted(patch) : NULL;
+}
+
+char *kube_node_conditions_patch(const struct kube_node *node, const struct report *wanted, uint64_t now_wall_us)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
+	cJSON *list = add_list(patch);
+	bool ok = add_condition(list, &node->first, &wanted->condition, now_wall_us);
+
+	for (unsigned i = 0; ok && i < REPORT_MORE_MAX_; i++) {
+		if (*wanted->more[i].type)
+			ok = add_condition(list, &node->more[i], &wanted->more[i], now_wall_us);
+		else if (node->more[i].there)
+			ok = add_removal(list, report_more_type(i));
+	}
 	return ok ? cJSON_PrintUnformatted(patch) : NULL;
 }
 
 char *kube_node_condition_removal(const char *type)
 {
 	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
-	cJSON *conditions = cJSON_AddArrayToObject(cJSON_AddObjectToObject(patch, "status"), "conditions");
-	cJSON *c = cJSON_CreateObject();
 
-	cJSON_AddItemToArray(conditions, c);
-	return cJSON_AddStringToObject(c, "$patch", "delete") && cJSON_AddStringToObject(c, "type", type) ? cJSON_PrintUnformatted(patch) : NULL;
+	return add_removal(add_list(patch), type) ? cJSON_PrintUnformatted(patch) : NULL;
+}
+
+char *kube_node_conditions_removal(const struct kube_node *node, const char *first_type)
+{
+	scoped(json_drop) cJSON *patch = cJSON_CreateObject();
+	cJSON *list = add_list(patch);
+	bool ok = !node->first.there || add_removal(list, first_type);
+
+	for (unsigned i = 0; ok && i < REPORT_MORE_MAX_; i++)
+		ok = !node->more[i].there || add_removal(list, report_more_type(i));
+	return ok ? cJSON_PrintUnformatted(patch) : NULL;
 }
 
 /* The whole list as it shall be: everybody else's entries as they are, in their order, ours at the place it had or at the end. */

@@ -146,6 +146,17 @@ static void put_storage(FILE *out, const char *name, const struct health *h)
 		fprintf(out, "%s{kind=\"%s\"} %" PRIu64 "\n", name, account_kind_name((enum account_kind)k), h->storage.bytes[k]);
 }
 
+static void put_checkpoints(FILE *out, const char *name, const struct health *h)
+{
+	for (uint32_t i = 0; i < h->checkpoint_count; i++) {
+		for (unsigned s = 0; s < CHECKPOINT_STATE_MAX_; s++) {
+			fprintf(out, "%s{", name);
+			metrics_label(out, "checkpoint", h->checkpoints[i].name);
+			fprintf(out, ",state=\"%s\"} %d\n", checkpoint_state_name((enum checkpoint_state)s), h->checkpoints[i].state == s);
+		}
+	}
+}
+
 static const struct node_metric {
 	const char *name, *type, *help;
 	void (*put)(FILE *out, const char *name, const struct health *h);
@@ -162,6 +173,7 @@ static const struct node_metric {
 	{"stoker_kmsg_gaps_total", "counter", "Times that the kernel log ran faster than it was read.", put_gaps},
 	{"stoker_kmsg_records_lost_total", "counter", "Kernel log records lost in these gaps.", put_lost},
 	{"stoker_abandoned_probes", "gauge", "Probes that hang in the kernel and cannot be ended.", put_abandoned},
+	{"stoker_checkpoint_state", "gauge", "1 for the state that the checkpoint's server is in.", put_checkpoints},
 	{"stoker_watched_filesystems", "gauge", "Filesystems that are watched.", put_watched},
 	{"stoker_executors", "gauge", "Spark containers on this node, sidecars left out.", put_executors},
 	{"stoker_executor_deaths_total", "counter", "Explained deaths of Spark containers and of processes in them; namespaces after the first 50 are other.", put_deaths},

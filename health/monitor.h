@@ -97,6 +97,8 @@ struct monitor {
 	struct executor_counts executors; /* by the supervisor */
 	struct health_nri nri;		  /* likewise */
 	struct storage_totals storage;	  /* by the supervisor */
+	uint32_t checkpoint_count;
+	struct health_checkpoint checkpoints[CONFIG_CHECKPOINTS_MAX]; /* by the supervisor */
 	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
 };
 
@@ -122,6 +124,8 @@ void monitor_broker(struct monitor *monitor, bool up);
 void monitor_mounts(struct monitor *monitor, const struct mount_table *table, uint64_t now_us, uint64_t now_wall_us);
 void monitor_no_mounts(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us); /* it will not come */
 void monitor_reporter(struct monitor *monitor, const struct report_state *state);
+/* What is known of the checkpoints; what people see of them has changed. */
+void monitor_checkpoints(struct monitor *monitor, const struct health_checkpoint *checkpoints, uint32_t count);
 void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
 
 /* --- monitor_space.c --- */

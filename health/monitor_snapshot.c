@@ -135,6 +135,8 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	h->executors = m->executors;
 	h->nri = m->nri;
 	h->storage = m->storage;
+	h->checkpoint_count = m->checkpoint_count;
+	memcpy(h->checkpoints, m->checkpoints, sizeof(h->checkpoints));
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		h->agent.abandoned_probes += m->watch[i].abandoned;
 	h->input_count = m->input_count;
@@ -146,8 +148,18 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	str_copy(h->report.node, sizeof(h->report.node), m->config.node);
 	h->report.sequence = m->report.sequence;
 	h->report.condition.transition_wall_us = m->report.condition.transition_wall_us;
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		if (*h->report.more[i].type)
+			h->report.more[i].transition_wall_us = m->report.more[i].transition_wall_us;
 	h->report_ready = is_ready(m);
 	snapshot_taint(m, h);
+}
+
+/* A time that was not seen is none: of a status that is there from the beginning. */
+static void note_transition(struct report_condition *now, const struct report_condition *before, uint64_t now_wall_us)
+{
+	if (*now->type && *before->type && now->status != before->status)
+		now->transition_wall_us = now_wall_us;
 }
 
 bool monitor_publish(struct monitor *m, uint64_t now_wall_us, struct health *h)
@@ -160,11 +172,23 @@ bool monitor_publish(struct monitor *m, uint64_t now_wall_us, struct health *h)
 	if (m->report.sequence && memcmp(&h->report, &m->report, sizeof(h->report)) == 0)
 		return false;
 	bool first = m->report.sequence == 0;
-	if (!first && h->report.condition.status != m->report.condition.status)
-		h->report.condition.transition_wall_us = now_wall_us;
+	if (!first)
+		note_transition(&h->report.condition, &m->report.condition, now_wall_us);
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		note_transition(&h->report.more[i], &m->report.more[i], now_wall_us);
 	h->report.sequence++;
 	m->report = h->report;
 	m->report_ready = true;
 	m->cautious = false;
 	return true;
+}
+
+void monitor_checkpoints(struct monitor *m, const struct health_checkpoint *checkpoints, uint32_t count)
+{
+	if (m->checkpoint_count == count && memcmp(m->checkpoints, checkpoints, count * sizeof(*checkpoints)) == 0)
+		return;
+	m->checkpoint_count = count;
+	memset(m->checkpoints, 0, sizeof(m->checkpoints));
+	memcpy(m->checkpoints, checkpoints, count * sizeof(*checkpoints));
+	m->ops->changed(m);
 }

@@ -1,4 +1,4 @@
-/* report.h - what the node object shall say: one condition and one taint. Made by node_report() (pure), carried out by
+/* report.h - what the node object shall say: its conditions and one taint. Made by node_report() (pure), carried out by
  * the reporter. A plain value, sent as a record. */
 #pragma once
 
@@ -33,13 +33,19 @@ struct report_taint {
 
 #define REPORT_ALIASES 2 /* alias.h */
 
+/* The conditions beside the first. None of them taints: what they are about is no fault of this node, or is shared by all (design §4.3). */
+enum report_more { REPORT_CHECKPOINT, REPORT_MORE_MAX_ };
+
+const char *report_more_type(enum report_more more); /* "stoker.dev/CheckpointReady" */
+
 /* Whether a policy of the API server keeps this agent's token to its own conditions and taint, as a dry run showed. */
 enum report_policy { REPORT_POLICY_UNKNOWN, REPORT_POLICY_THERE, REPORT_POLICY_MISSING, REPORT_POLICY_MAX_ };
 
 struct report {
 	uint64_t sequence; /* rises by one with every change */
 	char node[NAME_NODE_BYTES];
-	struct report_condition condition;
+	struct report_condition condition; /* stoker.dev/StorageReady */
+	struct report_condition more[REPORT_MORE_MAX_]; /* type "" = not wanted: taken off the node */
 	struct report_taint taint;
 	struct report_condition aliases[REPORT_ALIASES]; /* the same under other names; type "" = not wanted */
 };

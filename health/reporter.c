@@ -27,7 +27,7 @@ uint32_t reporter_random(void)
 
 static bool is_published(const struct reporter *r)
 {
-	return r->report.sequence && r->node.known && kube_node_has_condition(&r->node, &r->report.condition) && (r->taint_waits || kube_node_has_taint(&r->node, &r->goal));
+	return r->report.sequence && r->node.known && kube_node_has_conditions(&r->node, &r->report) && (r->taint_waits || kube_node_has_taint(&r->node, &r->goal));
 }
 
 static bool is_the_brakes(enum kube_lane lane)
@@ -65,8 +65,8 @@ static void tell(struct reporter *r)
 		trouble = *r->lanes[lane].words ? r->lanes[lane].words : NULL;
 		s->degraded = trouble != NULL;
 	}
-	s->has_condition = r->node.has_condition;
-	s->condition = r->node.condition;
+	s->has_condition = r->node.first.there;
+	s->condition = r->node.first.condition;
 	s->others_seen = r->node.others_seen & kube_others_mask(r->config.report.aliases);
 	s->others_bad = r->node.others_bad & s->others_seen;
 	s->policy = r->policy.found;
@@ -93,7 +93,7 @@ const char *reporter_node(const struct reporter *r)
 
 static void plan_heartbeat(struct reporter *r)
 {
-	uint64_t now = clock_mono_us(), wall = clock_wall_us(), age = wall > r->node.heartbeat_wall_us ? wall - r->node.heartbeat_wall_us : 0;
+	uint64_t now = clock_mono_us(), wall = clock_wall_us(), age = wall > r->node.first.heartbeat_wall_us ? wall - r->node.first.heartbeat_wall_us : 0;
 	uint64_t pause = REPORTER_HEARTBEAT_US * 9 / 10 + reporter_random() % (REPORTER_HEARTBEAT_US / 5);
 
 	r->heartbeat_due_us = now + (age < pause ? pause - age : 0);
@@ -179,7 +179,7 @@ static void reporter_step(struct reporter *r)
 	if (r->client_ready) {
 		bool retire = r->config.retire && r->node.known, have = r->node.known && (retire || r->report.sequence > 0);
 		bool heartbeat = have && !retire && now >= r->heartbeat_due_us;
-		bool condition = have && (retire ? r->node.has_condition : heartbeat || !kube_node_has_condition(&r->node, &r->report.condition));
+		bool condition = have && (retire ? kube_node_has_any_condition(&r->node) : heartbeat || !kube_node_has_conditions(&r->node, &r->report));
 		if (have)
 			reporter_brake(r, now, &next);
 		bool taint = have && !r->taint_waits && !kube_node_has_taint(&r->node, &r->goal);
@@ -191,8 +191,8 @@ static void reporter_step(struct reporter *r)
 			reporter_lane_send(r, KUBE_READ, reporter_node(r), NULL);
 		}
 		if (reporter_lane_is_due(r, KUBE_CONDITION, condition, now, &next))
-			reporter_lane_send(r, KUBE_CONDITION, reporter_node(r), retire ? kube_node_condition_removal(STOKER_STORAGE_READY) :
-				kube_node_condition_patch(&r->node, &r->report.condition, clock_wall_us()));
+			reporter_lane_send(r, KUBE_CONDITION, reporter_node(r), retire ? kube_node_conditions_removal(&r->node, STOKER_STORAGE_READY) :
+				kube_node_conditions_patch(&r->node, &r->report, clock_wall_us()));
 		/* not while the list is read anew: that answer decides */
 		bool reading = r->read_wanted || kube_client_is_busy(&r->client, KUBE_READ);
 		if (reporter_lane_is_due(r, KUBE_TAINT, taint && !reading, now, &next))
@@ -227,15 +227,21 @@ static bool take_event(struct reporter *r, const struct record *record)
 	return true;
 }
 
-static bool aliases_are_sound(const struct report *report)
+static bool is_sound(const struct report_condition *c, const char *type)
 {
-	for (unsigned i = 0; i < REPORT_ALIASES; i++) {
-		const struct report_condition *c = &report->aliases[i];
-		if (c->status >= CONDITION_STATUS_MAX_ || !str_is_ended(c->type, sizeof(c->type)) || !str_is_ended(c->reason, sizeof(c->reason)) ||
-		    !str_is_ended(c->message, sizeof(c->message)) || (*c->type && strcmp(c->type, alias_type(i)) != 0))
-			return false;
-	}
-	return true;
+	return c->status < CONDITION_STATUS_MAX_ && str_is_ended(c->type, sizeof(c->type)) && str_is_ended(c->reason, sizeof(c->reason)) &&
+	       str_is_ended(c->message, sizeof(c->message)) && (!*c->type || strcmp(c->type, type) == 0);
+}
+
+static bool conditions_are_sound(const struct report *report)
+{
+	bool sound = is_sound(&report->condition, STOKER_STORAGE_READY);
+
+	for (unsigned i = 0; i < REPORT_MORE_MAX_; i++)
+		sound = sound && is_sound(&report->more[i], report_more_type(i));
+	for (unsigned i = 0; i < REPORT_ALIASES; i++)
+		sound = sound && is_sound(&report->aliases[i], alias_type(i));
+	return sound;
 }
 
 /* The key before the last change: its taint is to go. A restart forgets it; kube_node.h knows the two usual ones. */
@@ -254,11 +260,8 @@ static void link_record(struct link *link, const struct record *record)
 
 	if (take_event(r, record))
 		return;
-	if (record->header.type != WIRE_REPORT || !report || report->condition.status >= CONDITION_STATUS_MAX_ ||
-	    !str_is_ended(report->node, sizeof(report->node)) || !str_is_ended(report->condition.type, sizeof(report->condition.type)) ||
-	    !str_is_ended(report->condition.reason, sizeof(report->condition.reason)) || !str_is_ended(report->condition.message, sizeof(report->condition.message)) ||
-	    !str_is_ended(report->taint.key, sizeof(report->taint.key)) || !str_is_ended(report->taint.value, sizeof(report->taint.value)) ||
-	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect)) || !aliases_are_sound(report)) {
+	if (record->header.type != WIRE_REPORT || !report || !str_is_ended(report->node, sizeof(report->node)) || !str_is_ended(report->taint.key, sizeof(report->taint.key)) || !str_is_ended(report->taint.value, sizeof(report->taint.value)) ||
+	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect)) || !conditions_are_sound(report)) {
 		link->refused++;
 		log_warn(r->log, "record not understood", "from", "stokerd", "type", log_number(record->header.type));
 		return;

@@ -15,8 +15,8 @@ static enum alias_step judge(const struct reporter *r, unsigned alias)
 {
 	const struct kube_node *there = &r->aliases.there[alias];
 	const struct report_condition *wanted = wanted_alias(r, alias);
-	enum alias_step step = alias_judge(there->has_condition ? &there->condition : NULL, wanted, &r->aliases.written[alias]);
-	bool is_old = clock_wall_us() > there->heartbeat_wall_us + HEARTBEAT_OLD_US;
+	enum alias_step step = alias_judge(there->first.there ? &there->first.condition : NULL, wanted, &r->aliases.written[alias]);
+	bool is_old = clock_wall_us() > there->first.heartbeat_wall_us + HEARTBEAT_OLD_US;
 
 	return step == ALIAS_NOTHING && wanted && is_old ? ALIAS_WRITE : step;
 }
@@ -27,7 +27,7 @@ static void say_foreign(struct reporter *r, unsigned alias, bool foreign)
 	bool any = false;
 
 	if (foreign && !a->said[alias]) {
-		alias_words(alias, &a->there[alias].condition, a->words, sizeof(a->words));
+		alias_words(alias, &a->there[alias].first.condition, a->words, sizeof(a->words));
 		log_warn(r->log, "alias not written", "why", a->words);
 	} else if (!foreign && a->said[alias]) {
 		log_info(r->log, "alias: the other writer's condition is gone", "type", alias_type(alias));
@@ -43,7 +43,7 @@ static void send_alias(struct reporter *r, unsigned alias, bool remove)
 {
 	struct reporter_aliases *a = &r->aliases;
 	const struct report_condition *wanted = wanted_alias(r, alias);
-	char *body = remove ? alias_removal_patch(alias) : kube_node_condition_patch(&a->there[alias], wanted, clock_wall_us());
+	char *body = remove ? alias_removal_patch(alias) : kube_node_condition_patch(&a->there[alias].first, wanted, clock_wall_us());
 
 	a->in_hand = (int)alias;
 	a->removing = remove;
@@ -90,7 +90,7 @@ void reporter_aliases_asked(struct reporter *r, enum kube_lane lane)
 static bool is_used(const struct reporter *r)
 {
 	for (unsigned i = 0; i < ALIAS_MAX_; i++)
-		if (wanted_alias(r, i) || r->aliases.there[i].has_condition)
+		if (wanted_alias(r, i) || r->aliases.there[i].first.there)
 			return true;
 	return false;
 }

@@ -149,7 +149,7 @@ static void say_why(struct reporter *r, const char *hold)
 
 static void note_retired(struct reporter *r)
 {
-	bool done = r->config.retire && !r->node.has_condition && !kube_node_carries(&r->node, r->goal.key, false) && r->brake.listed_us && !brake_holds(&r->brake);
+	bool done = r->config.retire && !kube_node_has_any_condition(&r->node) && !kube_node_carries(&r->node, r->goal.key, false) && r->brake.listed_us && !brake_holds(&r->brake);
 
 	if (done && !r->retired_said)
 		log_info(r->log, "retired: condition, taint and slot of this node are gone");

@@ -134,6 +134,7 @@ static void broker_up(struct link *link)
 		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
 	supervisor_hints_reset(s);
 	supervisor_discovery_reset(s);
+	supervisor_checkpoints_broker(s, true);
 	monitor_broker(&s->monitor, true);
 }
 
@@ -142,6 +143,7 @@ static void broker_down(struct link *link, const struct err *why)
 	struct supervisor *s = link->owner;
 
 	monitor_input(&s->monitor, "broker", "missing", why ? why->text : "not connected");
+	supervisor_checkpoints_broker(s, false);
 	monitor_broker(&s->monitor, false);
 	supervisor_volumes_broker_down(s);
 }
@@ -165,7 +167,9 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 	char text[sizeof(refused->text) + 1] = "";
 
 	memcpy(text, refused->text, sizeof(refused->text));
-	if (refused->request == WIRE_FS_ERRORS || refused->request == WIRE_FS_MARK) {
+	if (supervisor_checkpoints_refused(s, id, refused, text)) {
+		/* taken */
+	} else if (refused->request == WIRE_FS_ERRORS || refused->request == WIRE_FS_MARK) {
 		supervisor_fs_refused(s, refused, text);
 	} else if (refused->request == WIRE_LOOK) {
 		supervisor_look_refused(s, refused->watch, text);
@@ -212,7 +216,7 @@ static void broker_record(struct link *link, const struct record *record)
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
 	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record) ||
-		   supervisor_volumes_answer(s, record) || supervisor_accounts_answer(s, record)) {
+		   supervisor_checkpoints_answer(s, record) || supervisor_volumes_answer(s, record) || supervisor_accounts_answer(s, record)) {
 		/* taken */
 	} else if (record->header.type == WIRE_REFUSED && refused) {
 		broker_refused(s, record->header.id, refused);
@@ -236,6 +240,8 @@ static void nri_state(void *owner, const struct wire_nri_state *state)
 	struct supervisor *s = owner;
 
 	supervisor_executors_nri(s, state);
+	if (state->state != WIRE_NRI_LIVE)
+		supervisor_checkpoints_tell_nri(s, true);
 	log_debug(s->log, "nri", "state", log_number(state->state), "requests", log_number((int64_t)state->requests_total));
 }
 
@@ -268,6 +274,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	supervisor_discovery_reset(s);
 	supervisor_nri_configure(&s->nri, config);
 	supervisor_sweep_configure(s);
+	supervisor_checkpoints_configure(s);
 	supervisor_csi_configure(s);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
@@ -303,6 +310,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 		return -e->code;
 	supervisor_executors_start(s);
 	supervisor_sweep_start(s);
+	supervisor_checkpoints_start(s);
 	supervisor_nri_start(&s->nri, loop, log, paths->nri, config, &nri_ops, s);
 	supervisor_csi_start(s);
 	supervisor_configure(s, config);

@@ -15,6 +15,7 @@
 #include "health/kernel_log.h"
 #include "health/monitor.h"
 #include "health/nfs_servers.h"
+#include "health/supervisor_checkpoints.h"
 #include "health/supervisor_csi.h"
 #include "health/supervisor_nri.h"
 #include "health/volumes.h"
@@ -96,6 +97,7 @@ struct supervisor {
 	} web_answers[5]; /* health, executors, deaths, sweep, volumes */
 	uv_timer_t web_more;
 	struct supervisor_nri nri;
+	struct supervisor_checkpoints checkpoints;
 	struct supervisor_csi csi;
 	struct volumes volumes;
 };

@@ -139,6 +139,8 @@ void supervisor_nfs(struct supervisor *s, const struct kmsg_nfs *line)
 
 	if (line)
 		nfs_servers_note(&s->nfs, line, now_us);
+	if (line)
+		supervisor_checkpoints_kmsg(s, line);
 	nfs_servers_forget(&s->nfs, NULL, now_us);
 	bool well = nfs_servers_say(&s->nfs, now_us, detail, sizeof(detail));
 	monitor_input(&s->monitor, "nfs", well ? "ok" : "degraded", detail);

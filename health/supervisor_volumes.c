@@ -65,6 +65,8 @@ static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volum
 		stats.inodes_free = entry->free_inodes;
 		stats.inodes_used = entry->total_inodes > entry->free_inodes ? entry->total_inodes - entry->free_inodes : 0;
 	}
+	if (entry && entry->volume.type == VOLUME_CHECKPOINT)
+		stats.abnormal = !supervisor_checkpoint_usable(s, entry->volume.source, stats.message, sizeof(stats.message));
 	supervisor_csi_stats(s, csi_id, &stats);
 }
 
@@ -90,6 +92,8 @@ static void publish(struct supervisor *s, const struct volume *asked, uint64_t c
 		refuse(s, &volume, csi_id, &e);
 		return;
 	}
+	if (volume.type == VOLUME_CHECKPOINT)
+		supervisor_checkpoint_want(s, volume.source);
 	entry = volumes_put(&s->volumes, &volume);
 	if (entry && !entry->made)
 		entry->sized = asked->size_bytes != 0;

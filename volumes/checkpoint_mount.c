@@ -66,6 +66,20 @@ static int look(const struct volume_spot *spot, struct proc_mount *ret, struct e
 	return 1;
 }
 
+/* NFS shows of each mount where on the server it begins: a directory of the export that is bound to a pod has its path behind the
+ * export's. */
+static bool ends_with_slash(const char *text)
+{
+	return *text && text[strlen(text) - 1] == '/';
+}
+
+static bool is_at_or_beneath(const char *source, const char *export)
+{
+	const size_t length = strlen(export);
+
+	return strncmp(source, export, length) == 0 && (source[length] == '\0' || source[length] == '/' || ends_with_slash(export));
+}
+
 /* --- the node's own mount --- */
 
 static int open_node(const struct config *config, const struct config_checkpoint *c, struct volume_spot *ret, struct err *e)
@@ -128,16 +142,14 @@ static int mount_node(const struct config_checkpoint *c, const struct volume_spo
 
 /* --- a pod's --- */
 
-/* The sub path is the end of what of the filesystem is mounted. */
 static bool is_of(const struct proc_mount *mount, const struct config_checkpoint *c, const struct volume *v)
 {
-	char source[NFS_SOURCE_BYTES];
-	const size_t root = strlen(mount->root), sub = strlen(v->sub_path);
+	char source[NFS_SOURCE_BYTES + VOLUME_SUB_PATH_BYTES];
 
 	nfs_source(c, source);
-	if (strcmp(mount->source, source) != 0 || mount->read_only != (c->read_only || v->read_only))
-		return false;
-	return sub == 0 || (root > sub && mount->root[root - sub - 1] == '/' && strcmp(mount->root + root - sub, v->sub_path) == 0);
+	if (v->sub_path[0])
+		str_append(source, sizeof(source), "%s%s", ends_with_slash(source) ? "" : "/", v->sub_path);
+	return strcmp(mount->source, source) == 0 && mount->read_only == (c->read_only || v->read_only);
 }
 
 static int make_again(const struct config_checkpoint *c, const struct volume *v, const struct volume_spot *spot, struct volume_result *r, struct err *e)
@@ -215,8 +227,10 @@ int checkpoint_mount(const struct config *config, const struct volume *v, struct
 	int done = on_node ? mount_node(c, &node, r, e) : mount_for_pod(config, c, v, &node, r, e);
 	if (done < 0)
 		return done;
-	if (on_node)
+	if (on_node) {
 		r->already = done == 1;
+		str_copy(r->text, sizeof(r->text), c->address);
+	}
 	r->step = VOLUME_DONE;
 	return 0;
 }
@@ -234,7 +248,8 @@ static bool take_neighbour(void *context, const char *line, size_t length)
 	struct neighbour *n = context;
 	struct proc_mount mount;
 
-	n->found = proc_mount_parse(line, length, &mount) && str_starts(mount.mount_point, n->above) && strcmp(mount.source, n->source) == 0;
+	n->found = proc_mount_parse(line, length, &mount) && str_starts(mount.mount_point, n->above) && str_starts(mount.type, "nfs") &&
+		   is_at_or_beneath(n->source, mount.source);
 	return !n->found;
 }
 
@@ -262,7 +277,7 @@ int checkpoint_is_mounted(const struct config *config, const struct volume_spot 
 		return nfs;
 	for (uint32_t i = 0; i < config->volumes.checkpoint_count; i++) {
 		nfs_source(&config->volumes.checkpoints[i], source);
-		if (strcmp(mount.source, source) == 0)
+		if (is_at_or_beneath(mount.source, source))
 			return 1;
 	}
 	return is_on_node(config, mount.source, e);

@@ -26,7 +26,7 @@ struct proc_mount {
 	uint64_t id, parent;
 	uint32_t device_major, device_minor;
 	char root[NAME_PATH_BYTES], mount_point[NAME_PATH_BYTES];
-	char type[32], source[256];
+	char type[32], source[NAME_PATH_BYTES];
 	bool read_only;	      /* by the mount's own flag */
 	const char *options;  /* the filesystem's, in the line that was given, still escaped */
 	size_t options_length;

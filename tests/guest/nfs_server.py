@@ -82,6 +82,11 @@ class NfsServer:
     def go_on(self):
         self.forwarder.send_signal(signal.SIGCONT)
 
+    def refuse(self):
+        """Nobody listens any more."""
+        self.forwarder.kill()
+        self.forwarder.wait()
+
 
 def forward():
     listener = socket.socket()

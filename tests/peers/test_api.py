@@ -8,6 +8,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import case, main, wait_for  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from nfs_null import NfsNull  # noqa: E402
 from node import Node  # noqa: E402
 
 NAME = "node-1"
@@ -73,6 +74,45 @@ def a_fault_becomes_condition_and_taint_and_goes_away(t):
     s.wait_condition("True")
     s.wait_taint(False)
     assert FOREIGN in s.cluster.taints(NAME), s.cluster.taints(NAME)
+
+
+@case
+def a_checkpoint_server_is_a_condition_and_never_a_taint(t):
+    """stoker.dev/CheckpointReady beside the first: it comes, follows the server, and goes with the configuration."""
+    server = NfsNull(t)
+    s = Stage(t, extra=f"volumes:\n  checkpoints:\n  - {{name: team, server: 127.0.0.1, port: {server.port}, export: /team, namespaces: [spark]}}\n")
+
+    def ready(status, reason):
+        def so():
+            c = s.cluster.condition(NAME, "stoker.dev/CheckpointReady")
+            return c if c and (c["status"], c["reason"]) == (status, reason) else None
+        return wait_for(so, f"CheckpointReady to be {status}, {reason}", 60, 0.05)
+
+    s.wait_condition("True")
+    well = ready("True", "AllProbesPassed")
+    server.end()
+    bad = ready("False", "CheckpointUnreachable")
+    assert "team (127.0.0.1:/team) is unreachable" in bad["message"] and "efused" in bad["message"], bad
+    assert bad["lastTransitionTime"] >= well["lastTransitionTime"], (bad, well)
+    assert s.cluster.our_taint(NAME) is None and s.cluster.condition(NAME)["status"] == "True"
+    h = s.node.health()
+    assert h["status"] == "Healthy" and h["taint"] is None and h["checkpoints"][0]["state"] == "unreachable", h
+    assert "checkpoint team (127.0.0.1:/team): unreachable, not mounted" in s.node.cli("health").stdout
+    # an Event goes to the reporter, which here has no right to make one (test_events.py)
+    wait_for(lambda: [e for e in s.node.log("event") if e["reason"] == "CheckpointUnreachable"], "an Event")
+    status, metrics = s.node.get("/metrics")
+    assert status == 200 and 'stoker_checkpoint_state{checkpoint="team",state="unreachable"} 1' in metrics, metrics
+    server.begin_again()
+    ready("True", "CheckpointRecovered")
+    text = s.node.read_config()
+    s.node.write_config(text[:text.index("volumes:")] + text[text.index("executors:"):])
+    wait_for(lambda: s.cluster.condition(NAME, "stoker.dev/CheckpointReady") is None, "the condition to be taken off", 60, 0.05)
+    assert s.cluster.condition(NAME)["status"] == "True"
+    # and with the whole agent
+    s.node.write_config(text)
+    ready("True", "AllProbesPassed")
+    s.node.write_config(text + "retire: true\n")
+    wait_for(lambda: s.cluster.condition(NAME, "stoker.dev/CheckpointReady") is None and s.cluster.condition(NAME) is None, "both conditions to be taken off", 60, 0.05)
 
 
 @case

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "base/scoped.h"
 #include "health/checkpoint.h"
+#include "health/checkpoint_report.h"
 #include "volumes/nfs_ping.h"
 
 #define S 1000000ULL
@@ -137,6 +139,55 @@ static void test_every_pair_has_an_answer(void **unused)
 	}
 }
 
+/* --- the condition --- */
+
+static void test_the_worst_checkpoint_speaks(void **unused)
+{
+	/* One letter a checkpoint: u h s n(ot reachable) t(ale) r. */
+	static const struct {
+		const char *states;
+		enum condition_status status;
+		const char *reason, *words;
+	} rows[] = {
+		{"u", CONDITION_UNKNOWN, "NotProbed", "1 of 1 checkpoints have not been used yet"},
+		{"uh", CONDITION_TRUE, "AllProbesPassed", "1 of 2 checkpoints answer"},
+		{"hh", CONDITION_TRUE, "AllProbesPassed", "2 of 2 checkpoints answer"},
+		{"hs", CONDITION_TRUE, "CheckpointSlow", "checkpoint c1 (nas:/x) is slow: words since 2026"},
+		{"rh", CONDITION_TRUE, "CheckpointRecovered", "checkpoint c0 (nas:/x) is recovered: words since 2026"},
+		{"hts", CONDITION_FALSE, "CheckpointStale", "checkpoint c1 (nas:/x) is stale: words since 2026"},
+		{"tnnh", CONDITION_FALSE, "CheckpointUnreachable", "; 2 of 4 checkpoints"},
+	};
+	scoped(scoped_free) struct config *config = calloc(1, sizeof(*config));
+	struct report_condition c;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
+		for (const char *s = rows[i].states; *s; s++) {
+			struct health_checkpoint *one = &h->checkpoints[h->checkpoint_count];
+			*one = (struct health_checkpoint){.name = "c0", .source = "nas:/x", .state = (enum checkpoint_state)(strchr("uhsntr", *s) - "uhsntr"), .message = "words"};
+			one->name[1] = (char)('0' + h->checkpoint_count++);
+			one->since_wall_us = 1795680900ULL * S;
+		}
+		memset(&c, 0x5a, sizeof(c)); /* nothing of before may shine through */
+		c.transition_wall_us = 8;
+		checkpoint_report(h, config, &c);
+		assert_string_equal(c.type, "stoker.dev/CheckpointReady");
+		assert_int_equal(c.status, rows[i].status);
+		assert_string_equal(c.reason, rows[i].reason);
+		assert_int_equal(c.transition_wall_us, 8);
+		if (!strstr(c.message, rows[i].words))
+			fail_msg("'%s' is not in '%s'", rows[i].words, c.message);
+		config->retire = true;
+		checkpoint_report(h, config, &c);
+		assert_string_equal(c.type, "");
+		config->retire = false;
+	}
+	scoped(scoped_free) struct health *none = calloc(1, sizeof(*none));
+	checkpoint_report(none, config, &c);
+	assert_string_equal(c.type, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_one_silence_or_a_hint_refuses_nothing),
 		cmocka_unit_test(test_only_a_new_mount_ends_a_stale_one),
 		cmocka_unit_test(test_every_pair_has_an_answer),
+		cmocka_unit_test(test_the_worst_checkpoint_speaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

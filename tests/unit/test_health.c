@@ -312,8 +312,17 @@ static void test_json_comes_back_as_it_was(void **unused)
 	(void)unused;
 	assert_non_null(back);
 	fill_ugly(h);
+	h->checkpoint_count = 2;
+	strcpy(h->checkpoints[0].name, "team"); /* one by one: what lies between the members is compared, too */
+	strcpy(h->checkpoints[0].source, "nas:/a\tb");
+	strcpy(h->checkpoints[0].message, "gone");
+	h->checkpoints[0].state = CHECKPOINT_STALE;
+	h->checkpoints[0].mounted = 1;
+	h->checkpoints[0].since_wall_us = AT(1);
+	strcpy(h->checkpoints[1].name, "other");
 	health_report(h, c, &h->report);
 	h->report.condition.transition_wall_us = AT(1);
+	assert_string_equal(h->report.more[REPORT_CHECKPOINT].reason, "CheckpointStale");
 	assert_int_equal(health_to_json(h, &text, &e), 0);
 	memset(back, 0xa5, sizeof(*back));
 	assert_int_equal(health_from_json(text, strlen(text), back, &e), 0);

@@ -124,23 +124,57 @@ static void test_the_conditions_patch_and_its_times(void **unused)
 					"{\"type\":\"" TYPE "\",\"status\":\"False\",\"reason\":\"IOErrors\",\"message\":\"m\","
 					"\"lastHeartbeatTime\":\"2026-11-26T08:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}";
 	struct report_condition c = {.type = TYPE, .status = CONDITION_FALSE, .reason = "IOErrors", .message = "m", .transition_wall_us = 1764147600000000};
+	struct report wanted_report = {0};
 	struct kube_node node = {0};
 	struct err e = {0};
 
 	(void)unused;
 	assert_int_equal(kube_node_read(&node, text, strlen(text), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
-	assert_true(node.known && node.has_condition);
-	assert_true(kube_node_has_condition(&node, &c));
+	assert_true(node.known && node.first.there);
+	wanted_report.condition = c;
+	assert_true(kube_node_has_conditions(&node, &wanted_report));
 	strcpy(c.message, "other");
-	assert_false(kube_node_has_condition(&node, &c));
+	wanted_report.condition = c;
+	assert_false(kube_node_has_conditions(&node, &wanted_report));
 	/* the same status: the server's own transition time stands */
-	check_json(kube_node_condition_patch(&node, &c, 1764154800000000),
+	check_json(kube_node_condition_patch(&node.first, &c, 1764154800000000),
 		   "{\"status\":{\"conditions\":[{\"type\":\"" TYPE "\",\"status\":\"False\",\"reason\":\"IOErrors\",\"message\":\"other\","
 		   "\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}");
 	c.status = CONDITION_TRUE;
-	check_json(kube_node_condition_patch(&node, &c, 1764154800000000),
+	check_json(kube_node_condition_patch(&node.first, &c, 1764154800000000),
 		   "{\"status\":{\"conditions\":[{\"type\":\"" TYPE "\",\"status\":\"True\",\"reason\":\"IOErrors\",\"message\":\"other\","
 		   "\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2025-11-26T09:00:00Z\"}]}}");
+	kube_node_forget(&node);
+}
+
+/* Both conditions go in one patch; what is not wanted any more is taken off, and what was never there is not named. */
+static void test_a_second_condition_comes_and_goes(void **unused)
+{
+	static const char *const text = "{\"kind\":\"Node\",\"spec\":{},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},"
+					"{\"type\":\"stoker.dev/CheckpointReady\",\"status\":\"False\",\"reason\":\"CheckpointStale\",\"message\":\"m\","
+					"\"lastHeartbeatTime\":\"2026-11-26T08:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}";
+	static const char *const ours = "{\"type\":\"" TYPE "\",\"status\":\"True\",\"reason\":\"AllProbesPassed\",\"message\":\"m\","
+					"\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2025-11-26T11:00:00Z\"}";
+	static const struct report_condition stale = {.type = "stoker.dev/CheckpointReady", .status = CONDITION_FALSE, .reason = "CheckpointStale", .message = "m"};
+	struct report report = {.condition = {.type = TYPE, .status = CONDITION_TRUE, .reason = "AllProbesPassed", .message = "m"}};
+	struct kube_node node = {0};
+	struct err e = {0};
+	char want[1024];
+
+	(void)unused;
+	assert_int_equal(kube_node_read(&node, text, strlen(text), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
+	assert_true(kube_node_has_any_condition(&node) && !node.first.there && node.more[REPORT_CHECKPOINT].there);
+	assert_false(kube_node_has_conditions(&node, &report)); /* there, and not wanted */
+	snprintf(want, sizeof(want), "{\"status\":{\"conditions\":[%s,{\"$patch\":\"delete\",\"type\":\"stoker.dev/CheckpointReady\"}]}}", ours);
+	check_json(kube_node_conditions_patch(&node, &report, 1764154800000000), want);
+	check_json(kube_node_conditions_removal(&node, TYPE), "{\"status\":{\"conditions\":[{\"$patch\":\"delete\",\"type\":\"stoker.dev/CheckpointReady\"}]}}");
+	report.more[REPORT_CHECKPOINT] = stale;
+	snprintf(want, sizeof(want), "{\"status\":{\"conditions\":[%s,{\"type\":\"stoker.dev/CheckpointReady\",\"status\":\"False\",\"reason\":\"CheckpointStale\","
+		 "\"message\":\"m\",\"lastHeartbeatTime\":\"2025-11-26T11:00:00Z\",\"lastTransitionTime\":\"2026-11-26T07:00:00Z\"}]}}", ours);
+	check_json(kube_node_conditions_patch(&node, &report, 1764154800000000), want);
+	assert_false(kube_node_has_conditions(&node, &report)); /* the first is not there yet */
+	node.first = (struct kube_condition){.there = true, .condition = report.condition};
+	assert_true(kube_node_has_conditions(&node, &report));
 	kube_node_forget(&node);
 }
 
@@ -162,7 +196,7 @@ static void test_answers_that_are_no_node(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
 		struct kube_node node = {0};
 		assert_int_equal(kube_node_read(&node, odd[i], strlen(odd[i]), TYPE, KUBE_NODE_CONDITION | KUBE_NODE_TAINTS, &e), 0);
-		assert_false(node.has_condition);
+		assert_false(kube_node_has_any_condition(&node));
 		free(kube_node_taint_patch(&node, &wanted));
 		kube_node_forget(&node);
 	}
@@ -341,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_the_taints_patch_keeps_everybody_elses),
 		cmocka_unit_test(test_the_taint_of_a_former_key_goes),
 		cmocka_unit_test(test_the_conditions_patch_and_its_times),
+		cmocka_unit_test(test_a_second_condition_comes_and_goes),
 		cmocka_unit_test(test_answers_that_are_no_node),
 		cmocka_unit_test(test_every_answer_means_something),
 		cmocka_unit_test(test_an_outage_is_over_for_all_lanes_at_once),

@@ -1,0 +1,358 @@
+#include "health/supervisor_checkpoints.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "health/supervisor.h"
+#include "volumes/nfs_mount.h"
+
+#define FIRST_MS     50
+#define RETRY_MIN_US US_PER_S
+
+static void step(struct checkpoint_watch *w, uint64_t now_us);
+
+static uint32_t index_of(const struct checkpoint_watch *w)
+{
+	return (uint32_t)(w - w->supervisor->checkpoints.watch);
+}
+
+/* --- what people and stoker-nri are told --- */
+
+static void tell_monitor(struct supervisor *s)
+{
+	struct health_checkpoint list[CONFIG_CHECKPOINTS_MAX] = {0};
+
+	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
+		const struct checkpoint_watch *w = &s->checkpoints.watch[i];
+		str_copy(list[i].name, sizeof(list[i].name), w->config.name);
+		nfs_source(&w->config, list[i].source);
+		list[i].state = w->health.state;
+		list[i].mounted = w->mounted;
+		str_copy(list[i].message, sizeof(list[i].message), w->health.words);
+		list[i].since_wall_us = w->since_wall_us;
+	}
+	monitor_checkpoints(&s->monitor, list, s->checkpoints.count);
+}
+
+void supervisor_checkpoints_tell_nri(struct supervisor *s, bool anew)
+{
+	const struct config *config = &s->monitor.config;
+	struct wire_checkpoints_ready told = {.config_hash = config->hash};
+
+	for (uint32_t i = 0; i < s->checkpoints.count; i++)
+		if (s->checkpoints.watch[i].mounted && checkpoint_is_usable(&s->checkpoints.watch[i].health))
+			told.ready |= 1U << i;
+	if ((told.ready == s->checkpoints.ready && !anew) || (config->volumes.inject_count == 0 && !config->volumes.annotations))
+		return;
+	if (role_child_send(&s->nri.role, WIRE_NRI_CHECKPOINTS, 0, &told, sizeof(told), -1))
+		s->checkpoints.ready = told.ready;
+}
+
+static void tell_event(struct checkpoint_watch *w, bool was_usable)
+{
+	const bool usable = checkpoint_is_usable(&w->health);
+	struct event event = {.warning = !usable, .wall_us = clock_wall_us(), .subject = event_subject(w->config.name)};
+	char source[NFS_SOURCE_BYTES];
+
+	if (was_usable == usable)
+		return;
+	nfs_source(&w->config, source);
+	str_copy(event.reason, sizeof(event.reason), checkpoint_state_reason(w->health.state));
+	str_copy(event.action, sizeof(event.action), "Probe");
+	str_append(event.note, sizeof(event.note), "checkpoint %s (%s) is %s%s%s", w->config.name, source, checkpoint_state_name(w->health.state),
+		   *w->health.words ? ": " : "", w->health.words);
+	supervisor_tell_event(w->supervisor, &event);
+	supervisor_send_events(w->supervisor);
+}
+
+static void heard(struct checkpoint_watch *w, enum checkpoint_event event, const char *words)
+{
+	const enum checkpoint_state before = w->health.state;
+	const bool was_usable = checkpoint_is_usable(&w->health);
+
+	w->health = checkpoint_step(w->health, event, words, clock_mono_us());
+	if (w->health.state == before)
+		return;
+	w->since_wall_us = clock_wall_us();
+	log_emit(w->supervisor->log, checkpoint_is_usable(&w->health) ? LOG_INFO : LOG_WARN, "checkpoint", "name", w->config.name, "state",
+		 checkpoint_state_name(w->health.state), "before", checkpoint_state_name(before), "why", *w->health.words ? w->health.words : NULL, (char *)0);
+	tell_event(w, was_usable);
+}
+
+static void told_all(struct supervisor *s)
+{
+	tell_monitor(s);
+	supervisor_checkpoints_tell_nri(s, false);
+}
+
+/* --- asking --- */
+
+static void ask_broker(struct checkpoint_watch *w, uint32_t what)
+{
+	struct supervisor *s = w->supervisor;
+	struct wire_volume ask = {
+		.config_hash = s->monitor.config.hash,
+		.volume = {.at.place = VOLUME_AT_NODE, .type = VOLUME_CHECKPOINT, .source = index_of(w), .uid = UINT32_MAX, .gid = UINT32_MAX},
+	};
+
+	str_copy(ask.volume.at.name, sizeof(ask.volume.at.name), w->config.name);
+	str_copy(ask.volume.source_name, sizeof(ask.volume.source_name), w->config.name);
+	if (!link_send(&s->broker, (uint16_t)what, ++s->asked, &ask, sizeof(ask)))
+		return;
+	w->asked = s->asked;
+	w->asked_what = what;
+}
+
+static uint32_t wanted_of_broker(const struct checkpoint_watch *w, uint64_t now_us)
+{
+	const uint64_t pause_us = w->supervisor->monitor.config.probe.period_us * (w->health.state == CHECKPOINT_HEALTHY ? CHECKPOINTS_LOOK_TICKS : 1);
+
+	if (!w->looked)
+		return WIRE_CHECKPOINT_LOOK;
+	if (w->mounted && w->health.state == CHECKPOINT_STALE && now_us >= w->again_us)
+		return WIRE_VOLUME_REMOVE;
+	if (((w->wanted && !w->mounted) || (w->mounted && !*w->address)) && now_us >= w->again_us)
+		return WIRE_VOLUME_MAKE;
+	return w->mounted && now_us - w->looked_us >= pause_us ? WIRE_CHECKPOINT_LOOK : 0;
+}
+
+static void step(struct checkpoint_watch *w, uint64_t now_us)
+{
+	uint32_t what = w->asked || !link_is_up(&w->supervisor->broker) ? 0 : wanted_of_broker(w, now_us);
+
+	if (what != 0)
+		ask_broker(w, what);
+}
+
+static void ping_answered(struct nfs_pinger *p, uint64_t duration_us, const char *why)
+{
+	struct checkpoint_watch *w = p->owner;
+	char words[160] = "";
+
+	if (*why)
+		str_append(words, sizeof(words), "%s: %s", w->address, why);
+	else if (duration_us > CHECKPOINT_SLOW_US)
+		str_append(words, sizeof(words), "it answers after more than a second");
+	heard(w, *why ? CHECKPOINT_SILENT : duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, words);
+	step(w, clock_mono_us());
+	told_all(w->supervisor);
+}
+
+static void tick(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	const uint64_t now_us = clock_mono_us();
+
+	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
+		struct checkpoint_watch *w = &s->checkpoints.watch[i];
+		if (*w->address)
+			nfs_pinger_ask(&w->pinger, w->address, w->config.port, w->config.version);
+		step(w, now_us);
+	}
+	told_all(s);
+}
+
+/* --- answers of the broker --- */
+
+static void retry_later(struct checkpoint_watch *w)
+{
+	uint64_t pause_us = RETRY_MIN_US << (w->failures < 6 ? w->failures : 6);
+
+	w->failures++;
+	w->again_us = clock_mono_us() + (pause_us < CHECKPOINTS_RETRY_MAX_US ? pause_us : CHECKPOINTS_RETRY_MAX_US);
+}
+
+static void made(struct checkpoint_watch *w, const struct volume_result *r)
+{
+	if (r->errnum != 0) {
+		heard(w, CHECKPOINT_SILENT, r->text);
+		retry_later(w);
+		return;
+	}
+	w->failures = 0;
+	w->looked_us = clock_mono_us();
+	str_copy(w->address, sizeof(w->address), r->text); /* of a node's mount: the server's address */
+	if (!w->mounted)
+		heard(w, CHECKPOINT_MOUNTED, NULL);
+	w->mounted = true;
+}
+
+static void looked(struct checkpoint_watch *w, const struct volume_result *r)
+{
+	w->looked = true;
+	w->looked_us = clock_mono_us();
+	w->mounted = r->errnum != ENOENT;
+	if (r->errnum == 0)
+		heard(w, r->duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, "statfs takes more than a second");
+	else if (r->errnum == ESTALE)
+		heard(w, CHECKPOINT_LOST, "what is mounted is not on the server any more (stale file handle)");
+	else if (r->errnum != ENOENT)
+		heard(w, CHECKPOINT_SILENT, r->text);
+	w->wanted |= w->mounted;
+}
+
+static void removed(struct checkpoint_watch *w, const struct volume_result *r)
+{
+	if (r->errnum != 0) {
+		log_warn(w->supervisor->log, "stale checkpoint not taken away", "name", w->config.name, "error", r->text);
+		retry_later(w);
+		return;
+	}
+	w->mounted = false;
+	w->again_us = 0;
+}
+
+static struct checkpoint_watch *asked_by(struct supervisor *s, uint64_t id)
+{
+	for (uint32_t i = 0; i < CONFIG_CHECKPOINTS_MAX; i++)
+		if (id != 0 && s->checkpoints.watch[i].asked == id)
+			return &s->checkpoints.watch[i];
+	return NULL;
+}
+
+bool supervisor_checkpoints_answer(struct supervisor *s, const struct record *record)
+{
+	const struct volume_result *result = record_payload(record, sizeof(*result));
+	struct checkpoint_watch *w = asked_by(s, record->header.id);
+
+	if (record->header.type != WIRE_VOLUME_RESULT || !result || !w || !str_is_ended(result->text, sizeof(result->text)))
+		return false;
+	w->asked = 0;
+	if (w->asked_what == WIRE_VOLUME_MAKE)
+		made(w, result);
+	else if (w->asked_what == WIRE_CHECKPOINT_LOOK)
+		looked(w, result);
+	else
+		removed(w, result);
+	step(w, clock_mono_us());
+	told_all(s);
+	return true;
+}
+
+/* The child was killed at its deadline: the server hangs. Everything else is the broker's own trouble, and says nothing of the server. */
+bool supervisor_checkpoints_refused(struct supervisor *s, uint64_t id, const struct wire_refused *refused, const char *why)
+{
+	struct checkpoint_watch *w = asked_by(s, id);
+
+	if (!w)
+		return false;
+	w->asked = 0;
+	if (refused->errnum == ETIMEDOUT) {
+		heard(w, CHECKPOINT_SILENT, w->asked_what == WIRE_VOLUME_MAKE ? "mounting it does not end" : "statfs does not return");
+		w->mounted |= w->asked_what == WIRE_CHECKPOINT_LOOK && !w->looked; /* what is not mounted does not hang */
+		w->looked = true;
+		w->looked_us = clock_mono_us();
+	} else {
+		log_debug(s->log, "checkpoint: request refused", "name", w->config.name, "why", why);
+	}
+	retry_later(w);
+	told_all(s);
+	return true;
+}
+
+/* --- hints, wishes --- */
+
+void supervisor_checkpoints_kmsg(struct supervisor *s, const struct kmsg_nfs *line)
+{
+	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
+		struct checkpoint_watch *w = &s->checkpoints.watch[i];
+		if (line->state == KMSG_NFS_OK || strcmp(w->config.server, line->server) != 0)
+			continue;
+		heard(w, CHECKPOINT_HINT, "the kernel says that the server does not respond");
+		w->looked_us = 0;
+		step(w, clock_mono_us());
+	}
+	told_all(s);
+}
+
+void supervisor_checkpoint_want(struct supervisor *s, uint32_t index)
+{
+	if (index >= s->checkpoints.count || s->checkpoints.watch[index].wanted)
+		return;
+	s->checkpoints.watch[index].wanted = true;
+	step(&s->checkpoints.watch[index], clock_mono_us());
+}
+
+bool supervisor_checkpoint_usable(const struct supervisor *s, uint32_t index, char *why, size_t size)
+{
+	const struct checkpoint_watch *w = &s->checkpoints.watch[index];
+
+	*why = '\0';
+	if (index >= s->checkpoints.count || checkpoint_is_usable(&w->health))
+		return true;
+	str_append(why, size, "checkpoint %s is %s: %s", w->config.name, checkpoint_state_name(w->health.state), w->health.words);
+	return false;
+}
+
+void supervisor_checkpoints_broker(struct supervisor *s, bool up)
+{
+	for (uint32_t i = 0; i < CONFIG_CHECKPOINTS_MAX; i++) {
+		s->checkpoints.watch[i].asked = 0;
+		if (up && i < s->checkpoints.count)
+			step(&s->checkpoints.watch[i], clock_mono_us());
+	}
+}
+
+/* --- configuration --- */
+
+static bool is_injected(const struct config_volumes *volumes, const char *name)
+{
+	for (uint32_t i = 0; i < volumes->inject_count; i++)
+		if (strcmp(volumes->injects[i].checkpoint, name) == 0)
+			return true;
+	return false;
+}
+
+static void configure(struct checkpoint_watch *w, const struct config_volumes *volumes)
+{
+	const struct config_checkpoint *c = &volumes->checkpoints[index_of(w)];
+	struct in6_addr address;
+
+	if (memcmp(&w->config, c, sizeof(*c)) != 0) {
+		nfs_pinger_stop(&w->pinger);
+		w->config = *c;
+		w->health = (struct checkpoint){0};
+		w->since_wall_us = 0;
+		w->looked = w->mounted = w->wanted = false;
+		w->failures = 0;
+		w->asked = w->again_us = w->looked_us = 0;
+		const bool is_address = inet_pton(AF_INET, c->server, &address) == 1 || inet_pton(AF_INET6, c->server, &address) == 1;
+		str_copy(w->address, sizeof(w->address), is_address ? c->server : "");
+	}
+	w->wanted |= is_injected(volumes, c->name);
+}
+
+void supervisor_checkpoints_configure(struct supervisor *s)
+{
+	const struct config *config = &s->monitor.config;
+	const uint64_t period_ms = config->probe.period_us / US_PER_MS;
+
+	s->checkpoints.count = config->volumes.checkpoint_count;
+	for (uint32_t i = 0; i < s->checkpoints.count; i++)
+		configure(&s->checkpoints.watch[i], &config->volumes);
+	for (uint32_t i = s->checkpoints.count; i < CONFIG_CHECKPOINTS_MAX; i++) {
+		nfs_pinger_stop(&s->checkpoints.watch[i].pinger);
+		s->checkpoints.watch[i].config = (struct config_checkpoint){0};
+		s->checkpoints.watch[i].asked = 0;
+	}
+	if (s->checkpoints.count > 0)
+		uv_timer_start(&s->checkpoints.tick, tick, FIRST_MS, period_ms);
+	else
+		uv_timer_stop(&s->checkpoints.tick);
+	tell_monitor(s);
+	supervisor_checkpoints_tell_nri(s, true);
+}
+
+void supervisor_checkpoints_start(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < CONFIG_CHECKPOINTS_MAX; i++) {
+		s->checkpoints.watch[i].supervisor = s;
+		nfs_pinger_init(&s->checkpoints.watch[i].pinger, s->loop, ping_answered, &s->checkpoints.watch[i]);
+	}
+	uv_timer_init(s->loop, &s->checkpoints.tick);
+	s->checkpoints.tick.data = s;
+}
