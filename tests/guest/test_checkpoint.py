@@ -10,7 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "kernel")]
 import wire  # noqa: E402
-from cases import case, main, wait_for  # noqa: E402
+from cases import case, main, only_long, wait_for  # noqa: E402
 from nfs_server import CLIENT_PORT, NfsServer  # noqa: E402
 from node import Node  # noqa: E402
 from volumes import Asker, Kubelet, mount_at, mounts  # noqa: E402
@@ -161,6 +161,7 @@ def a_server_that_hangs_delays_only_its_own(t):
 
 
 @case
+@only_long
 def a_first_mount_of_a_hung_server_leaves_nothing(t):
     s = Stage(t)
     s.server.stop()
@@ -178,6 +179,7 @@ def a_first_mount_of_a_hung_server_leaves_nothing(t):
 
 
 @case
+@only_long
 def a_server_that_is_gone_comes_back(t):
     s = Stage(t)
     pod = s.kubelet.pod()
@@ -192,6 +194,7 @@ def a_server_that_is_gone_comes_back(t):
 
 
 @case
+@only_long
 def what_is_stale_is_replaced_for_new_pods(t):
     s = Stage(t)
     old = s.kubelet.pod()
