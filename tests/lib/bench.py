@@ -50,6 +50,8 @@ def run(name, what, top, cache, argv):
     p = argparse.ArgumentParser(prog=f"tests/bench {name}")
     for option, (default, words) in what.OPTIONS.items():
         p.add_argument(option, type=type(default), default=default, help=words)
+    if hasattr(what, "PARTS"):
+        p.add_argument("--only", choices=list(what.PARTS), help="this part, not all")
     p.add_argument("--write", action="store_true", help=what.PAGE[0])
     o = p.parse_args(argv)
     result = {"date": time.strftime("%Y-%m-%d"), "machine": f"{os.cpu_count()} cores, Linux {platform.release()}",

@@ -1,13 +1,14 @@
-"""tests/bench executors: what seeing executors costs. Now: NRI, as the runtime sees it, beside a plugin in Go on the stub library,
-one after the other in the same run, round by round. The runtime is NRI 0.12's own code without containers (tests/peers/nri)."""
-import argparse
-import json
+"""tests/bench executors: what seeing executors costs. Here: NRI, as the runtime sees it, beside a plugin in Go on the stub library,
+one after the other in the same run, round by round. The runtime is NRI 0.12's own code without containers (tests/peers/nri). The rest of it is
+bench_deaths.py."""
 import os
-import platform
 import statistics
 import subprocess
+import sys
 import time
 
+import bench
+import bench_deaths
 from cases import Context, wait_for
 from node import Node
 import nri
@@ -130,8 +131,8 @@ def median(samples, key):
     return statistics.median(s[key] for s in samples)
 
 
-def table(r):
-    lines = [f"{r['date']}, {r['machine']}, commit {r['commit']}: NRI {VERSION}, {r['count']} creations a round, {r['rounds']} rounds each, one after the other; medians of the rounds.", "",
+def table_of_nri(r):
+    lines = [f"NRI {VERSION}, {r['count']} creations a round, {r['rounds']} rounds each, one after the other; medians of the rounds.", "",
              "| CreateContainer, as the runtime sees it | plugin | p50 (µs) | p99 (µs) | RSS idle (KiB) | RSS after (KiB) | CPU (s) |", "|---|---|---|---|---|---|---|"]
     for name, both in r["creations"].items():
         for plugin, s in both.items():
@@ -143,37 +144,48 @@ def table(r):
     lines += ["", "| Synchronize: 500 pods, 1,000 containers | ms (median) | ms (worst) | RSS after (KiB) |", "|---|---|---|---|"]
     for plugin, s in r["synchronize"].items():
         lines.append(f"| {plugin} | {s['ms']:.1f} | {s['worst_ms']:.1f} | {s['rss_kib']} |")
-    return "\n".join(lines)
+    return lines
+
+
+def measure_nri(t, o, result):
+    result.update(creations={}, synchronize={}, count=o.count, rounds=o.rounds)
+    for name, payload in payloads().items():
+        both = result["creations"][name] = {Ours.name: [], Go.name: []}
+        for i in range(o.rounds):
+            for kind in (Ours, Go):
+                both[kind.name].append(creations(t, kind, payload, o.count))
+                print(f"{name}, round {i + 1}, {kind.name}: {both[kind.name][-1]}", flush=True)
+    for kind in (Ours, Go):
+        result["synchronize"][kind.name] = synchronize(t, kind, o.rounds)
+
+
+PARTS = {"nri": (measure_nri, table_of_nri), "deaths": (bench_deaths.measure_deaths, bench_deaths.table_of_deaths),
+         "spark": (bench_deaths.measure_spark, bench_deaths.table_of_spark)}
+OPTIONS = {"--count": (20000, "creations a round"), "--rounds": (5, None), **bench_deaths.OPTIONS}
+PAGE = ("docs/benchmarks-executors.md", "# Benchmarks of what executors cost\n\nMade by `tests/bench executors --write`. The Go stub is an ordinary plugin on "
+        "NRI's own stub library (tests/peers/nri/plugin), which sets the same.\n\n")
+
+
+class Bench:
+    """Each part has a context of its own."""
+
+    def __init__(self, *_):
+        pass
+
+
+def measure(_, o, result):
+    for part in PARTS if not o.only else [o.only]:
+        context = Context("bench")
+        try:
+            PARTS[part][0](context, o, result)
+        finally:
+            context.close()
+    result["parts"] = [o.only] if o.only else list(PARTS)
+
+
+def table(r):
+    return "\n".join([f"{r['date']}, {r['machine']}, commit {r['commit']}.", "", *(line for part in r["parts"] for line in PARTS[part][1](r))])
 
 
 def run(top, cache, argv):
-    p = argparse.ArgumentParser(prog="tests/bench executors")
-    p.add_argument("--count", type=int, default=20000)
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--write", action="store_true", help="docs/benchmarks-executors.md")
-    o = p.parse_args(argv)
-    result = {"creations": {}, "synchronize": {}, "count": o.count, "rounds": o.rounds, "date": time.strftime("%Y-%m-%d"),
-              "machine": f"{os.cpu_count()} cores, Linux {platform.release()}",
-              "commit": subprocess.run(["git", "-C", top, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()}
-    t = Context("bench")
-    try:
-        for name, payload in payloads().items():
-            both = result["creations"][name] = {Ours.name: [], Go.name: []}
-            for i in range(o.rounds):
-                for kind in (Ours, Go):
-                    both[kind.name].append(creations(t, kind, payload, o.count))
-                    print(f"{name}, round {i + 1}, {kind.name}: {both[kind.name][-1]}", flush=True)
-        for kind in (Ours, Go):
-            result["synchronize"][kind.name] = synchronize(t, kind, o.rounds)
-    finally:
-        t.close()
-    os.makedirs(f"{cache}/bench", exist_ok=True)
-    with open(f"{cache}/bench/executors-{time.strftime('%Y%m%d-%H%M%S')}.json", "w") as f:
-        json.dump(result, f, indent=1)
-    text = table(result)
-    print("\n" + text)
-    if o.write:
-        with open(os.path.join(top, "docs/benchmarks-executors.md"), "w") as f:
-            f.write("# Benchmarks of what executors cost\n\nMade by `tests/bench executors --write`. The Go stub is an ordinary plugin on NRI's own stub library (tests/peers/nri/plugin), which sets the same.\n\n"
-                    + text + "\n")
-    return 0
+    return bench.run("executors", sys.modules[__name__], top, cache, argv)
