@@ -17,7 +17,7 @@ JAVA = """#!/bin/bash
 # started by Spark's Worker instead of java
 unset SPARK_EXECUTOR_DIRS
 export SPARK_LOCAL_DIRS={scratch}
-exec {stoker} run --quiet {options} --report {report} -- {java} "$@"
+exec {supervisor} {java} "$@"
 """
 
 
@@ -35,47 +35,26 @@ def environment(version="4.3.0"):
             "SPARK_LOCAL_IP": "127.0.0.1", "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), "LANG": "C.UTF-8"}
 
 
-class Job:
-    """One driver, one executor at a time (Spark starts another when one ends). `conf` are Spark settings; limit_mib is the executor's
-    memory limit, as its pod would have it."""
+class Driver:
+    """A process of tests/spark/jobs.py: `self.lines` is what it says, `self.asked` what it reads."""
 
-    def __init__(self, t, heap_mib=512, limit_mib=896, conf=None, scratch=None, version="4.3.0"):
-        self.t = t
-        self.dir = f"{t.dir}/job-{len(os.listdir(t.dir))}"
-        os.makedirs(f"{self.dir}/java/bin")
-        self.scratch = scratch or f"{self.dir}/scratch"
-        os.makedirs(self.scratch, exist_ok=True)
-        self.report = f"{self.dir}/deaths.json"
-        env = environment(version)
-        with open(f"{self.dir}/java/bin/java", "w") as f:
-            f.write(JAVA.format(stoker=f"{os.environ['STOKER_BIN']}/stoker", options=f"--memory {limit_mib}m", report=self.report,
-                                java=f"{env['JAVA_HOME']}/bin/java", scratch=self.scratch))
-        os.chmod(f"{self.dir}/java/bin/java", 0o755)
-        settings = {"spark.executorEnv.JAVA_HOME": f"{self.dir}/java", "spark.local.dir": f"{self.dir}/driver-scratch", "spark.ui.enabled": "false",
-                    "spark.executor.memory": f"{heap_mib}m", "spark.task.maxFailures": "1", "spark.driver.host": "127.0.0.1",
-                    "spark.driver.bindAddress": "127.0.0.1",
-                    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **(conf or {})}  # half the processor time
-        words = ["--master", f"local-cluster[1,1,{heap_mib}]", "--driver-memory", "512m"]
-        for key, value in settings.items():
-            words += ["--conf", f"{key}={value}"]
-        env["PYSPARK_SUBMIT_ARGS"] = shlex.join([*words, "pyspark-shell"])  # spark-submit would keep standard input for itself
-        self.errors = open(f"{self.dir}/driver.err", "w")
-        self.driver = subprocess.Popen([env["PYSPARK_PYTHON"], f"{HERE}/../spark/jobs.py"], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=self.errors, text=True, start_new_session=True)
-        t.cleanup(self.end)
-        t.note(lambda: f"driver's stderr: …{open(f'{self.dir}/driver.err').read()[-3000:]}\ndeaths: {self.deaths()}")
+    def quick(self):
+        """Settings that halve the processor time; and what a killed JVM leaves behind is in a directory that goes."""
+        return {"spark.ui.enabled": "false", "spark.task.maxFailures": "1",
+                "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={self.dir}"}
 
     def answer(self, name):
         """(True, "") or (False, the driver's words) of the step that is under way."""
-        for line in self.driver.stdout:
+        for line in self.lines:
             words = line.split()
             if words[:2] == ["STEP", name]:
+                self.seconds = float(words[3])
                 return words[2] == "ok", " ".join(words[4:])
         raise AssertionError(f"the driver ended before it answered to '{name}'")
 
     def begin(self, name, value=""):
-        self.driver.stdin.write(f"{name} {value}\n")
-        self.driver.stdin.flush()
+        self.asked.write(f"{name} {value}\n")
+        self.asked.flush()
 
     def step(self, name, value=""):
         self.begin(name, value)
@@ -85,6 +64,42 @@ class Job:
         ok, words = self.answer("warm")
         assert ok, words
         return self
+
+    @staticmethod
+    def arguments(master, settings):
+        """As PYSPARK_SUBMIT_ARGS: spark-submit would keep standard input for itself."""
+        words = ["--master", master, "--driver-memory", "512m"]
+        for key, value in settings.items():
+            words += ["--conf", f"{key}={value}"]
+        return shlex.join([*words, "pyspark-shell"])
+
+
+class Job(Driver):
+    """One driver, one executor at a time (Spark starts another when one ends). `conf` are Spark settings; limit_mib is the executor's
+    memory limit, as its pod would have it; not `supervised` there is no limit, and nobody looks."""
+
+    def __init__(self, t, heap_mib=512, limit_mib=896, conf=None, scratch=None, version="4.3.0", supervised=True):
+        self.t = t
+        self.dir = f"{t.dir}/job-{len(os.listdir(t.dir))}"
+        os.makedirs(f"{self.dir}/java/bin")
+        self.scratch = scratch or f"{self.dir}/scratch"
+        os.makedirs(self.scratch, exist_ok=True)
+        self.report = f"{self.dir}/deaths.json"
+        env = environment(version)
+        supervisor = f"{os.environ['STOKER_BIN']}/stoker run --quiet --memory {limit_mib}m --report {self.report} --" if supervised else ""
+        with open(f"{self.dir}/java/bin/java", "w") as f:
+            f.write(JAVA.format(supervisor=supervisor, java=f"{env['JAVA_HOME']}/bin/java", scratch=self.scratch))
+        os.chmod(f"{self.dir}/java/bin/java", 0o755)
+        settings = {**self.quick(), "spark.executor.extraJavaOptions": f"-Djava.io.tmpdir={self.dir}",
+                    "spark.executorEnv.JAVA_HOME": f"{self.dir}/java", "spark.local.dir": f"{self.dir}/driver-scratch",
+                    "spark.executor.memory": f"{heap_mib}m", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **(conf or {})}
+        env["PYSPARK_SUBMIT_ARGS"] = self.arguments(f"local-cluster[1,1,{heap_mib}]", settings)
+        self.errors = open(f"{self.dir}/driver.err", "w")
+        self.driver = subprocess.Popen([env["PYSPARK_PYTHON"], f"{HERE}/../spark/jobs.py"], env=env, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=self.errors, text=True, start_new_session=True)
+        self.lines, self.asked = self.driver.stdout, self.driver.stdin
+        t.cleanup(self.end)
+        t.note(lambda: f"driver's stderr: …{open(f'{self.dir}/driver.err').read()[-3000:]}\ndeaths: {self.deaths()}")
 
     def executor(self):
         """The pid of its executor's JVM."""

@@ -17,11 +17,13 @@ def warm(_):
     spark.range(1000).selectExpr("sum(id)").collect()
 
 
-def pi(_):
+def pi(samples):
+    each = int(samples or 50000)
+
     def inside(seed):
         import random
         random.seed(seed)
-        return sum(random.random() ** 2 + random.random() ** 2 < 1 for _ in range(50000))
+        return sum(random.random() ** 2 + random.random() ** 2 < 1 for _ in range(each))
     sc.parallelize(range(2), 2).map(inside).sum()
 
 
@@ -42,6 +44,20 @@ def heap(_):
     spark.range(1).selectExpr("length(repeat(cast(id as string), 2000000000)) l").collect()
 
 
+def thrash(rows):
+    """Many small objects that stay: the heap fills slowly, with the collector at work."""
+    spark.range(0, int(rows), 1, 1).selectExpr("collect_list(named_struct('a', id, 'b', cast(id as string))) c").selectExpr("size(c)").collect()
+
+
+def native(mib):
+    """Memory of the JVM's process that is none of its heap's, and stays: as native libraries leak it. Slowly: its growth can be seen."""
+    of_platform = "reflect('org.apache.spark.unsafe.Platform', "
+    taken = of_platform + "'allocateMemory', cast(8388608 as bigint))"
+    touched = of_platform + f"'setMemory', cast({taken} as bigint), cast(1 as tinyint), cast(8388608 as bigint))"
+    spark.range(0, int(mib) // 8, 1, 1).selectExpr(touched + " a", "reflect('java.lang.Thread', 'sleep', cast(200 as bigint)) b") \
+        .write.format("noop").mode("overwrite").save()
+
+
 def sort(rows):
     """Tungsten's sorter: off-heap, where spark.memory.offHeap.enabled says so."""
     spark.range(0, int(rows), 1, 1).selectExpr("id", "uuid() u").sortWithinPartitions("u").write.format("noop").mode("overwrite").save()
@@ -60,7 +76,7 @@ def hold(seconds):
     sc.parallelize([float(seconds)], 1).map(wait).sum()
 
 
-STEPS = {f.__name__.replace("_", "-"): f for f in (warm, pi, python_hog, heap, sort, shuffle, hold)}
+STEPS = {f.__name__.replace("_", "-"): f for f in (warm, pi, python_hog, heap, thrash, native, sort, shuffle, hold)}
 
 
 def run(name, value=""):
@@ -70,7 +86,7 @@ def run(name, value=""):
         result, words = "ok", ""
     except Exception as e:  # the job's failure is what is looked at
         result, words = "failed", " ".join(str(e).split())[:3000]
-    print("STEP", name, result, f"{time.monotonic() - begin:.1f}", words, flush=True)
+    print("STEP", name, result, f"{time.monotonic() - begin:.3f}", words, flush=True)
 
 
 run("warm")
