@@ -128,7 +128,7 @@ static void say(struct supervisor *s)
 	char words[NAME_PATH_BYTES + 256] = "";
 
 	if (c->off) {
-		monitor_input(&s->monitor, "csi", "off", *s->paths.csi ? "volumes.csi is off" : "there is no stoker-csi");
+		monitor_input(&s->monitor, "csi", "off", !*s->paths.csi ? "there is no stoker-csi" : s->monitor.config.retire ? "retired" : "volumes.csi is off");
 	} else if (!*c->root) {
 		monitor_input(&s->monitor, "csi", *c->trouble ? "missing" : "off", *c->trouble ? c->trouble : "no kubelet here has the directory " REGISTRY_DIR);
 	} else if (*c->trouble) {
@@ -254,7 +254,8 @@ void supervisor_csi_tick(struct supervisor *s)
 
 static bool is_off(const struct supervisor *s)
 {
-	return s->monitor.config.volumes.csi == CONFIG_CSI_OFF || !*s->paths.csi;
+	/* Who retires leaves no socket behind: the kubelet would dial it at every start. */
+	return s->monitor.config.volumes.csi == CONFIG_CSI_OFF || s->monitor.config.retire || !*s->paths.csi;
 }
 
 void supervisor_csi_configure(struct supervisor *s)

@@ -148,7 +148,7 @@ static void say_event(struct supervisor *s, const struct volumes_entry *entry, c
 	struct event event = {.warning = warning, .wall_us = clock_wall_us(), .subject = event_subject(entry->volume.at.pod_uid)};
 
 	str_copy(event.reason, sizeof(event.reason), reason);
-	str_copy(event.action, sizeof(event.action), "Bound");
+	str_copy(event.action, sizeof(event.action), "Adjust");
 	str_copy(event.note, sizeof(event.note), note);
 	str_copy(event.pod.name_space, sizeof(event.pod.name_space), entry->owner.name_space);
 	str_copy(event.pod.name, sizeof(event.pod.name), entry->owner.pod);
