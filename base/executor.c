@@ -47,3 +47,17 @@ void executor_say(const struct executor *executor, char *text, size_t size)
 	else
 		snprintf(text, size, "app %s %s", name, executor_role_name(executor->role));
 }
+
+uint64_t executor_memory_left(const struct executor *x, uint64_t reserve_bytes)
+{
+	const bool pods = x->pod_limit_bytes && (!x->limit_bytes || x->pod_limit_bytes < x->limit_bytes);
+	const uint64_t limit = pods ? x->pod_limit_bytes : x->limit_bytes;
+	const uint64_t parts[] = {x->heap_bytes ? x->heap_bytes : limit / 4, x->off_heap_bytes, reserve_bytes};
+	uint64_t left = limit;
+
+	if (limit == 0)
+		return UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		left -= left < parts[i] ? left : parts[i];
+	return left;
+}

@@ -90,3 +90,7 @@ bool executor_is_driver(const struct executor *executor);	     /* any kind of dr
 
 /* For people: "app NAME exec N", "app NAME driver", else "POD". */
 void executor_say(const struct executor *executor, char *text, size_t size);
+
+/* What its memory limit (the tighter of container and pod) leaves for files in memory beside heap, off-heap and a reserve. A heap that
+ * is not known counts as a quarter of the limit, the JVM's own default. UINT64_MAX: there is no limit. */
+uint64_t executor_memory_left(const struct executor *executor, uint64_t reserve_bytes);

@@ -263,7 +263,7 @@ static void warn_without_limit(struct supervisor *s, const struct executor *x)
 {
 	char note[512] = "";
 
-	if (volumes_scratch_bytes(&s->monitor.config.volumes, x))
+	if (executor_memory_left(x, 0) != UINT64_MAX)
 		return;
 	for (unsigned i = 0; i < s->volumes.count; i++) {
 		struct volumes_entry *entry = s->volumes.entries[i];

@@ -84,16 +84,6 @@ int volumes_admit(const struct config_volumes *rules, struct volume *v, struct e
 
 /* --- how large --- */
 
-uint64_t volumes_scratch_bytes(const struct config_volumes *rules, const struct executor *x)
-{
-	const uint64_t limit = x->pod_limit_bytes && (x->pod_limit_bytes < x->limit_bytes || !x->limit_bytes) ? x->pod_limit_bytes : x->limit_bytes;
-	const uint64_t spoken_for = x->heap_bytes + x->off_heap_bytes + rules->scratch_reserve_bytes;
-
-	if (limit == 0)
-		return 0;
-	return limit > spoken_for + VOLUMES_LEAST_BYTES ? limit - spoken_for : VOLUMES_LEAST_BYTES;
-}
-
 bool volumes_is_scratch(const struct volumes_entry *entry)
 {
 	return entry->volume.type == VOLUME_SCRATCH;
@@ -120,10 +110,11 @@ static unsigned shares(const struct volumes *volumes, const struct config_volume
 static uint64_t wanted_bytes(const struct volumes_entry *entry, const struct config_volumes *rules, unsigned parts)
 {
 	const bool may_grow = !entry->sized && !entry->found && entry->volume.at.place == VOLUME_AT_CSI;
-	uint64_t bytes = volumes_scratch_bytes(rules, &entry->owner) / parts;
+	uint64_t bytes = executor_memory_left(&entry->owner, rules->scratch_reserve_bytes);
 
-	if (bytes == 0)
+	if (bytes == UINT64_MAX) /* no limit: it stays as it is, and that is said */
 		return 0;
+	bytes /= parts;
 	bytes = bytes < VOLUMES_LEAST_BYTES ? VOLUMES_LEAST_BYTES : bytes;
 	bytes = bytes < rules->scratch_max_bytes ? bytes : rules->scratch_max_bytes;
 	bytes &= ~(uint64_t)4095;

@@ -40,9 +40,6 @@ struct volumes {
  * -EACCES who may and how much, -EINVAL what must be said. */
 int volumes_admit(const struct config_volumes *rules, struct volume *volume, struct err *e);
 
-/* What an executor's limit leaves for all its scratch together: limit - heap - off-heap - reserve; 0 = it has no limit. */
-uint64_t volumes_scratch_bytes(const struct config_volumes *rules, const struct executor *executor);
-
 struct volumes_entry *volumes_find(const struct volumes *volumes, const struct volume_at *at);
 /* The entry of this volume, made if need be; NULL when there are too many. */
 struct volumes_entry *volumes_put(struct volumes *volumes, const struct volume *volume);

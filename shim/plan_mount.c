@@ -50,15 +50,10 @@ static void complain(const struct deciding *d, const char *who, struct text valu
 
 uint64_t plan_scratch_room(const struct wire_nri_volumes *policy, const struct executor *executor)
 {
-	const uint64_t limit = executor->limit_bytes ? executor->limit_bytes : executor->pod_limit_bytes;
-	const uint64_t heap = executor->heap_bytes ? executor->heap_bytes : limit / 4;
-	uint64_t room = policy->scratch_no_limit_bytes;
+	uint64_t room = executor_memory_left(executor, policy->scratch_reserve_bytes);
 
-	if (limit > 0) {
-		room = limit > heap ? limit - heap : 0;
-		room = room > executor->off_heap_bytes ? room - executor->off_heap_bytes : 0;
-		room = room > policy->scratch_reserve_bytes ? room - policy->scratch_reserve_bytes : 0;
-	}
+	if (room == UINT64_MAX)
+		room = policy->scratch_no_limit_bytes;
 	if (room > policy->scratch_max_bytes)
 		room = policy->scratch_max_bytes;
 	return room / PAGE_BYTES * PAGE_BYTES;

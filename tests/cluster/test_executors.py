@@ -126,8 +126,8 @@ def exits_have_their_words(t):
 def without_nri_the_runtime_tells_how_it_ended(t):
     """As on k3s 1.31: executors are found by a look at the node, exit code and reason are asked of the runtime (CRI)."""
     w = world(t)
-    w.stoker.configure(SETTINGS + f"executors:\n  nriSocket: {w.node.run}/none.sock\n  criSocket: {w.node.run}/containerd.sock\n")
-    t.cleanup(lambda: w.stoker.configure(SETTINGS))
+    w.stoker.configure(w.settings + f"executors:\n  nriSocket: {w.node.run}/none.sock\n  criSocket: {w.node.run}/containerd.sock\n")
+    t.cleanup(lambda: w.stoker.configure(w.settings))
     wait_for(lambda: w.stoker.health()["inputs"].get("roster", {}).get("state") == "ok", "the node to be looked at", 60)
     wanted = {"heap": (["await=/tmp/go", "exit=52"], 52), "deleted": (["await=/tmp/go", "exit=143"], 143)}
     names = {cause: w.pod(t, "executor", f"asked-{cause}", ["anon=8", *steps]) for cause, (steps, _) in wanted.items()}

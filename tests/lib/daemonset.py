@@ -31,19 +31,25 @@ class DaemonSet:
 
     def kustomization(self, tag=None):
         """The test's own overlay: where the API server is (no kube-proxy here), where /run/stoker lies, what is watched."""
-        containers = [
+        agent = {"name": "agent"}
+        containers = [agent,
             {"name": "reporter", "env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
                                          {"name": "KUBERNETES_SERVICE_PORT", "value": str(self.node.port)}]},
             # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
             {"name": "broker", "command": ["/stoker/stoker-broker", "--mount-namespace", f"/proc/{os.getpid()}/ns/mnt"]}]
         if self.overlay.endswith("observe-only"):
-            containers[1] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
+            containers[2] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
                                                                 {"$patch": "delete", "mountPath": "/mnt"}, {"$patch": "delete", "mountPath": "/var/lib/kubelet"}]}
         if self.port:
-            containers.append({"name": "agent", "ports": [{"$patch": "replace"}, {"name": "metrics", "containerPort": self.port, "hostPort": self.port}]})
+            agent["ports"] = [{"$patch": "replace"}, {"name": "metrics", "containerPort": self.port, "hostPort": self.port}]
         volumes = [{"name": "runtime", "hostPath": {"path": self.runtime, "type": "DirectoryOrCreate"}},
                    {"name": "reporter", "hostPath": {"path": self.runtime + "/reporter", "type": "DirectoryOrCreate"}},
                    {"name": "nri", "hostPath": {"path": self.node.nri, "type": "DirectoryOrCreate"}}]
+        if not self.overlay.endswith(("observe-only", "no-volumes")):
+            parts = {"csi": "plugins/csi.stoker.dev", "csi-registry": "plugins_registry"}
+            agent["volumeMounts"] = [m for name, part in parts.items() for m in (
+                {"$patch": "delete", "mountPath": f"/var/lib/kubelet/{part}"}, {"name": name, "mountPath": f"{self.node.kubelet_root}/{part}"})]
+            volumes += [{"name": name, "hostPath": {"path": f"{self.node.kubelet_root}/{part}", "type": "DirectoryOrCreate"}} for name, part in parts.items()]
         if self.overlay.endswith("observe-only"):
             volumes.append({"name": "mnt", "hostPath": {"path": self.data}})
         ours = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",

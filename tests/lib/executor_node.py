@@ -19,7 +19,8 @@ class ExecutorNode:
         self.context = context
         self.node = KubeNode(context)
         port = free_ports(1)[0]
-        self.stoker = DaemonSet(self.node, f"{context.dir}/ds", settings=SETTINGS.format(port=port) + settings, port=port)
+        self.settings = SETTINGS.format(port=port) + f"kubeletRoot: {self.node.kubelet_root}\n" + settings
+        self.stoker = DaemonSet(self.node, f"{context.dir}/ds", settings=self.settings, port=port)
         self.stoker.apply()
         self.stoker.wait_ready(120)
         wait_for(lambda: self.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the runtime's NRI", 60)

@@ -1,0 +1,245 @@
+/* Who may have which volume, how large it is, and what the mount table tells of it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "base/str.h"
+#include "health/volumes.h"
+
+#define MIB (1ULL << 20)
+#define UID "3f1c9a2e-5b77-4c1d-9e0f-aa0000000001"
+
+static struct config *rules(void)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	static const char text[] = "kubeletRoot: /k\n"
+				   "volumes:\n"
+				   "  capTmpfs: true\n"
+				   "  scratch: {max: 64Mi, withoutLimit: 32Mi, reserve: 16Mi, inodes: 500}\n"
+				   "  disks:\n"
+				   "  - {name: nvme0, path: /d0, namespaces: [team-*]}\n"
+				   "  - {name: nvme1, path: /d1, namespaces: [team-b]}\n";
+	struct err e = {0};
+
+	assert_non_null(c);
+	if (config_parse_on("node-1", text, strlen(text), c, &e) < 0)
+		fail_msg("%s", e.text);
+	return c;
+}
+
+static struct volume asked(uint32_t type, const char *name, uint64_t size_bytes)
+{
+	struct volume v = {.at.place = VOLUME_AT_CSI, .type = type, .size_bytes = size_bytes, .uid = UINT32_MAX, .gid = UINT32_MAX};
+
+	str_copy(v.at.pod_uid, sizeof(v.at.pod_uid), UID);
+	str_copy(v.at.name, sizeof(v.at.name), name);
+	str_copy(v.name_space, sizeof(v.name_space), "team-a");
+	return v;
+}
+
+static void test_who_may_have_what(void **unused)
+{
+	static const struct {
+		const char *name_space, *source;
+		uint32_t type;
+		uint64_t size_bytes;
+		int result;
+		const char *words;
+		uint64_t want;
+	} row[] = {
+		{"team-a", "", VOLUME_SCRATCH, 64 * MIB, 0, "", 64 * MIB},
+		{"team-a", "", VOLUME_SCRATCH, 64 * MIB + 1, -EACCES, "volumes.scratch.max", 0},
+		{"team-a", "", VOLUME_SCRATCH, 0, 0, "", 32 * MIB},
+		{"team-a", "", VOLUME_DISK, MIB, 0, "", MIB}, /* the only one */
+		{"team-a", "nvme0", VOLUME_DISK, MIB, 0, "", MIB},
+		{"team-a", "nvme1", VOLUME_DISK, MIB, -EACCES, "not one that namespace 'team-a' may use", 0},
+		{"team-a", "nvme9", VOLUME_DISK, MIB, -EACCES, "not one that namespace 'team-a' may use", 0},
+		{"team-b", "", VOLUME_DISK, MIB, -EINVAL, "must be named, one of: nvme0, nvme1", 0},
+		{"other", "nvme0", VOLUME_DISK, MIB, -EACCES, "may use no disk (volumes.disks[].namespaces)", 0},
+		{"team-a", "", VOLUME_CHECKPOINT, 0, -EACCES, "may use no checkpoint", 0},
+	};
+	scoped(scoped_free) struct config *c = rules();
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct volume v = asked(row[i].type, "scratch", row[i].size_bytes);
+		const uint64_t digest = volume_digest(&v);
+		struct err e = {0};
+		str_copy(v.name_space, sizeof(v.name_space), row[i].name_space);
+		str_copy(v.source_name, sizeof(v.source_name), row[i].source);
+		if (volumes_admit(&c->volumes, &v, &e) != row[i].result || !strstr(e.text, row[i].words))
+			fail_msg("row %zu: '%s'", i, e.text);
+		if (row[i].result)
+			continue;
+		assert_int_equal(v.size_bytes, row[i].want);
+		if (row[i].type == VOLUME_SCRATCH)
+			assert_int_equal(volume_digest(&v), digest); /* what was filled in does not make it another volume */
+	}
+}
+
+static void test_what_a_limit_leaves(void **unused)
+{
+	static const struct {
+		uint64_t limit, pod_limit, heap, off_heap, want;
+	} row[] = {
+		{0, 0, 64, 0, 0}, /* no limit */
+		{512, 0, 256, 64, 512 - 256 - 64 - 16},
+		{512, 400, 256, 64, 400 - 256 - 64 - 16},
+		{0, 400, 256, 0, 400 - 256 - 16},
+		{400, 0, 0, 0, 300 - 16}, /* a heap that is not known */
+		{256, 0, 256, 64, 0},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct executor x = {.limit_bytes = row[i].limit * MIB, .pod_limit_bytes = row[i].pod_limit * MIB, .heap_bytes = row[i].heap * MIB,
+					   .off_heap_bytes = row[i].off_heap * MIB};
+		const uint64_t left = executor_memory_left(&x, 16 * MIB);
+		if (left != (i == 0 ? UINT64_MAX : row[i].want * MIB))
+			fail_msg("row %zu: %llu", i, (unsigned long long)left);
+	}
+}
+
+static struct executor owner(uint64_t limit_mib)
+{
+	struct executor x = {.limit_bytes = limit_mib * MIB, .heap_bytes = 32 * MIB};
+
+	str_copy(x.pod_uid, sizeof(x.pod_uid), UID);
+	str_copy(x.container_id, sizeof(x.container_id), "c1");
+	return x;
+}
+
+/* Each only less than it was asked, but for one that nobody sized; together what the limit leaves. */
+static void test_bounds(void **unused)
+{
+	scoped(scoped_free) struct config *c = rules();
+	struct volumes table = {0};
+	struct volume ret, free_one = asked(VOLUME_SCRATCH, "free", 32 * MIB), sized = asked(VOLUME_SCRATCH, "sized", 40 * MIB),
+			    kubelets = asked(VOLUME_SCRATCH, "spark-local-dir-1", 48 * MIB), disk = asked(VOLUME_DISK, "disk", MIB);
+	struct executor x = owner(162), sidecar = owner(100);
+	unsigned count = 0;
+
+	(void)unused;
+	kubelets.at.place = VOLUME_AT_EMPTY_DIR;
+	struct volume *all[] = {&free_one, &sized, &kubelets, &disk};
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		volumes_put(&table, all[i])->made = true;
+	volumes_find(&table, &sized.at)->sized = true;
+	sidecar.sidecar = 1;
+	assert_false(volumes_own(&table, &sidecar));
+	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* nobody's yet */
+	assert_true(volumes_own(&table, &x));
+	while (volumes_next_bound(&table, &c->volumes, UID, &ret)) {
+		assert_int_equal(ret.size_bytes, 38 * MIB); /* 162 - 32 - 16, for three */
+		assert_int_equal(ret.inodes, 500);
+		count++;
+	}
+	assert_int_equal(count, 3);
+	const struct volume_result done = {.size_bytes = 38 * MIB};
+	for (size_t i = 0; i < 3; i++)
+		volumes_result(volumes_find(&table, &all[i]->at), &done, 1);
+	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* once */
+	/* the next container of the pod may have more: only what nobody sized grows */
+	x = owner(232);
+	volumes_own(&table, &x);
+	assert_non_null(volumes_next_bound(&table, &c->volumes, UID, &ret));
+	assert_string_equal(ret.at.name, "free");
+	assert_int_equal(ret.size_bytes, (232 - 48) * MIB / 3 / 4096 * 4096);
+	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret));
+	volumes_drop(&table);
+}
+
+static struct mount mount_at(const char *point, const char *type, const char *source, const char *options)
+{
+	struct mount m = {.id = 1};
+
+	str_copy(m.mount_point, sizeof(m.mount_point), point);
+	str_copy(m.type, sizeof(m.type), type);
+	str_copy(m.source, sizeof(m.source), source);
+	str_copy(m.super_options, sizeof(m.super_options), options);
+	return m;
+}
+
+#define PODS "/k/pods/" UID "/volumes/"
+static void test_what_the_mount_table_tells(void **unused)
+{
+	static const struct {
+		const char *point, *type, *source, *options;
+		uint32_t place; /* 0 = not ours */
+		const char *name;
+		uint64_t size_bytes;
+	} row[] = {
+		{PODS "kubernetes.io~csi/a/mount", "tmpfs", "stoker-0123456789abcdef", "rw,size=16384k,nr_inodes=64,mode=770", VOLUME_AT_CSI, "a", 16 * MIB},
+		{PODS "kubernetes.io~csi/a/mount", "tmpfs", "tmpfs", "rw,size=16384k", 0, "", 0}, /* another driver's */
+		{PODS "kubernetes.io~csi/a/mount/b", "tmpfs", "stoker-0123456789abcdef", "rw", 0, "", 0},
+		{PODS "kubernetes.io~csi/a", "tmpfs", "stoker-0123456789abcdef", "rw", 0, "", 0},
+		{PODS "kubernetes.io~csi/a/mount", "nfs4", "server:/x", "rw", VOLUME_AT_CSI, "a", 0},
+		{PODS "kubernetes.io~empty-dir/spark-local-dir-1", "tmpfs", "tmpfs", "rw,size=1g", VOLUME_AT_EMPTY_DIR, "spark-local-dir-1", 1024 * MIB},
+		{PODS "kubernetes.io~empty-dir/dshm", "tmpfs", "tmpfs", "rw", 0, "", 0},
+		{PODS "kubernetes.io~empty-dir/spark-local-dir-1", "ext4", "/dev/sda1", "rw", 0, "", 0},
+		{"/var/lib/kubelet/pods/" UID "/volumes/kubernetes.io~csi/a/mount", "tmpfs", "stoker-0123456789abcdef", "rw", 0, "", 0}, /* not our kubelet */
+	};
+	scoped(scoped_free) struct config *c = rules();
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct mount m = mount_at(row[i].point, row[i].type, row[i].source, row[i].options);
+		struct volume v = {0};
+		const bool ours = volumes_of_mount(c, &m, &v);
+		if (ours != (row[i].place != 0))
+			fail_msg("row %zu", i);
+		if (!ours)
+			continue;
+		assert_int_equal(v.at.place, row[i].place);
+		assert_string_equal(v.at.pod_uid, UID);
+		assert_string_equal(v.at.name, row[i].name);
+		assert_int_equal(v.size_bytes, row[i].size_bytes);
+	}
+}
+
+/* A restarted stokerd learns what there is; what is unmounted by somebody else is forgotten; what is being made is not. */
+static void test_the_table_follows_the_mounts(void **unused)
+{
+	scoped(scoped_free) struct config *c = rules();
+	struct mount m = mount_at(PODS "kubernetes.io~csi/a/mount", "tmpfs", "stoker-0123456789abcdef", "rw,size=32768k");
+	struct mount_table mounts = {.count = 1, .mounts = &m}, none = {0};
+	struct volume making = asked(VOLUME_SCRATCH, "making", MIB), ret;
+	struct executor x = owner(300);
+	struct volumes table = {0};
+
+	(void)unused;
+	volumes_put(&table, &making);
+	volumes_mounts(&table, c, &mounts);
+	assert_int_equal(table.count, 2);
+	volumes_own(&table, &x);
+	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* found: never wider than it is */
+	x = owner(72);
+	volumes_own(&table, &x);
+	assert_non_null(volumes_next_bound(&table, &c->volumes, UID, &ret));
+	assert_int_equal(ret.size_bytes, 24 * MIB);
+	volumes_mounts(&table, c, &none);
+	assert_int_equal(table.count, 1);
+	assert_non_null(volumes_find(&table, &making.at));
+	volumes_remove(&table, &making.at);
+	assert_int_equal(table.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_may_have_what),
+		cmocka_unit_test(test_what_a_limit_leaves),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_what_the_mount_table_tells),
+		cmocka_unit_test(test_the_table_follows_the_mounts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
