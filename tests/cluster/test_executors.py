@@ -192,6 +192,26 @@ def scratch_is_mounted_without_a_word_in_the_pod(t):
 
 
 @case
+def a_volume_in_its_spec_is_what_the_limit_leaves(t):
+    """csi.stoker.dev served by the DaemonSet: made without a size, bounded when the executor is seen, gone with the pod (issue 6)."""
+    w = world(t)
+    wait_for(lambda: w.stoker.health()["inputs"].get("csi", {}).get("state") == "ok", "the kubelet to have registered the driver", 60)
+    name = w.pod(t, "executor", "volume", ["touch=/scratch/shuffle", "child=writer:file=/scratch/big:128"], limit="128Mi", mounts=[{"name": "s", "mountPath": "/scratch"}],
+                 spec={"securityContext": {"runAsUser": 185, "runAsGroup": 185, "fsGroup": 185},
+                       "volumes": [{"name": "s", "csi": {"driver": "csi.stoker.dev", "volumeAttributes": {"type": "scratch"}}}]})
+    uid = w.running(name)["metadata"]["uid"]
+    target = f"{w.node.kubelet_root}/pods/{uid}/volumes/kubernetes.io~csi/s/mount"
+    # 128 of limit less 32 of heap and 32 of reserve
+    wait_for(lambda: os.statvfs(target).f_blocks * os.statvfs(target).f_frsize == 64 << 20 and os.statvfs(target).f_bavail == 0, "it to be bounded, and full", 60)
+    assert os.stat(f"{target}/shuffle").st_uid == 185 and w.running(name)["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert w.event(name, reason="ScratchBounded")["type"] == "Normal"
+    shown = w.stoker.exec("stoker", "volumes").stdout
+    assert name in shown and "bounded" in shown and "app volume exec 1" in shown, shown
+    w.delete(name)
+    wait_for(lambda: w.is_gone(name) and not os.path.exists(target), "pod and volume to be gone", 60)
+
+
+@case
 def a_user_with_view_reads_it(t):
     """Jupyter, Zeppelin and Connect users have `view` in their namespace and nothing else."""
     w = world(t)
