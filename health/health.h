@@ -97,6 +97,15 @@ struct health_nri {
 	uint64_t unverified;	/* what was set at a creation and was not so after the start */
 };
 
+/* Volumes, and what the kubelet asked of stoker-csi. Counters only rise; those of calls begin anew with stoker-csi. */
+struct health_volumes {
+	uint32_t present;    /* bool: volumes are made, or may be */
+	uint32_t registered; /* bool: the kubelet said so */
+	uint64_t count, size_bytes, used_bytes; /* that are there; used: as measured last */
+	uint64_t bounded, emptied, refused;
+	uint64_t publish, unpublish, stats, failed; /* calls; how many of all failed */
+};
+
 struct health {
 	char node[NAME_NODE_BYTES];
 	uint64_t time_wall_us;
@@ -109,6 +118,7 @@ struct health {
 	struct health_agent agent;
 	struct executor_counts executors;
 	struct health_nri nri;
+	struct health_volumes volumes;
 	struct storage_totals storage;
 	uint32_t checkpoint_count;
 	struct health_checkpoint checkpoints[CONFIG_CHECKPOINTS_MAX];

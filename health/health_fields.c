@@ -164,3 +164,20 @@ static const struct field nri_fields[] = {
 };
 
 const struct field health_nri_field = {"nri", FIELD_OBJECT, AT(health, nri.present), nri_fields};
+
+static const struct field volumes_fields[] = {
+	{"registered", FIELD_BOOL, AT(health, volumes.registered)},
+	{"count", FIELD_U64, AT(health, volumes.count)},
+	{"sizeBytes", FIELD_U64, AT(health, volumes.size_bytes)},
+	{"usedBytes", FIELD_U64, AT(health, volumes.used_bytes)},
+	{"bounded", FIELD_U64, AT(health, volumes.bounded)},
+	{"emptied", FIELD_U64, AT(health, volumes.emptied)},
+	{"refused", FIELD_U64, AT(health, volumes.refused)},
+	{"publishCalls", FIELD_U64, AT(health, volumes.publish)},
+	{"unpublishCalls", FIELD_U64, AT(health, volumes.unpublish)},
+	{"statsCalls", FIELD_U64, AT(health, volumes.stats)},
+	{"failedCalls", FIELD_U64, AT(health, volumes.failed)},
+	{0},
+};
+
+const struct field health_volumes_field = {"volumes", FIELD_OBJECT, AT(health, volumes.present), volumes_fields};

@@ -42,6 +42,7 @@ extern const struct field health_head_fields[];	      /* of struct health: node,
 extern const struct field health_condition_fields[];  /* of struct report_condition */
 extern const struct field health_taint_field;	      /* of struct health */
 extern const struct field health_agent_field;	      /* of struct health */
+extern const struct field health_volumes_field;	      /* of struct health */
 extern const struct field health_nri_field;	      /* of struct health */
 extern const struct field health_filesystem_fields[]; /* of struct health_filesystem */
 extern const struct field health_input_fields[];      /* of struct health_input */

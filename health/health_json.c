@@ -160,7 +160,7 @@ static bool add_checkpoints(cJSON *root, const struct health *h)
 static bool add_body(cJSON *root, const struct health *h)
 {
 	if (!add_conditions(root, &h->report) || !add_checkpoints(root, h) || !add_object(root, &health_taint_field, h) ||
-	    !add_object(root, &health_agent_field, h) || !add_object(root, &health_nri_field, h) || !executor_counts_to_json(root, &h->executors) ||
+	    !add_object(root, &health_agent_field, h) || !add_object(root, &health_nri_field, h) || !add_object(root, &health_volumes_field, h) || !executor_counts_to_json(root, &h->executors) ||
 	    !storage_totals_to_json(root, &h->storage))
 		return false;
 

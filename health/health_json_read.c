@@ -305,7 +305,7 @@ int fields_must_be(const cJSON *root, const char *key, const char *value, struct
 
 static int read_root(const cJSON *root, struct health *ret, struct err *e)
 {
-	const cJSON *conditions, *taint, *agent, *nri, *filesystems, *inputs, *checkpoints;
+	const cJSON *conditions, *taint, *agent, *nri, *volumes, *filesystems, *inputs, *checkpoints;
 
 	if (!cJSON_IsObject(root))
 		return err_rule(e, EBADMSG, "must be a JSON object");
@@ -314,12 +314,14 @@ static int read_root(const cJSON *root, struct health *ret, struct err *e)
 	    member(root, "taint", cJSON_IsObject, "must be an object or null", &taint, e) < 0 ||
 	    member(root, "agent", cJSON_IsObject, "must be an object or null", &agent, e) < 0 ||
 	    member(root, "nri", cJSON_IsObject, "must be an object or null", &nri, e) < 0 ||
+	    member(root, "volumes", cJSON_IsObject, "must be an object or null", &volumes, e) < 0 ||
 	    member(root, "checkpoints", cJSON_IsArray, "must be an array", &checkpoints, e) < 0 ||
 	    member(root, "filesystems", cJSON_IsArray, "must be an array", &filesystems, e) < 0 ||
 	    member(root, "inputs", cJSON_IsObject, "must be an object", &inputs, e) < 0)
 		return -e->code;
 	if (read_conditions(conditions, &ret->report, e) < 0 || read_checkpoints(checkpoints, ret, e) < 0 || (taint && read_object(taint, "", &health_taint_field, ret, e) < 0) ||
 	    (agent && read_object(agent, "", &health_agent_field, ret, e) < 0) || (nri && read_object(nri, "", &health_nri_field, ret, e) < 0) ||
+	    (volumes && read_object(volumes, "", &health_volumes_field, ret, e) < 0) ||
 	    executor_counts_from_json(root, &ret->executors, e) < 0 || storage_totals_from_json(root, &ret->storage, e) < 0 ||
 	    read_filesystems(filesystems, ret, e) < 0 || read_inputs(inputs, ret, e) < 0)
 		return -e->code;

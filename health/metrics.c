@@ -326,6 +326,7 @@ static void put_all(FILE *out, const struct health *h)
 		m->put(out, m->name, h);
 	}
 	metrics_put_nri(out, h);
+	metrics_put_volumes(out, h);
 	for (size_t i = 0; i < ARRAY_SIZE(filesystem_metrics); i++) {
 		const struct filesystem_metric *m = &filesystem_metrics[i];
 		metrics_head(out, m->name, m->type, m->help);

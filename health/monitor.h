@@ -96,6 +96,7 @@ struct monitor {
 	struct report_state reporter;
 	struct executor_counts executors; /* by the supervisor */
 	struct health_nri nri;		  /* likewise */
+	struct health_volumes volumes;	  /* likewise */
 	struct storage_totals storage;	  /* by the supervisor */
 	uint32_t checkpoint_count;
 	struct health_checkpoint checkpoints[CONFIG_CHECKPOINTS_MAX]; /* by the supervisor */

@@ -134,6 +134,7 @@ void monitor_snapshot(const struct monitor *m, uint64_t now_wall_us, struct heal
 	h->agent = m->agent;
 	h->executors = m->executors;
 	h->nri = m->nri;
+	h->volumes = m->volumes;
 	h->storage = m->storage;
 	h->checkpoint_count = m->checkpoint_count;
 	memcpy(h->checkpoints, m->checkpoints, sizeof(h->checkpoints));

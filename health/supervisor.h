@@ -223,4 +223,5 @@ void supervisor_volumes_mounts(struct supervisor *supervisor, const struct mount
 void supervisor_volumes_executor(struct supervisor *supervisor, const struct executor *executor);
 void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
+void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
 int supervisor_tell_volumes(struct supervisor *supervisor, char **ret_text, struct err *e);

@@ -304,6 +304,34 @@ void supervisor_volumes_mounts(struct supervisor *s, const struct mount_table *t
 		supervisor_volumes_executor(s, &s->executors.entries[i]->executor);
 }
 
+/* --- counted --- */
+
+void supervisor_volumes_count(struct supervisor *s)
+{
+	const struct volumes *v = &s->volumes;
+	const struct wire_csi_counts *c = &s->csi.counts;
+	struct health_volumes *h = &s->monitor.volumes;
+
+	*h = (struct health_volumes){
+		.present = *s->csi.root || v->count > 0,
+		.registered = s->csi.registered,
+		.count = v->count,
+		.bounded = v->bounded_total,
+		.emptied = v->emptied_total,
+		.refused = v->refused_total,
+		.publish = c->calls_total[WIRE_CSI_CALL_PUBLISH],
+		.unpublish = c->calls_total[WIRE_CSI_CALL_UNPUBLISH],
+		.stats = c->calls_total[WIRE_CSI_CALL_STATS],
+	};
+	for (size_t i = 0; i < WIRE_CSI_CALL_MAX_; i++)
+		h->failed += c->failed_total[i];
+	for (unsigned i = 0; i < v->count; i++) {
+		const struct volumes_entry *entry = v->entries[i];
+		h->size_bytes += entry->volume.size_bytes;
+		h->used_bytes += entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
+	}
+}
+
 /* --- JSON --- */
 
 static void view(const struct volumes_entry *entry, uint64_t now_us, uint64_t wall_us, struct volume_view *ret)

@@ -11,6 +11,7 @@
 
 static int tell_health(struct supervisor *s, char **ret_text, struct err *e)
 {
+	supervisor_volumes_count(s);
 	monitor_snapshot(&s->monitor, clock_wall_us(), &s->health);
 	return health_to_json(&s->health, ret_text, e);
 }

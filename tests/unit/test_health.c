@@ -262,6 +262,8 @@ static void fill_ugly(struct health *h)
 	h->taint_holder = HOLDER_PERSON;
 	strcpy(h->taint_why, "no cluster");
 	h->nri = (struct health_nri){.present = 1, .live = 1, .exit_codes = 1, .oom_score_adj = 1, .runtime = "containerd", .runtime_version = "v2.3.4", .nri_version = "0.12.0", .requests = 1, .late = 2, .refused = 3, .adjusted = 4, .reconnects = 5, .unverified = 6};
+	h->volumes = (struct health_volumes){.present = 1, .registered = 1, .count = 1, .size_bytes = 2, .used_bytes = 3, .bounded = 4, .emptied = 5, .refused = 6,
+					     .publish = 7, .unpublish = 8, .stats = 9, .failed = 10};
 	h->executors.present = 1;
 	h->executors.running[EXECUTOR_ROLE_EXECUTOR] = 2;
 	executor_counts_add(&h->executors, "heap", "team-a");
@@ -290,6 +292,8 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
 		"\"nri\":{\"live\":true,\"runtime\":\"containerd\",\"runtimeVersion\":\"v2.3.4\",\"nriVersion\":\"0.12.0\",\"exitCodes\":true,\"oomScoreAdj\":true,"
 		"\"unified\":false,\"requests\":1,\"late\":2,\"refused\":3,\"adjusted\":4,\"unverified\":6,\"reconnects\":5},"
+		"\"volumes\":{\"registered\":true,\"count\":1,\"sizeBytes\":2,\"usedBytes\":3,\"bounded\":4,\"emptied\":5,\"refused\":6,"
+		"\"publishCalls\":7,\"unpublishCalls\":8,\"statsCalls\":9,\"failedCalls\":10},"
 		"\"executors\":{\"running\":{\"executor\":2,\"driver\":0,\"client-driver\":0,\"connect-server\":0,\"standalone-master\":0,\"standalone-worker\":0},"
 		"\"deaths\":[{\"cause\":\"heap\",\"namespace\":\"team-a\",\"count\":2}]},"
 		"\"podStorage\":null,\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
