@@ -216,7 +216,7 @@ def rights_are_as_tabled(t):
         assert "/stoker" in mounts and "ro" in mounts["/stoker"].split(","), (name, "not running from memory")
         assert ("/var/run/secrets/kubernetes.io/serviceaccount" in mounts) == (name == "reporter"), (name, "token")
         # of the host: the runtime directory (the reporter: its own part), and what the runtime itself mounts
-        ours = [m for m in mounts if m.startswith(("/run/", "/var/run/nri"))]
+        ours = [m.replace(w.node.kubelet_root, "/var/lib/kubelet") for m in mounts if m.startswith(("/run/", "/var/run/nri", w.node.kubelet_root))]
         # every container has a /sys/fs/cgroup, the runtime's, whose hierarchies begin at its own cgroup: the host's begin at "/"
         if roots.get("/sys/fs/cgroup/memory", roots.get("/sys/fs/cgroup")) == "/":
             assert "ro" in mounts["/sys/fs/cgroup"].split(","), (name, mounts["/sys/fs/cgroup"])

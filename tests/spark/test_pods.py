@@ -95,6 +95,7 @@ def more_overhead_lets_the_job_pass_and_half_of_it_does_not(t):
     assert not half.step(*grown)[0], (need, death)
 
 
+@only_long
 @case
 @patient(1200)
 def deleted_and_decommissioned(t):
