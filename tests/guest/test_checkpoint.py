@@ -196,7 +196,8 @@ def a_server_that_is_gone_comes_back(t):
 @case
 @only_long
 def what_is_stale_is_replaced_for_new_pods(t):
-    s = Stage(t)
+    s = Stage(t, more="  inject:\n  - {namespaces: [spark], path: /checkpoints, checkpoint: team}\n")  # so stokerd wants it: the pods here are the broker's alone
+    wait_for(lambda: s.state()["mounted"], "stokerd to have mounted it", 60, 0.1)
     old = s.kubelet.pod()
     assert s.publish(old).errnum == 0
     s.wait_state("healthy")
