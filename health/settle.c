@@ -85,6 +85,6 @@ struct settle settle_decide(const struct settle_evidence *v)
 		return (struct settle){.what = SETTLE_IDLE};
 	if (v->now_us >= survived_us)
 		return (struct settle){.what = SETTLE_WORKER};
-	const uint64_t look_us = v->now_us + SETTLE_POLL_US;
+	const uint64_t look_us = v->now_us + (v->now_us - v->killed_us < SETTLE_SOON_US ? SETTLE_POLL_US : SETTLE_POLL_LATE_US);
 	return (struct settle){.what = SETTLE_WAIT, .until_us = look_us < survived_us ? look_us : survived_us, .waits_for = "an end, or none"};
 }

@@ -19,6 +19,8 @@
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
 #define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
+#define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */
+#define SETTLE_POLL_LATE_US 100000ULL
 
 struct settle_evidence {
 	uint64_t now_us;
