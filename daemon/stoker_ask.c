@@ -89,3 +89,24 @@ int ask_print_json(const char *text, size_t length)
 	puts(pretty);
 	return fflush(stdout) == 0 ? 0 : -EIO;
 }
+
+int ask_show(const char *command, const char *help, const char *http_path, ask_printer *print, int argc, char **argv)
+{
+	struct ask ask = {.command = command};
+	scoped(scoped_free) char *text = NULL;
+	size_t length = 0;
+	struct err e = {0};
+
+	if (!ask_parse(&ask, help, argc, argv))
+		return ask.exit_code;
+	if (ask.first_argument < argc)
+		return ask_usage(&ask, "takes no argument", argv[ask.first_argument]);
+	if (ask_get(&ask, http_path, &text, &length, &e) < 0)
+		return ask_say_error(&e);
+	const int r = ask.output == ASK_JSON ? ask_print_json(text, length) : print(&ask, text, length, &e);
+	if (r < 0 || fflush(stdout) != 0) {
+		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
+		return EXIT_UNKNOWN;
+	}
+	return 0;
+}

@@ -33,3 +33,7 @@ int ask_usage(const struct ask *ask, const char *rule, const char *found); /* sa
 int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e);
 int ask_say_error(const struct err *e); /* with what to do next; returns EXIT_UNKNOWN */
 int ask_print_json(const char *text, size_t length); /* indented; 0 or -ENOMEM */
+
+/* A command that only shows a list: parses the options, asks, prints JSON as it is or what `print` makes of it. The exit code. */
+typedef int ask_printer(const struct ask *ask, const char *text, size_t length, struct err *e);
+int ask_show(const char *command, const char *help, const char *http_path, ask_printer *print, int argc, char **argv);

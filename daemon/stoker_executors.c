@@ -40,21 +40,5 @@ static int print_list(const struct ask *ask, const char *text, size_t length, st
 
 int stoker_executors(int argc, char **argv)
 {
-	struct ask ask = {.command = "stoker executors"};
-	scoped(scoped_free) char *text = NULL;
-	size_t length = 0;
-	struct err e = {0};
-
-	if (!ask_parse(&ask, stoker_executors_help, argc, argv))
-		return ask.exit_code;
-	if (ask.first_argument < argc)
-		return ask_usage(&ask, "takes no argument", argv[ask.first_argument]);
-	if (ask_get(&ask, EXECUTORS_HTTP_PATH, &text, &length, &e) < 0)
-		return ask_say_error(&e);
-	const int r = ask.output == ASK_JSON ? ask_print_json(text, length) : print_list(&ask, text, length, &e);
-	if (r < 0 || fflush(stdout) != 0) {
-		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
-		return EXIT_UNKNOWN;
-	}
-	return 0;
+	return ask_show("stoker executors", stoker_executors_help, EXECUTORS_HTTP_PATH, print_list, argc, argv);
 }

@@ -69,11 +69,12 @@ static int print_table(const cJSON *list)
 	return good && scols_print_table(table) >= 0 ? 0 : -ENOMEM;
 }
 
-static int print(const char *text, size_t length, struct err *e)
+static int print(const struct ask *ask, const char *text, size_t length, struct err *e)
 {
 	scoped(json_drop) cJSON *list = cJSON_ParseWithLength(text, length);
 	const cJSON *root, *items = cJSON_GetObjectItemCaseSensitive(list, "items");
 
+	(void)ask;
 	if (strcmp(json_text(list, "kind"), "SweepList") != 0 || !cJSON_IsArray(items))
 		return err_rule(e, EBADMSG, "what stokerd answers is not understood (another version?)");
 	cJSON_ArrayForEach(root, cJSON_GetObjectItemCaseSensitive(list, "roots"))
@@ -90,21 +91,5 @@ static int print(const char *text, size_t length, struct err *e)
 
 int stoker_sweep(int argc, char **argv)
 {
-	struct ask ask = {.command = "stoker sweep"};
-	scoped(scoped_free) char *text = NULL;
-	size_t length = 0;
-	struct err e = {0};
-
-	if (!ask_parse(&ask, stoker_sweep_help, argc, argv))
-		return ask.exit_code;
-	if (ask.first_argument < argc)
-		return ask_usage(&ask, "takes no argument", argv[ask.first_argument]);
-	if (ask_get(&ask, SWEEP_HTTP_PATH, &text, &length, &e) < 0)
-		return ask_say_error(&e);
-	const int r = ask.output == ASK_JSON ? ask_print_json(text, length) : print(text, length, &e);
-	if (r < 0 || fflush(stdout) != 0) {
-		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
-		return EXIT_UNKNOWN;
-	}
-	return 0;
+	return ask_show("stoker sweep", stoker_sweep_help, SWEEP_HTTP_PATH, print, argc, argv);
 }
