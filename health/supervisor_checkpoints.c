@@ -52,6 +52,26 @@ void supervisor_checkpoints_tell_nri(struct supervisor *s, bool anew)
 		s->checkpoints.ready = told.ready;
 }
 
+/* For NodeGetStorageHealth: the servers that do not answer as they should. */
+void supervisor_checkpoints_tell_csi(struct supervisor *s, bool anew)
+{
+	struct wire_csi_storage told = {0};
+
+	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
+		const struct checkpoint_watch *w = &s->checkpoints.watch[i];
+		if (w->health.state == CHECKPOINT_UNKNOWN || w->health.state == CHECKPOINT_HEALTHY || w->health.state == CHECKPOINT_RECOVERED)
+			continue;
+		struct wire_csi_backend *b = &told.backends[told.count++];
+		b->unreachable = !checkpoint_is_usable(&w->health);
+		str_copy(b->reason, sizeof(b->reason), checkpoint_state_reason(w->health.state));
+		str_append(b->message, sizeof(b->message), "checkpoint %s: %s", w->config.name, w->health.words);
+	}
+	if ((memcmp(&told, &s->checkpoints.storage, sizeof(told)) == 0 && !anew) || !role_child_is_up(&s->csi.role))
+		return;
+	if (role_child_send(&s->csi.role, WIRE_CSI_STORAGE, 0, &told, sizeof(told), -1))
+		s->checkpoints.storage = told;
+}
+
 static void tell_event(struct checkpoint_watch *w, bool was_usable)
 {
 	const bool usable = checkpoint_is_usable(&w->health);
@@ -87,6 +107,7 @@ static void told_all(struct supervisor *s)
 {
 	tell_monitor(s);
 	supervisor_checkpoints_tell_nri(s, false);
+	supervisor_checkpoints_tell_csi(s, false);
 }
 
 /* --- asking --- */

@@ -39,6 +39,7 @@ struct supervisor_checkpoints {
 	uint32_t count;
 	struct checkpoint_watch watch[CONFIG_CHECKPOINTS_MAX]; /* as numbered in the configuration */
 	uint32_t ready; /* as stoker-nri was told */
+	struct wire_csi_storage storage; /* as stoker-csi was told */
 	uv_timer_t tick;
 };
 
@@ -56,3 +57,4 @@ bool supervisor_checkpoints_answer(struct supervisor *supervisor, const struct r
 bool supervisor_checkpoints_refused(struct supervisor *supervisor, uint64_t id, const struct wire_refused *refused, const char *why);
 void supervisor_checkpoints_kmsg(struct supervisor *supervisor, const struct kmsg_nfs *line);
 void supervisor_checkpoints_tell_nri(struct supervisor *supervisor, bool anew); /* which are ready; `anew`: it knows nothing */
+void supervisor_checkpoints_tell_csi(struct supervisor *supervisor, bool anew); /* which servers are ill; likewise */

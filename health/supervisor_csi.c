@@ -163,6 +163,7 @@ static void csi_up(struct role_child *role)
 
 	memset(&s->csi.counts, 0, sizeof(s->csi.counts));
 	tell_all(s);
+	supervisor_checkpoints_tell_csi(s, true);
 	say(s);
 }
 

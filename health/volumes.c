@@ -8,6 +8,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "volumes/discover.h"
+#include "volumes/nfs_mount.h"
 
 #define SPARK_LOCAL_DIR "spark-local-dir-" /* what Spark calls the volumes of its local directories */
 #define CSI_PART	"/volumes/kubernetes.io~csi/"
@@ -269,6 +270,23 @@ static uint32_t type_of(const struct mount *mount)
 	return str_starts(mount->type, "nfs") ? VOLUME_CHECKPOINT : VOLUME_DISK;
 }
 
+/* Other drivers mount from NFS servers, too: only what the configuration names is ours. */
+static bool find_checkpoint(const struct config_volumes *rules, const char *source, struct volume *ret)
+{
+	char ours[NFS_SOURCE_BYTES];
+
+	for (uint32_t i = 0; i < rules->checkpoint_count; i++) {
+		nfs_source(&rules->checkpoints[i], ours);
+		const size_t length = strlen(ours);
+		if (strncmp(source, ours, length) != 0 || (source[length] != '\0' && source[length] != '/' && ours[length - 1] != '/'))
+			continue;
+		ret->source = i;
+		str_copy(ret->source_name, sizeof(ret->source_name), rules->checkpoints[i].name);
+		return true;
+	}
+	return false;
+}
+
 bool volumes_of_mount(const struct config *config, const struct mount *mount, struct volume *ret)
 {
 	const char *root;
@@ -289,7 +307,7 @@ bool volumes_of_mount(const struct config *config, const struct mount *mount, st
 		/* Other drivers' volumes lie there too. */
 		return ret->type == VOLUME_SCRATCH   ? str_starts(mount->source, VOLUME_SOURCE_PREFIX)
 		       : ret->type == VOLUME_DISK ? strstr(mount->root, "/.stoker-volumes/") != NULL
-						  : true;
+						  : find_checkpoint(&config->volumes, mount->source, ret);
 	}
 	return false;
 }

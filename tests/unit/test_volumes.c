@@ -25,7 +25,10 @@ static struct config *rules(void)
 				   "  scratch: {max: 64Mi, withoutLimit: 32Mi, reserve: 16Mi, inodes: 500}\n"
 				   "  disks:\n"
 				   "  - {name: nvme0, path: /d0, namespaces: [team-*]}\n"
-				   "  - {name: nvme1, path: /d1, namespaces: [team-b]}\n";
+				   "  - {name: nvme1, path: /d1, namespaces: [team-b]}\n"
+				   "  checkpoints:\n"
+				   "  - {name: other, server: server, export: /other, namespaces: [team-c]}\n"
+				   "  - {name: streams, server: server, export: /x, namespaces: [team-c]}\n";
 	struct err e = {0};
 
 	assert_non_null(c);
@@ -181,6 +184,8 @@ static void test_what_the_mount_table_tells(void **unused)
 		{PODS "kubernetes.io~csi/a/mount/b", "tmpfs", "stoker-0123456789abcdef", "rw", 0, "", 0},
 		{PODS "kubernetes.io~csi/a", "tmpfs", "stoker-0123456789abcdef", "rw", 0, "", 0},
 		{PODS "kubernetes.io~csi/a/mount", "nfs4", "server:/x", "rw", VOLUME_AT_CSI, "a", 0},
+		{PODS "kubernetes.io~csi/a/mount", "nfs4", "server:/x/orders", "rw", VOLUME_AT_CSI, "a", 0},
+		{PODS "kubernetes.io~csi/a/mount", "nfs4", "server:/xy", "rw", 0, "", 0}, /* another driver's */
 		{PODS "kubernetes.io~empty-dir/spark-local-dir-1", "tmpfs", "tmpfs", "rw,size=1g", VOLUME_AT_EMPTY_DIR, "spark-local-dir-1", 1024 * MIB},
 		{PODS "kubernetes.io~empty-dir/dshm", "tmpfs", "tmpfs", "rw", 0, "", 0},
 		{PODS "kubernetes.io~empty-dir/spark-local-dir-1", "ext4", "/dev/sda1", "rw", 0, "", 0},
@@ -201,6 +206,8 @@ static void test_what_the_mount_table_tells(void **unused)
 		assert_string_equal(v.at.pod_uid, UID);
 		assert_string_equal(v.at.name, row[i].name);
 		assert_int_equal(v.size_bytes, row[i].size_bytes);
+		if (v.type == VOLUME_CHECKPOINT)
+			assert_string_equal(v.source_name, "streams");
 	}
 }
 
