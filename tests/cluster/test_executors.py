@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import images  # noqa: E402
-from cases import Context, case, main, wait_for  # noqa: E402
+from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from executor_node import ExecutorNode  # noqa: E402
 
 SETTINGS = """volumes:
@@ -122,6 +122,7 @@ def exits_have_their_words(t):
         assert death["cause"] == cause and death["exitCode"] == wanted[cause][1], death
 
 
+@only_long
 @case
 def without_nri_the_runtime_tells_how_it_ended(t):
     """As on k3s 1.31: executors are found by a look at the node, exit code and reason are asked of the runtime (CRI)."""
