@@ -75,6 +75,7 @@ def one_context_many_ends(t):
     bring_about(w, job, lambda pod, pid: w.delete(pod), "deleted", "ExecutorDeleted", code=143)
 
 
+@only_long
 @case
 @patient(1200)
 def more_overhead_lets_the_job_pass_and_half_of_it_does_not(t):
