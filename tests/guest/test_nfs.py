@@ -20,8 +20,9 @@ def mounted(t):
         f.write("x")
     server = NfsServer(t, export)
     # mount.nfs is not there: its options are the kernel's own. Short times, so that the words come within seconds
-    subprocess.run(["mount", "-i", "-t", "nfs4", "-o", f"vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,port={CLIENT_PORT},proto=tcp,hard,timeo=10,retrans=1,lookupcache=none,noac",
-                    "127.0.0.1:/", mount_point], check=True, timeout=120)
+    options = f"vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,port={CLIENT_PORT},proto=tcp,hard,timeo=10,retrans=1,lookupcache=none,noac"
+    # What the cases of another file have mounted from this address may still be on its way out of the kernel: then the first mount fails.
+    wait_for(lambda: subprocess.run(["mount", "-i", "-t", "nfs4", "-o", options, "127.0.0.1:/", mount_point], timeout=120).returncode == 0, "the mount", 100, 0.5)
     t.cleanup(lambda: subprocess.run(["umount", "-f", "-l", mount_point], check=True))
     assert os.path.exists(f"{mount_point}/there")
     return server, mount_point
