@@ -139,6 +139,8 @@ bool broker_is_name(const char *name, size_t size);
 void broker_task_ordinary(const struct broker *broker, struct broker_job *job, uint32_t what, const char *path, const struct sandbox_filter *filter);
 /* In a child: into the host's mount namespace, if it is another one. */
 int broker_enter_host(const struct broker_task *task, struct err *e);
+/* The same for long work, after which everybody else goes first; gives /proc there, opened. */
+int broker_enter_idle(const struct broker_task *task, struct err *e);
 /* In a child: without rights from here on, and in this filter. Foreign bytes are read only after it. */
 int broker_become_ordinary(const struct broker_task *task, const struct sandbox_filter *filter, struct err *e);
 

@@ -2,12 +2,9 @@
  * See broker.h, volumes/account.h. Nothing is changed; sizes and the names of pods leave the child. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,9 +21,6 @@
 #define DEADLINE_US	   (30 * US_PER_S)
 #define LOGS		   "/var/log/pods"
 #define CONTAINERS_MAX	   1024
-#define NICEST		   19
-#define IOPRIO_IDLE	   (3 << 13)
-#define IOPRIO_WHO_PROCESS 1
 
 int broker_check_account(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
 {
@@ -202,13 +196,9 @@ static int open_all(const struct broker_task *task, struct account_opened *o, st
 	o->memory_fd = memfd_create("accounts", MFD_CLOEXEC);
 	if (o->memory_fd < 0)
 		return err_set(e, errno, "no memory for accounts");
-	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0)
-		return err_set(e, errno, "cannot enter the host's mount namespace");
-	setpriority(PRIO_PROCESS, 0, NICEST);
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
-	o->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	o->proc_fd = broker_enter_idle(task, e);
 	if (o->proc_fd < 0)
-		return err_set(e, errno, "cannot open /proc");
+		return o->proc_fd;
 	for (uint32_t i = 0; i < volumes->sweep_root_count; i++)
 		if (sweep_root_open(volumes->sweep_roots[i].path, &o->roots[o->root_count], NULL) == 0)
 			o->root_count++;

@@ -4,10 +4,7 @@
  * believed. It keeps three capabilities: to enter and empty directories of any user, and to look into processes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,9 +15,6 @@
 #include "volumes/sweep_remove.h"
 
 #define DEADLINE_US	  (30 * US_PER_S)
-#define NICEST		  19
-#define IOPRIO_IDLE	  (3 << 13)
-#define IOPRIO_WHO_PROCESS 1
 
 int broker_check_sweep(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
 {
@@ -60,14 +54,9 @@ static void opened_drop(struct opened *o)
 
 static int open_all(const struct broker_task *task, struct opened *o, struct err *e)
 {
-	if (task->mount_namespace_fd >= 0 && setns(task->mount_namespace_fd, CLONE_NEWNS) < 0)
-		return err_set(e, errno, "cannot enter the host's mount namespace");
-	/* Whoever works on this disk goes first. Where it is refused it goes on all the same: the budget bounds it. */
-	setpriority(PRIO_PROCESS, 0, NICEST);
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
-	o->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	o->proc_fd = broker_enter_idle(task, e);
 	if (o->proc_fd < 0)
-		return err_set(e, errno, "cannot open /proc");
+		return o->proc_fd;
 	if (sweep_root_open(task->path, &o->root, e) < 0 || sandbox_capabilities(SANDBOX_CHILD_SWEEP, e) < 0)
 		return -e->code;
 	return sandbox_apply(task->filter, e);

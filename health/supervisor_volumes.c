@@ -60,10 +60,10 @@ static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volum
 	if (entry) {
 		stats.bytes_total = entry->total_bytes;
 		stats.bytes_available = entry->free_bytes;
-		stats.bytes_used = entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
+		stats.bytes_used = volumes_used_bytes(entry);
 		stats.inodes_total = entry->total_inodes;
 		stats.inodes_free = entry->free_inodes;
-		stats.inodes_used = entry->total_inodes > entry->free_inodes ? entry->total_inodes - entry->free_inodes : 0;
+		stats.inodes_used = volumes_used_inodes(entry);
 	}
 	if (entry && entry->volume.type == VOLUME_CHECKPOINT)
 		stats.abnormal = !supervisor_checkpoint_usable(s, entry->volume.source, stats.message, sizeof(stats.message));
@@ -328,7 +328,7 @@ void supervisor_volumes_count(struct supervisor *s)
 	for (unsigned i = 0; i < v->count; i++) {
 		const struct volumes_entry *entry = v->entries[i];
 		h->size_bytes += entry->volume.size_bytes;
-		h->used_bytes += entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
+		h->used_bytes += volumes_used_bytes(entry);
 	}
 }
 
@@ -352,8 +352,8 @@ static void view(const struct volumes_entry *entry, uint64_t now_us, uint64_t wa
 		executor_say(&entry->owner, ret->owner, sizeof(ret->owner));
 	if (!entry->measured_us)
 		return;
-	ret->used_bytes = entry->total_bytes > entry->free_bytes ? entry->total_bytes - entry->free_bytes : 0;
-	ret->used_inodes = entry->total_inodes > entry->free_inodes ? entry->total_inodes - entry->free_inodes : 0;
+	ret->used_bytes = volumes_used_bytes(entry);
+	ret->used_inodes = volumes_used_inodes(entry);
 	ret->measured_wall_us = wall_us - (now_us - entry->measured_us);
 }
 

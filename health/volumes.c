@@ -173,10 +173,8 @@ struct volumes_entry *volumes_put(struct volumes *volumes, const struct volume *
 
 	if (entry)
 		return entry;
-	if (volumes->count == VOLUMES_MAX || !(entry = calloc(1, sizeof(*entry)))) {
-		volumes->beyond_total++;
+	if (volumes->count == VOLUMES_MAX || !(entry = calloc(1, sizeof(*entry))))
 		return NULL;
-	}
 	entry->volume = *volume;
 	volumes->entries[volumes->count++] = entry;
 	return entry;
@@ -216,6 +214,21 @@ void volumes_result(struct volumes_entry *entry, const struct volume_result *res
 	entry->free_inodes = result->free_inodes;
 	if (volumes_is_scratch(entry) && result->size_bytes)
 		entry->volume.size_bytes = result->size_bytes;
+}
+
+static uint64_t used(uint64_t total, uint64_t left)
+{
+	return total > left ? total - left : 0;
+}
+
+uint64_t volumes_used_bytes(const struct volumes_entry *entry)
+{
+	return used(entry->total_bytes, entry->free_bytes);
+}
+
+uint64_t volumes_used_inodes(const struct volumes_entry *entry)
+{
+	return used(entry->total_inodes, entry->free_inodes);
 }
 
 /* --- the mount table --- */
@@ -321,11 +334,11 @@ void volumes_mounts(struct volumes *volumes, const struct config *config, const 
 	for (size_t i = 0; i < table->count; i++) {
 		if (!volumes_of_mount(config, &table->mounts[i], &volume))
 			continue;
-		bool is_new = !volumes_find(volumes, &volume.at);
+		const unsigned before = volumes->count;
 		struct volumes_entry *entry = volumes_put(volumes, &volume);
 		if (!entry)
 			continue;
-		entry->found = entry->found || is_new;
+		entry->found = entry->found || volumes->count > before;
 		entry->named = entry->made = true;
 		if (volume.size_bytes)
 			entry->volume.size_bytes = volume.size_bytes;

@@ -33,7 +33,7 @@ struct volumes_entry {
 struct volumes {
 	unsigned count;
 	struct volumes_entry *entries[VOLUMES_MAX]; /* owned */
-	uint64_t beyond_total, bounded_total, refused_total, emptied_total;
+	uint64_t bounded_total, refused_total, emptied_total;
 };
 
 /* May this pod have it, and how large is it then? Fills in source, size and inodes, and `asked`. The error is a rule in words:
@@ -57,6 +57,10 @@ bool volumes_own(struct volumes *volumes, const struct executor *executor);
 struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid, struct volume *ret);
 /* Is it scratch in memory that a dead container may leave full? */
 bool volumes_is_scratch(const struct volumes_entry *entry);
+
+/* As measured last; 0 = not yet. */
+uint64_t volumes_used_bytes(const struct volumes_entry *entry);
+uint64_t volumes_used_inodes(const struct volumes_entry *entry);
 
 /* What a request about it ended with. */
 void volumes_result(struct volumes_entry *entry, const struct volume_result *result, uint64_t now_us);

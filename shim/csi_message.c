@@ -74,23 +74,6 @@ static int read_capability(struct text message, struct csi_publish *ret)
 	return inner < 0 ? inner : r;
 }
 
-static int read_pair(struct text message, struct text_pair *ret)
-{
-	struct proto_reader reader;
-	struct proto_field field;
-	int r;
-
-	*ret = (struct text_pair){0};
-	proto_open(&reader, message);
-	while ((r = proto_next(&reader, &field)) > 0) {
-		if (field.tag == BYTES(1))
-			ret->key = field.bytes;
-		else if (field.tag == BYTES(2))
-			ret->value = field.bytes;
-	}
-	return r;
-}
-
 int csi_decode_publish(struct text message, struct csi_publish *ret)
 {
 	struct proto_reader reader;
@@ -107,7 +90,7 @@ int csi_decode_publish(struct text message, struct csi_publish *ret)
 		case VARINT(6): ret->readonly = field.value != 0; break;
 		case BYTES(8):
 			if (ret->context_count < CSI_CONTEXT_MAX)
-				inner = read_pair(field.bytes, &ret->context[ret->context_count++]);
+				inner = proto_read_pair(field.bytes, &ret->context[ret->context_count++]);
 			else
 				ret->cut++;
 			break;
@@ -120,7 +103,7 @@ int csi_decode_publish(struct text message, struct csi_publish *ret)
 int csi_decode_named(struct text message, struct csi_named *ret)
 {
 	struct text_pair pair;
-	int r = read_pair(message, &pair);
+	int r = proto_read_pair(message, &pair);
 
 	*ret = (struct csi_named){.volume_id = pair.key, .path = pair.value};
 	return r;

@@ -27,24 +27,6 @@ static bool text_equals(const struct text *a, const struct text *b)
 	return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
-/* One entry of a map on the wire: {key = 1, value = 2}. */
-static int read_pair(struct text entry, struct text_pair *pair)
-{
-	struct proto_reader reader;
-	struct proto_field field;
-	int r;
-
-	*pair = (struct text_pair){0};
-	proto_open(&reader, entry);
-	while ((r = proto_next(&reader, &field)) > 0) {
-		if (field.tag == PROTO_TAG(1, PROTO_BYTES))
-			pair->key = field.bytes;
-		else if (field.tag == PROTO_TAG(2, PROTO_BYTES))
-			pair->value = field.bytes;
-	}
-	return r;
-}
-
 struct pair_list {
 	struct text_pair *pairs;
 	uint32_t *count, *cut;
@@ -56,7 +38,7 @@ static int add_pair(struct pair_list list, struct text entry)
 	struct text_pair pair;
 	uint32_t i = 0;
 
-	if (read_pair(entry, &pair) < 0)
+	if (proto_read_pair(entry, &pair) < 0)
 		return -EBADMSG;
 	while (i < *list.count && !text_equals(&list.pairs[i].key, &pair.key))
 		i++;

@@ -155,3 +155,20 @@ void proto_end(struct proto_writer *writer, size_t mark)
 	memcpy(writer->bytes + mark - PROTO_SHORT_LENGTH, out, digits);
 	writer->length += more;
 }
+
+int proto_read_pair(struct text entry, struct text_pair *ret)
+{
+	struct proto_reader reader;
+	struct proto_field field;
+	int r;
+
+	*ret = (struct text_pair){0};
+	proto_open(&reader, entry);
+	while ((r = proto_next(&reader, &field)) > 0) {
+		if (field.tag == PROTO_TAG(1, PROTO_BYTES))
+			ret->key = field.bytes;
+		else if (field.tag == PROTO_TAG(2, PROTO_BYTES))
+			ret->value = field.bytes;
+	}
+	return r;
+}

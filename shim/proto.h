@@ -47,6 +47,9 @@ static inline int proto_next(struct proto_reader *reader, struct proto_field *re
 	return 1;
 }
 
+/* One entry of a map: {key = 1, value = 2}; what is not there is empty. 0, or -EBADMSG. */
+int proto_read_pair(struct text entry, struct text_pair *ret);
+
 /* The writer. What does not fit sets `overflow` and is not written; ask once, at the end. */
 struct proto_writer {
 	unsigned char *bytes;
