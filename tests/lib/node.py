@@ -298,7 +298,7 @@ class Node:
         """And all its inputs to be there: what a test breaks next must be heard of."""
         def so_far():
             h = self.health_or_none() or {"inputs": {}}
-            return h.get("status") == status and h["inputs"].get("kmsg", {}).get("state") == "ok"
+            return h.get("status") == status and all(h["inputs"].get(name, {}).get("state") == "ok" for name in ("kmsg", "mounts"))
         wait_for(so_far, f"the node to be {status}", deadline)
 
     def wait_fs(self, disk, *states, deadline=60):
