@@ -5,6 +5,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
 import bench  # noqa: E402
+import bench_shuffle  # noqa: E402
 import csi  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
@@ -13,7 +14,7 @@ from node import Node  # noqa: E402
 from volumes import Asker, Kubelet  # noqa: E402
 
 OPTIONS = {"--count": (1000, "volumes made and removed in each round"), "--mounts": (1000, "other mounts on the node"), "--kept": (200, "volumes that stay, for the memory"),
-           "--peer": ("", "endpoint of another CSI driver, unix:/…/csi.sock, measured beside ours")}
+           "--shuffles": (15, "of real Spark, in each place"), "--peer": ("", "endpoint of another CSI driver, unix:/…/csi.sock, measured beside ours")}
 PAGE = ("docs/benchmarks-volumes.md", "# Benchmarks of volumes\n\nMade by `tests/bench volumes --write`.\n\n")
 REQUESTS = (("make", wire.VOLUME_MAKE), ("make again", wire.VOLUME_MAKE), ("bound", wire.VOLUME_BOUND), ("measure", wire.VOLUME_STAT), ("remove", wire.VOLUME_REMOVE))
 CALLS = ("publish", "stats", "unpublish")
@@ -22,10 +23,10 @@ OURS = {"type": "scratch", "size": "4Mi"}
 
 class Bench:
     def __init__(self, t, top, cache):
-        self.t, self.kubelet = t, Kubelet(t)
+        self.t, self.cache, self.kubelet = t, cache, Kubelet(t)
         for name in ("plugins", "plugins_registry"):  # as a kubelet has them: there the driver's sockets go
             os.makedirs(f"{self.kubelet.root}/{name}")
-        self.node = Node(t, period="10m", log="info", extra=self.kubelet.settings() + "volumes:\n  scratch:\n    max: 64Mi\n")
+        self.node = Node(t, period="10m", log="info", extra=self.kubelet.settings() + "volumes:\n  scratch:\n    max: 4Gi\n")
         self.node.tmpfs("size=1m")
         self.node.start()
         self.node.wait("Healthy")
@@ -62,6 +63,14 @@ class Bench:
         assert answer["code"] == "OK", answer
         return {name: [us / 1000 for us in samples] for name, samples in zip(CALLS, answer["samples"])}
 
+    def publish(self, attributes):
+        pod = self.kubelet.pod()
+        request = csi.publish_request(self.kubelet.root, uid=pod.uid, attributes=attributes)
+        answer = self.client.call("NodePublishVolume", request)
+        assert answer["code"] == "OK", answer
+        self.t.cleanup(lambda: self.client.call("NodeUnpublishVolume", {"volumeId": request["volumeId"], "targetPath": request["targetPath"]}))
+        return request["targetPath"]
+
     def is_served(self):
         return os.path.exists(self.client.endpoint.removeprefix("unix:"))
 
@@ -76,7 +85,7 @@ class Bench:
         return figures
 
 
-def measure(b, o, result):
+def measure_requests(b, o, result):
     result["rounds"] = []
     for others in (0, o.mounts):
         b.mount_others(others)
@@ -85,8 +94,12 @@ def measure(b, o, result):
     result["kept"], result["pss_kib"] = o.kept, b.memory(o.kept)
 
 
-def table(r):
-    lines = [f"{r['date']}, {r['machine']}, commit {r['commit']}: the broker alone, request to answer over its socket, a forked child each; of that the child's own work.", "",
+def measure_shuffle(b, o, result):
+    result["shuffle"] = bench_shuffle.measure(b.t, b.cache, b.publish, o.shuffles)
+
+
+def table_of_requests(r):
+    lines = ["The broker alone, request to answer over its socket, a forked child each; of that the child's own work:", "",
              "| request | other mounts | p50 (ms) | p99 (ms) | child p50 (ms) | child p99 (ms) |", "|---|---|---|---|---|---|"]
     for name, _ in REQUESTS:
         for one in r["rounds"]:
@@ -98,7 +111,20 @@ def table(r):
             for name in CALLS:
                 lines.append(f"| {driver} | {name} | {one['others']} | " + " | ".join(f"{percentile(calls[name], p):.2f}" for p in (50, 99)) + " |")
     lines += ["", f"Memory with {r['kept']} volumes (PSS): " + ", ".join(f"{role} {kib} KiB" for role, kib in r["pss_kib"].items()) + "."]
-    return "\n".join(lines)
+    return lines
+
+
+PARTS = {"shuffle": (measure_shuffle, lambda r: bench_shuffle.table(r["shuffle"])), "requests": (measure_requests, table_of_requests)}
+
+
+def measure(b, o, result):
+    result["parts"] = [o.only] if o.only else list(PARTS)
+    for part in result["parts"]:
+        PARTS[part][0](b, o, result)
+
+
+def table(r):
+    return "\n".join([f"{r['date']}, {r['machine']}, commit {r['commit']}.", "", *(line for part in r["parts"] for line in PARTS[part][1](r))])
 
 
 def run(top, cache, argv):
