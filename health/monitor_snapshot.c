@@ -62,9 +62,12 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 
 	memset(f, 0, sizeof(*f));
 	str_copy(f->path, sizeof(f->path), m->watch[index].target.path);
-	str_copy(f->mount_point, sizeof(f->mount_point), w->described ? w->mount_point : f->path);
-	str_copy(f->source, sizeof(f->source), w->source);
-	str_copy(f->fs_type, sizeof(f->fs_type), w->fs_type);
+	str_copy(f->mount_point, sizeof(f->mount_point), f->path);
+	if (w->described) { /* else they are those of what was mounted before */
+		str_copy(f->mount_point, sizeof(f->mount_point), w->mount_point);
+		str_copy(f->source, sizeof(f->source), w->source);
+		str_copy(f->fs_type, sizeof(f->fs_type), w->fs_type);
+	}
 	if (w->last.mount_id)
 		str_append(f->device, sizeof(f->device), "%u:%u", w->last.device_major, w->last.device_minor);
 	f->state = w->verdict.state;

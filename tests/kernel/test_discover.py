@@ -169,6 +169,7 @@ def a_known_path_gets_a_disk_of_its_own(t):
     inner = disks.Disk(t, "xfs", os.path.join(t.dir, "inner"))
     disks.run("mount", "--bind", inner.mount_point, root)
     t.cleanup(lambda: subprocess.run(["umount", root], check=False, capture_output=True))
+    n.wait_for(lambda: (n.fs(root) or {}).get("fsType") == "xfs", "its own disk to be seen")
     fs = n.wait_fs(root, "healthy")
     assert fs["fsType"] == "xfs" and fs["mounted"], fs
     disks.run("umount", root)
