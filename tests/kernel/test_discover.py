@@ -321,7 +321,7 @@ def every_system_call_of_a_search_and_a_look_failing_in_turn(t):
     body = wire.probe_body(h, pattern, path_hash=wire.fnv1a(a.mount_point.encode()))
     assert broker.receive(broker.send(wire.PROBE, body)).good  # our connection is accepted, and counts
     n.wait_for(lambda: not n.children("stoker-broker"), "the children to end")
-    held = len(n.descriptors(pid))
+    held = len(n.settled_of(pid))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
     for kind, what in ((wire.PROBE, body), (wire.LOOK, wire.struct.pack("=QII", h, KNOWN, 0))):
         for errnum in (errno.EIO, errno.ENOMEM):
@@ -340,7 +340,7 @@ def every_system_call_of_a_search_and_a_look_failing_in_turn(t):
                     break
             else:
                 raise AssertionError("the child never ran through")
-    assert len(n.descriptors(pid)) == held, (held, n.descriptors(pid))
+    assert len(n.settled_of(pid)) == held, (held, n.descriptors(pid))
     assert broker.receive(broker.send(wire.PROBE, body)).good
     assert not os.listdir(os.path.join(a.mount_point, ".stoker"))
 

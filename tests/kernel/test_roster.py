@@ -133,8 +133,7 @@ def every_system_call_of_a_scan_failing_in_turn(t):
     t.cleanup(broker.close)
     broker_pid = n.extra_processes[0].pid
     scan(broker)
-    wait_for(lambda: not n.children_of(broker_pid), "the child to end")
-    held = len(n.descriptors(broker_pid))
+    held = len(n.settled_of(broker_pid))
     number, failed = 1, set()
     while True:
         tracer = subprocess.Popen([os.path.join(os.environ["STOKER_TESTS"], "nth_fail"), str(broker_pid), str(errno.EIO), str(number)],
@@ -153,7 +152,7 @@ def every_system_call_of_a_scan_failing_in_turn(t):
             break
         number += 1 if number < 60 else number // 4
     assert number > 20 and failed > {0}, (number, failed)
-    assert len(n.descriptors(broker_pid)) == held, n.descriptors(broker_pid)
+    assert len(n.settled_of(broker_pid)) == held, n.descriptors(broker_pid)
     scan(broker)
 
 

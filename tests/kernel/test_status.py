@@ -133,8 +133,7 @@ def every_system_call_of_the_question_failing_in_turn(t):
     a = Asked(t, deadline=30)
     whole = {"code": 52, "reason": "Error"}
     assert a.ask(whole).exit_code == 52
-    wait_for(lambda: not a.node.children_of(a.pid), "the child to end")
-    held = len(a.node.descriptors(a.pid))
+    held = len(a.node.settled_of(a.pid))
     number, failed = 1, set()
     while True:
         tracer = subprocess.Popen([os.path.join(os.environ["STOKER_TESTS"], "nth_fail"), str(a.pid), str(errno.EIO), str(number)], stdout=subprocess.PIPE, text=True)
@@ -150,7 +149,7 @@ def every_system_call_of_the_question_failing_in_turn(t):
             break
         number += 1
     assert number > 10 and failed > {0}, (number, failed)
-    assert len(a.node.descriptors(a.pid)) == held, a.node.descriptors(a.pid)
+    assert len(a.node.settled_of(a.pid)) == held, a.node.descriptors(a.pid)
     assert a.ask(whole).exit_code == 52
 
 

@@ -436,7 +436,7 @@ def every_system_call_failing_in_turn(t):
     alive = s.make(files=1, subdirs=1)
     python(t, "f = open(sys.argv[1])", f"{alive}/00/shuffle_0_0_0.data")
     pid = s.node.pid("stoker-broker")
-    held = len(s.node.descriptors(pid))
+    held = len(s.node.settled_of(pid))
     tool = os.path.join(os.environ["STOKER_TESTS"], "nth_fail")
     # a look into every process of the machine is some thousand calls
     step, errnums = (1, (errno.EIO, errno.ENOMEM)) if os.environ.get("STOKER_LONG") else (151, (errno.EIO,))
@@ -460,7 +460,7 @@ def every_system_call_failing_in_turn(t):
                 assert number > 50, number
                 break
             number += 1 if number < 40 else step
-    assert len(s.node.descriptors(pid)) == held, s.node.descriptors(pid)
+    assert len(s.node.settled_of(pid)) == held, s.node.descriptors(pid)
     free = s.make()
     s.remove_all()
     assert not os.path.exists(free) and os.path.exists(alive)

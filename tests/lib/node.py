@@ -242,8 +242,11 @@ class Node:
 
     def settled_descriptors(self, role):
         """Of a role none of whose children runs or is still held."""
-        wait_for(lambda: not self.children(role) and "anon_inode:[pidfd]" not in self.descriptors(self.pid(role)), f"the children of {role} to end")
-        return self.descriptors(self.pid(role))
+        return self.settled_of(self.pid(role))
+
+    def settled_of(self, pid):
+        wait_for(lambda: not self.children_of(pid) and "anon_inode:[pidfd]" not in self.descriptors(pid), f"the children of process {pid} to end")
+        return self.descriptors(pid)
 
     # --- what they say ---
 
