@@ -46,7 +46,9 @@ static bool parse_mapping(const char *line, struct mapping *ret)
 		return false;
 	ret->start = start;
 	ret->end = end;
-	bool special = str_starts(ret->name, "[v"); /* vdso, vvar, vsyscall are the kernel's */
+	/* vdso, vvar, vsyscall are the kernel's. A locked stack grows only within RLIMIT_MEMLOCK, which the rest has used up: the next deep call
+	 * is a SIGSEGV (seen, one start of four). Left alone, only swapping would take it away. */
+	bool special = str_starts(ret->name, "[v") || strcmp(ret->name, "[stack]") == 0;
 	return !special && ret->permissions[0] == 'r' && end - start <= MAPPING_MAX_BYTES;
 }
 

@@ -1,8 +1,8 @@
 /* resident.h - keeps a role's code and state in memory, so that it works while the disk that holds its executable does not.
  *
  * mlock2(2) of what is mapped, never mlockall(2): without CAP_IPC_LOCK that counts the whole address space against
- * RLIMIT_MEMLOCK (8 MiB by default). Executable and libraries are read in first. Memory that is allocated later is not locked:
- * only swapping would take it away. */
+ * RLIMIT_MEMLOCK (8 MiB by default). Executable and libraries are read in first. The stack and memory that is allocated later
+ * are not locked: only swapping would take them away. */
 #pragma once
 
 #include <stdint.h>

@@ -245,6 +245,32 @@ static void test_memory_is_locked_or_it_is_said(void **state)
 	assert_int_equal(run_child(*state, body_locks, NULL, NULL), 0);
 }
 
+static unsigned deep(unsigned pages)
+{
+	volatile unsigned char page[4096];
+
+	page[0] = (unsigned char)pages;
+	return pages == 0 ? 0 : deep(pages - 1) + (page[0] == (unsigned char)pages);
+}
+
+static int body_goes_deep(void *argument, int channel)
+{
+	const struct rlimit none = {0};
+	struct resident all;
+
+	(void)argument;
+	(void)channel;
+	if (resident_lock(&all, NULL) < 0 || setrlimit(RLIMIT_MEMLOCK, &none) < 0)
+		return 1;
+	return deep(256) == 256 ? 0 : 2;
+}
+
+/* Root may lock without limit: tests/run runs this as nobody. */
+static void test_the_stack_grows_when_no_more_may_be_locked(void **state)
+{
+	assert_int_equal(run_child(*state, body_goes_deep, NULL, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +285,7 @@ int main(void)
 		stage_test(test_an_executable_runs_with_one_descriptor),
 		stage_test(test_an_executable_that_is_none),
 		stage_test(test_memory_is_locked_or_it_is_said),
+		stage_test(test_the_stack_grows_when_no_more_may_be_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
