@@ -113,7 +113,6 @@ static const cyaml_schema_field_t inject_fields[] = {
 	NAMESPACES(struct config_raw_inject),
 	STRING("path", struct config_raw_inject, path),
 	STRING("checkpoint", struct config_raw_inject, checkpoint),
-	STRING("subPath", struct config_raw_inject, sub_path),
 	STRING("size", struct config_raw_inject, size),
 	STRING("drivers", struct config_raw_inject, drivers),
 	CYAML_FIELD_END,

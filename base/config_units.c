@@ -136,13 +136,6 @@ const char *config_unit_mount_path(const char *text)
 	return broken;
 }
 
-const char *config_unit_sub_path_or_none(const char *text)
-{
-	if (text[0] == '/')
-		return "must be relative";
-	return text[0] ? check_pieces(text) : NULL;
-}
-
 const char *config_unit_file_name(const char *text)
 {
 	if (!text[0] || strchr(text, '/') || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)

@@ -24,7 +24,6 @@ const char *config_unit_plain_path_or_none(const char *text); /* the same withou
 bool config_unit_is_pattern(const char *path);		 /* holds *, ? or [: names mount points by pattern */
 const char *config_unit_directory(const char *text);	 /* the same, and not "/" */
 const char *config_unit_mount_path(const char *text);	 /* where in a container something may be mounted */
-const char *config_unit_sub_path_or_none(const char *text); /* relative, beneath something; or "" */
 const char *config_unit_file_name(const char *text);	 /* one name beneath a directory */
 const char *config_unit_node(const char *text);		 /* RFC 1123 subdomain, as Kubernetes reads it */
 const char *config_unit_host(const char *text);		 /* RFC 1123 subdomain, IPv4 or IPv6 without brackets */

@@ -50,8 +50,7 @@ struct config_disk {
 struct config_inject {
 	struct config_namespaces namespaces;
 	char path[CONFIG_VOLUME_PATH_BYTES];	   /* where in the container */
-	char checkpoint[CONFIG_VOLUME_NAME_BYTES]; /* name of a checkpoint; "" = scratch in memory */
-	char sub_path[CONFIG_VOLUME_PATH_BYTES];   /* beneath the export; "" = the export itself */
+	char checkpoint[CONFIG_VOLUME_NAME_BYTES]; /* name of a checkpoint, whose export it is; "" = scratch in memory */
 	uint64_t size_bytes;			   /* of scratch; 0 = what the limit leaves */
 	uint32_t drivers;			   /* bool: drivers too; default true for a checkpoint, false for scratch */
 	uint32_t zero;

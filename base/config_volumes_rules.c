@@ -52,7 +52,6 @@ static const struct rule disk_rules[] = {
 static const struct rule inject_rules[] = {
 	{"path", NULL, ITEM(inject, path), OF_ITEM(inject, path), RULE_TEXT, .check = config_unit_mount_path},
 	{"checkpoint", "", ITEM(inject, checkpoint), OF_ITEM(inject, checkpoint), RULE_TEXT, .check = config_unit_role_or_none},
-	{"subPath", "", ITEM(inject, sub_path), OF_ITEM(inject, sub_path), RULE_TEXT, .check = config_unit_sub_path_or_none},
 	{"size", "", ITEM(inject, size), OF_ITEM(inject, size_bytes), RULE_BYTES_OR_NONE, "must be from 1Mi to 1Ti", MI, TI},
 	{"drivers", "false", ITEM(inject, drivers), OF_ITEM(inject, drivers), BOOLEAN},
 };
@@ -223,10 +222,6 @@ static const char *break_of_inject(const struct config_volumes *config, uint32_t
 	*ret_name = "checkpoint";
 	if (inject->checkpoint[0] && !is_checkpoint(config, inject->checkpoint))
 		return "must be the name of an entry of volumes.checkpoints";
-	*ret_name = "subPath";
-	/* Tenants write beneath an export: the runtime, which is root, would follow their symbolic link (shim/plan_mount.h). */
-	if (inject->sub_path[0])
-		return "must be without a value: a path beneath an export cannot be injected, make it the export of a checkpoint";
 	*ret_name = "size";
 	if (inject->size_bytes && inject->checkpoint[0])
 		return "must be without a value where a checkpoint is named";

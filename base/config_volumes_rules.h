@@ -23,7 +23,7 @@ struct config_raw_disk {
 	struct config_raw_namespaces namespaces;
 };
 struct config_raw_inject {
-	char *path, *checkpoint, *sub_path, *size, *drivers;
+	char *path, *checkpoint, *size, *drivers;
 	struct config_raw_namespaces namespaces;
 };
 struct config_raw_sweep {

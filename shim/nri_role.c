@@ -241,7 +241,7 @@ static bool is_sound(const struct wire_nri_volumes *v)
 
 	for (uint32_t i = 0; sound && i < v->inject_count; i++)
 		sound = str_is_ended(v->injects[i].path, sizeof(v->injects[i].path)) && str_is_ended(v->injects[i].checkpoint, sizeof(v->injects[i].checkpoint)) &&
-			str_is_ended(v->injects[i].sub_path, sizeof(v->injects[i].sub_path)) && is_sound_list(&v->injects[i].namespaces);
+			is_sound_list(&v->injects[i].namespaces);
 	for (uint32_t i = 0; sound && i < v->checkpoint_count; i++)
 		sound = str_is_ended(v->checkpoints[i].name, sizeof(v->checkpoints[i].name)) && is_sound_list(&v->checkpoints[i].namespaces);
 	return sound;

@@ -267,10 +267,7 @@ static void take_policy(struct deciding *d, const struct config_inject *inject)
 
 	if (!config_namespaces_allow(&inject->namespaces, d->executor->name_space) || (executor_is_driver(d->executor) && !inject->drivers))
 		return;
-	if (inject->sub_path[0])
-		complain(d, wish.who, wish.path, "is not mounted: a path beneath an export cannot be injected, make it the export of a checkpoint");
-	else
-		grant(d, &wish);
+	grant(d, &wish);
 }
 
 void plan_add_mounts(const struct plan_volumes *volumes, const struct executor *executor, const struct pod_view *pod, const struct container_view *container,
