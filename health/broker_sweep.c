@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "health/broker.h"
 #include "volumes/sweep_owners.h"
-#include "volumes/sweep_remove.h"
+#include "volumes/tree_remove.h"
 
 #define DEADLINE_US	  (30 * US_PER_S)
 
@@ -83,10 +83,11 @@ static const struct wire_sweep_one *asked_for(const struct wire_sweep *ask, cons
 	return NULL;
 }
 
-static void judge(const struct wire_sweep *ask, const struct opened *o, struct sweep_directory *d, struct sweep_budget *budget, struct wire_swept_one *ret)
+static void judge(const struct wire_sweep *ask, const struct opened *o, struct sweep_directory *d, struct tree_budget *budget, struct wire_swept_one *ret)
 {
+	static const struct tree_rules rules = {.move_up = false, .give_up = false}; /* as much as possible, and nothing is made */
 	const struct wire_sweep_one *one = asked_for(ask, d);
-	struct sweep_removed removed = {0};
+	struct tree_removed removed;
 
 	if (one)
 		d->facts.known_changed_wall_us = one->changed_wall_us;
@@ -95,7 +96,7 @@ static void judge(const struct wire_sweep *ask, const struct opened *o, struct s
 	ret->reason = sweep_judge(&d->facts, &ret->pid);
 	if (!one || ret->reason != SWEEP_OWNERLESS)
 		return;
-	sweep_remove(o->root.fd, d->name, budget, &removed);
+	tree_remove(o->root.fd, d->name, &rules, budget, &removed);
 	ret->gone = removed.whole;
 	ret->removed_entries = removed.entries;
 	ret->removed_bytes = removed.bytes;
@@ -112,7 +113,7 @@ int broker_body_sweep(void *argument, int channel)
 	static struct wire_swept swept;
 	const struct broker_task *task = argument;
 	const uint64_t began_us = clock_mono_us();
-	struct sweep_budget budget = {SWEEP_RUN_ENTRIES, began_us + SWEEP_RUN_US};
+	struct tree_budget budget = {SWEEP_RUN_ENTRIES, began_us + SWEEP_RUN_US};
 	scoped(opened_drop) struct opened opened = {.root.fd = -1, .proc_fd = -1};
 	struct err e = {0};
 

@@ -163,7 +163,8 @@ static bool has_no_quota(int r)
 /* Its limits go before the directory does: what is cut off in between is found by it. */
 static int remove_gone(int base_fd, const char *gone, struct err *e)
 {
-	struct tree_budget budget = {.until_us = clock_mono_us() + REMOVE_WITHIN_US};
+	struct tree_budget budget = {UINT32_MAX, clock_mono_us() + REMOVE_WITHIN_US};
+	uint64_t removed = 0;
 	uint32_t project = 0;
 
 	scoped(fd_drop) int fd = fd_open_same_mount(base_fd, gone, DIRECTORY_FLAGS, e);
@@ -172,7 +173,7 @@ static int remove_gone(int base_fd, const char *gone, struct err *e)
 	int r = quota_project_of(fd, &project, e);
 	if (r == 0 && quota_is_ours(project))
 		r = quota_set(base_fd, project, 0, 0, e);
-	return r < 0 && !has_no_quota(r) ? r : tree_remove(base_fd, gone, &budget, e);
+	return r < 0 && !has_no_quota(r) ? r : tree_remove_whole(base_fd, gone, &budget, &removed, e);
 }
 
 /* 1 = removed, 0 = there was none */

@@ -238,7 +238,8 @@ static void run(const char *directory, const char *script)
 static void test_a_tree_is_removed_and_nothing_else(void **unused)
 {
 	char top[] = "/tmp/stoker-tree-XXXXXX";
-	struct tree_budget budget = {.until_us = clock_mono_us() + 60 * US_PER_S};
+	struct tree_budget budget = {UINT32_MAX, clock_mono_us() + 60 * US_PER_S};
+	uint64_t removed = 0;
 	struct err e = {0};
 
 	(void)unused;
@@ -248,20 +249,21 @@ static void test_a_tree_is_removed_and_nothing_else(void **unused)
 		 "mkdir tree/wide; (cd tree/wide; seq 500 | xargs touch; mkdir a b c; seq 100 | sed s:^:a/: | xargs touch);"
 		 "python3 -c 'import os\nos.chdir(\"tree\")\nfor i in range(500):\n os.mkdir(\"d\"); os.chdir(\"d\"); open(\"f\",\"w\").close()'");
 	scoped(fd_drop) int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(tree_remove(fd, "tree", &budget, &e), 0);
-	assert_true(budget.removed >= 1600);
+	assert_int_equal(tree_remove_whole(fd, "tree", &budget, &removed, &e), 0);
+	assert_true(removed >= 1600);
 	run(top, "test \"$(ls)\" = kept && test \"$(cat kept/file)\" = x");
-	assert_int_equal(tree_remove(fd, "tree", &budget, &e), 0); /* and again */
+	assert_int_equal(tree_remove_whole(fd, "tree", &budget, &removed, &e), 0); /* and again */
 	run(top, "ln -s kept link");
-	assert_int_equal(tree_remove(fd, "link", &budget, &e), -EBUSY);
-	assert_int_equal(tree_remove(fd, "kept/file", &budget, &e), -EBUSY);
+	assert_int_equal(tree_remove_whole(fd, "link", &budget, &removed, &e), -EBUSY);
+	assert_int_equal(tree_remove_whole(fd, "kept/file", &budget, &removed, &e), -EBUSY);
 	run(top, "test -e kept/file && test -L link && rm -r kept link && rmdir ../$(basename $PWD)");
 }
 
 static void test_a_removal_goes_on_where_the_time_was_up(void **unused)
 {
 	char top[] = "/tmp/stoker-tree-XXXXXX";
-	struct tree_budget budget = {0}; /* no time at all: one entry each time */
+	struct tree_budget budget = {.entries = UINT32_MAX}; /* no time at all: one entry each time */
+	uint64_t removed = 0;
 	struct err e = {0};
 	int r = -EAGAIN, calls = 0;
 
@@ -270,10 +272,10 @@ static void test_a_removal_goes_on_where_the_time_was_up(void **unused)
 	run(top, "mkdir -p tree/a/b/c && cd tree/a/b/c && seq 100 | xargs touch");
 	scoped(fd_drop) int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (; calls < 200 && r == -EAGAIN; calls++)
-		r = tree_remove(fd, "tree", &budget, &e);
+		r = tree_remove_whole(fd, "tree", &budget, &removed, &e);
 	assert_int_equal(r, 0);
 	assert_true(calls > 90);
-	assert_int_equal(budget.removed, 104);
+	assert_int_equal(removed, 104);
 	assert_int_equal(rmdir(top), 0);
 }
 
