@@ -11,6 +11,7 @@
 
 #include "base/config_source.h"
 #include "base/fd.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/sandbox.h"
@@ -62,7 +63,7 @@ static const struct broker_request requests[] = {
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};
 static struct config_source config_source;
-static struct broker broker = {.mount_namespace_fd = -1};
+static struct broker broker; /* large: zeroed, and touched as far as it is used */
 
 static void use_config(struct config_source *source, const struct config *config)
 {
@@ -137,6 +138,8 @@ int main(int argc, char **argv)
 	const char *config_path = STOKER_CONFIG_PATH, *namespace_path = NULL;
 	struct err e = {0};
 
+	broker.mount_namespace_fd = -1;
+	heap_give_back();
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'c': config_path = optarg; break;

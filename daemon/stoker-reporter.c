@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/config_source.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "build_config.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 	struct err e = {0};
 	uv_loop_t loop;
 
+	heap_give_back();
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'c': config_path = optarg; break;

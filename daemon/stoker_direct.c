@@ -129,14 +129,11 @@ static int run_probes(struct direct *d, const struct config *config, struct err 
 /* Names of mounts are for people: without them the paths must do. */
 static void read_mounts(struct mount_table *table)
 {
-	scoped(scoped_free) char *text = malloc(MOUNT_TABLE_MAX_BYTES);
+	scoped(fd_drop) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	struct err ignored = {0};
 
-	if (!text)
-		return;
-	ssize_t length = fd_read_path("/proc/self/mountinfo", text, MOUNT_TABLE_MAX_BYTES, &ignored);
-	if (length >= 0)
-		mount_table_parse(text, (size_t)length, table, &ignored);
+	if (fd >= 0)
+		mount_table_read(fd, table, &ignored);
 }
 
 /* Without a mount id (a probe that hung) the path must do, if it is a mount point. */

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/config_source.h"
+#include "base/heap.h"
 #include "base/launcher.h"
 #include "base/log.h"
 #include "base/resident.h"
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
 	struct err e = {0};
 	uv_loop_t loop;
 
+	heap_give_back();
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'c': config_path = optarg; break;

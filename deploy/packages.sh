@@ -3,7 +3,7 @@
 # packages.sh - sourced by deploy/try and tests/run: the Debian 12 packages that each of them needs, by name.
 
 stoker_packages_build="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcap-dev libseccomp-dev libcjson-dev libcyaml-dev
- libyaml-dev libmount-dev libsmartcols-dev libcurl4-openssl-dev libmicrohttpd-dev libnghttp2-dev libcgroup-dev nettle-dev"
+ libyaml-dev libsmartcols-dev libcurl4-openssl-dev libmicrohttpd-dev libnghttp2-dev libcgroup-dev nettle-dev"
 stoker_packages_try="e2fsprogs util-linux mount"
 stoker_packages_spark="openjdk-17-jre-headless procps python3-venv tini"
 stoker_packages_guest="qemu-system-x86 qemu-system-common kmod quota"

@@ -7,7 +7,6 @@
 
 void monitor_init(struct monitor *m, const struct monitor_ops *ops, const struct log *log, void *owner)
 {
-	memset(m, 0, sizeof(*m));
 	m->ops = ops;
 	m->log = log;
 	m->owner = owner;

@@ -101,8 +101,14 @@ struct monitor {
 	uint32_t checkpoint_count;
 	struct health_checkpoint checkpoints[CONFIG_CHECKPOINTS_MAX]; /* by the supervisor */
 	struct health_agent agent; /* start and version by the supervisor; abandoned probes are counted when asked for */
+	/* Room to make a new list in: 420 KiB, of which as much is ever touched as there are filesystems. On the stack all of it would be. */
+	struct {
+		struct monitor_watch before[CONFIG_WATCH_MAX];
+		struct target_list list;
+	} scratch;
 };
 
+/* A zeroed one. */
 void monitor_init(struct monitor *monitor, const struct monitor_ops *ops, const struct log *log, void *owner);
 
 void monitor_tick(struct monitor *monitor, uint64_t now_us, uint64_t now_wall_us);	/* every probe.period */

@@ -110,7 +110,7 @@ static int find_path(const struct monitor_watch *watch, uint32_t count, const ch
 
 static void replace_list(struct monitor *m, const struct target_list *list, uint64_t now_us)
 {
-	struct monitor_watch before[CONFIG_WATCH_MAX];
+	struct monitor_watch *before = m->scratch.before;
 	uint32_t before_count = m->watch_count, first_new = m->next_serial;
 	bool taken[CONFIG_WATCH_MAX] = {false};
 
@@ -165,8 +165,9 @@ void monitor_set_targets(struct monitor *m, const struct target_list *list, uint
 /* --- configuration and memory of an earlier life --- */
 
 /* The paths that the configuration names, and of what was found before what it still watches: discovery says the rest. */
-static void list_of(const struct monitor *m, struct target_list *list)
+static struct target_list *list_of(struct monitor *m)
 {
+	struct target_list *list = &m->scratch.list;
 	struct place place;
 
 	list->count = 0;
@@ -185,16 +186,14 @@ static void list_of(const struct monitor *m, struct target_list *list)
 		if (t->origin != TARGET_CONFIGURED && target_renew(&m->config, t))
 			list->count++;
 	}
+	return list;
 }
 
 void monitor_configure(struct monitor *m, const struct config *config, uint64_t now_us)
 {
-	struct target_list list;
-
 	m->config = *config;
 	m->discovering = discover_is_needed(config);
-	list_of(m, &list);
-	replace_list(m, &list, now_us);
+	replace_list(m, list_of(m), now_us);
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		m->watch[i].outstanding = false;
 	monitor_probe_all(m, "configuration");
@@ -204,18 +203,17 @@ void monitor_configure(struct monitor *m, const struct config *config, uint64_t 
 /* What was found by an earlier life and is bad is watched from the start: it may be away for its repair. */
 static void restore_list(struct monitor *m, const struct health *before, uint64_t now_us)
 {
-	struct target_list list;
+	struct target_list *list = list_of(m);
 
-	list_of(m, &list);
-	for (uint32_t i = 0; i < before->filesystem_count && list.count < TARGET_MAX; i++) {
+	for (uint32_t i = 0; i < before->filesystem_count && list->count < TARGET_MAX; i++) {
 		const struct health_filesystem *f = &before->filesystems[i];
 		struct target t = {.origin = f->origin < TARGET_ORIGIN_MAX_ ? f->origin : TARGET_CONFIGURED, .mount_root = f->mounted};
 		str_copy(t.path, sizeof(t.path), f->path);
 		bool bad = f->state == VERDICT_BAD || f->state == VERDICT_RECOVERING;
 		if (bad && t.origin != TARGET_CONFIGURED && find_path(m->watch, m->watch_count, t.path) < 0 && target_renew(&m->config, &t))
-			list.targets[list.count++] = t;
+			list->targets[list->count++] = t;
 	}
-	replace_list(m, &list, now_us);
+	replace_list(m, list, now_us);
 }
 
 void monitor_restore(struct monitor *m, const struct health *before, uint64_t now_us, uint64_t now_wall_us)

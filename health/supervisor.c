@@ -47,14 +47,10 @@ static const struct monitor_ops monitor_ops = {.probe = ask_probe, .describe = m
 static int read_mounts(struct supervisor *s, struct err *e)
 {
 	scoped(mount_table_free) struct mount_table table = {0};
-	scoped(scoped_free) char *text = malloc(MOUNT_TABLE_MAX_BYTES);
 
-	if (!text)
-		return err_set(e, ENOMEM, "cannot read the mount table");
 	if (lseek(s->mounts_fd, 0, SEEK_SET) < 0)
 		return err_set(e, errno, "cannot rewind the mount table");
-	ssize_t length = fd_read_all(s->mounts_fd, text, MOUNT_TABLE_MAX_BYTES, e);
-	if (length < 0 || mount_table_parse(text, (size_t)length, &table, e) < 0)
+	if (mount_table_read(s->mounts_fd, &table, e) < 0)
 		return err_wrap(e, "mount table");
 	monitor_mounts(&s->monitor, &table, clock_mono_us(), clock_wall_us());
 	supervisor_discover(s, &table);

@@ -1,130 +1,130 @@
 #include "volumes/mount_table.h"
 
 #include <errno.h>
-#include <libmount.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
+#include "base/fd.h"
 #include "base/scoped.h"
-#include "base/str.h"
+#include "volumes/proc_text.h"
 
-static void table_drop(struct libmnt_table **table)
+/* The blank or newline behind the word ends it. */
+static const char *ended(struct proc_word word)
 {
-	mnt_unref_table(*table);
+	char *at = (char *)(uintptr_t)word.at;
+
+	at[word.end - word.at] = '\0';
+	return at;
 }
 
-static void iterator_drop(struct libmnt_iter **iterator)
+static const char *unescaped(struct proc_word word)
 {
-	mnt_free_iter(*iterator);
+	char *at = (char *)(uintptr_t)word.at;
+
+	proc_unescape(word, at, (size_t)(word.end - word.at) + 1);
+	return at;
 }
 
-static void stream_drop(FILE **stream)
+/* False if a path does not fit: such a mount cannot be a watched one, whose path is bounded alike. */
+static bool mount_fill(struct mount *m, const struct proc_mount_words *w)
 {
-	if (*stream)
-		fclose(*stream);
+	*m = (struct mount){
+		.id = w->id,
+		.device_major = w->device_major,
+		.device_minor = w->device_minor,
+		.read_only = proc_has_option(w->options, "ro"),
+		.super_read_only = proc_has_option(w->super_options, "ro"),
+		.root = unescaped(w->root),
+		.mount_point = unescaped(w->mount_point),
+		.type = unescaped(w->type),
+		.source = unescaped(w->source),
+		.super_options = ended(w->super_options),
+	};
+	return strlen(m->mount_point) < NAME_PATH_BYTES && strlen(m->root) < NAME_PATH_BYTES;
 }
 
-/* libmount's way to say that a line is no mount; the table is refused as a whole: half a table would misname filesystems. */
-static int refuse_line(struct libmnt_table *table, const char *name, int line)
+static size_t count_lines(const char *text, size_t length)
 {
-	struct err *e = mnt_table_get_userdata(table);
+	size_t count = length > 0 && text[length - 1] != '\n';
 
-	(void)name;
-	if (e && e->code == 0)
-		err_rule(e, EBADMSG, "mountinfo: line %d is malformed", line);
-	return -EBADMSG;
+	for (const char *at = text; (at = memchr(at, '\n', length - (size_t)(at - text))); at++)
+		count++;
+	return count;
 }
 
-/* The kernel writes "ro" or "rw" first. */
-static bool has_ro(const char *options)
+/* One line that is no mount refuses the table as a whole: half a table would misname filesystems. */
+static int take_lines(struct mount_table *table, size_t length, struct err *e)
 {
-	return options && (strcmp(options, "ro") == 0 || str_starts(options, "ro,"));
+	const char *const end = table->text + length;
+	int line = 1;
+
+	for (const char *at = table->text, *next; at < end; at = next, line++) {
+		struct proc_mount_words words;
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		next = newline ? newline + 1 : end;
+		if (!proc_mount_split(at, (size_t)(next - at), &words))
+			return err_rule(e, EBADMSG, "mountinfo: line %d is malformed", line);
+		if (mount_fill(&table->mounts[table->count], &words))
+			table->count++;
+	}
+	return 0;
 }
 
-/* False if a field does not fit: such a mount cannot be a watched one, whose path is bounded alike. */
-static bool mount_fill(struct mount *m, struct libmnt_fs *fs)
+/* `text` has room for a NUL behind it, and is the table's from here on. */
+static int take_text(char *text, size_t length, struct mount_table *ret, struct err *e)
 {
-	const char *target = mnt_fs_get_target(fs), *source = mnt_fs_get_source(fs), *type = mnt_fs_get_fstype(fs);
-	const char *root = mnt_fs_get_root(fs), *options = mnt_fs_get_fs_options(fs);
-	dev_t device = mnt_fs_get_devno(fs);
-
-	*m = (struct mount){.id = (uint64_t)mnt_fs_get_id(fs), .device_major = major(device), .device_minor = minor(device)};
-	str_copy(m->source, sizeof(m->source), source ? source : "none");
-	str_copy(m->type, sizeof(m->type), type ? type : "");
-	str_copy(m->super_options, sizeof(m->super_options), options ? options : "");
-	m->read_only = has_ro(mnt_fs_get_vfs_options(fs));
-	m->super_read_only = has_ro(options);
-	return target && str_copy(m->mount_point, sizeof(m->mount_point), target) && str_copy(m->root, sizeof(m->root), root ? root : "/");
-}
-
-static int collect(struct libmnt_table *parsed, struct mount_table *ret, struct err *e)
-{
-	scoped(iterator_drop) struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_FORWARD);
-	int count = mnt_table_get_nents(parsed);
-	struct libmnt_fs *fs = NULL;
+	struct mount_table table = {.text = text};
+	const size_t count = count_lines(text, length);
+	int r = 0;
 
 	if (count > MOUNT_TABLE_MAX)
-		return err_rule(e, E2BIG, "mountinfo: %d mounts, over the limit of %d", count, MOUNT_TABLE_MAX);
-	ret->mounts = calloc(count > 0 ? (size_t)count : 1, sizeof(*ret->mounts));
-	if (!ret->mounts || !iterator)
-		return err_set(e, ENOMEM, "cannot keep %d mounts", count);
-	while (ret->count < (size_t)count && mnt_table_next_fs(parsed, iterator, &fs) == 0)
-		if (mount_fill(&ret->mounts[ret->count], fs))
-			ret->count++;
-	return 0;
+		r = err_rule(e, E2BIG, "mountinfo: %zu mounts, over the limit of %d", count, MOUNT_TABLE_MAX);
+	else if (!(table.mounts = calloc(count ? count : 1, sizeof(*table.mounts))))
+		r = err_set(e, ENOMEM, "cannot keep %zu mounts", count);
+	else
+		r = take_lines(&table, length, e);
+	if (r < 0)
+		mount_table_free(&table);
+	else
+		*ret = table;
+	return r;
+}
+
+int mount_table_read(int fd, struct mount_table *ret, struct err *e)
+{
+	/* Of what is not written to, nothing is there. */
+	char *text = malloc(MOUNT_TABLE_MAX_BYTES + 1);
+
+	if (!text)
+		return err_set(e, ENOMEM, "cannot read mountinfo");
+	ssize_t length = fd_read_all(fd, text, MOUNT_TABLE_MAX_BYTES + 1, e);
+	if (length >= 0)
+		return take_text(text, (size_t)length, ret, e);
+	free(text);
+	return (int)length;
 }
 
 int mount_table_parse(const char *text, size_t length, struct mount_table *ret, struct err *e)
 {
-	struct err local = {0};
-	struct mount_table table = {0};
-
-	e = e ? e : &local;
-	*e = (struct err){0};
 	if (length > MOUNT_TABLE_MAX_BYTES)
 		return err_rule(e, EFBIG, "mountinfo: %zu bytes, over the limit of %d", length, MOUNT_TABLE_MAX_BYTES);
-	if (length == 0) {
-		*ret = table;
-		return 0;
-	}
-	scoped(stream_drop) FILE *stream = fmemopen((void *)(uintptr_t)text, length, "r");
-	scoped(table_drop) struct libmnt_table *parsed = mnt_new_table();
-	if (!stream || !parsed)
+	char *copy = malloc(length + 1);
+	if (!copy)
 		return err_set(e, ENOMEM, "cannot parse mountinfo");
-	mnt_table_set_userdata(parsed, e);
-	mnt_table_set_parser_errcb(parsed, refuse_line);
-	if (mnt_table_parse_stream(parsed, stream, "mountinfo") != 0)
-		return e->code ? -e->code : err_rule(e, EBADMSG, "mountinfo is malformed");
-	if (e->code)
-		return -e->code;
-	if (collect(parsed, &table, e) < 0) {
-		mount_table_free(&table);
-		return -e->code;
-	}
-	*ret = table;
-	return 0;
+	memcpy(copy, text, length);
+	return take_text(copy, length, ret, e);
 }
 
 void mount_table_free(struct mount_table *table)
 {
 	free(table->mounts);
+	free(table->text);
 	*table = (struct mount_table){0};
 }
 
 bool mount_has_option(const struct mount *mount, const char *option)
 {
-	const size_t length = strlen(option);
-
-	for (const char *p = mount->super_options;; p++) {
-		size_t n = strcspn(p, ",");
-		if (n == length && strncmp(p, option, n) == 0)
-			return true;
-		p += n;
-		if (!*p)
-			return false;
-	}
+	return proc_has_option((struct proc_word){mount->super_options, mount->super_options + strlen(mount->super_options)}, option);
 }
 
 static bool has_subvolumes(const char *type)

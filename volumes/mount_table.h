@@ -1,4 +1,6 @@
-/* mount_table.h - what is mounted where, from the text of /proc/PID/mountinfo, parsed with libmount. Pure. */
+/* mount_table.h - what is mounted where, from the text of /proc/PID/mountinfo.
+ *
+ * The strings lie in that text, which the table keeps: a node with 1,200 mounts costs 0.3 MiB while they are looked at. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,19 +16,23 @@
 struct mount {
 	uint64_t id;
 	uint32_t device_major, device_minor;
-	char mount_point[NAME_PATH_BYTES]; /* unescaped: may hold spaces and newlines */
-	char source[256], type[32];
-	char root[NAME_PATH_BYTES];	   /* what of the filesystem is mounted: "/" or the directory of a bind mount */
-	char super_options[256];
-	bool read_only;	      /* by the mount's own flag: a read-only bind, or the whole filesystem */
-	bool super_read_only; /* by the filesystem's */
+	const char *mount_point;   /* unescaped: may hold spaces and newlines; shorter than NAME_PATH_BYTES, as is root */
+	const char *root;	   /* what of the filesystem is mounted: "/" or the directory of a bind mount */
+	const char *type, *source;
+	const char *super_options; /* the filesystem's own, still escaped */
+	bool read_only;		   /* by the mount's own flag: a read-only bind, or the whole filesystem */
+	bool super_read_only;	   /* by the filesystem's */
 };
 
 struct mount_table {
 	size_t count;
 	struct mount *mounts; /* owned */
+	char *text;	      /* owned */
 };
 
+/* From the descriptor's position to its end. */
+int mount_table_read(int fd, struct mount_table *ret, struct err *e);
+/* Pure. */
 int mount_table_parse(const char *text, size_t length, struct mount_table *ret, struct err *e);
 void mount_table_free(struct mount_table *table);
 

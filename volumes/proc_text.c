@@ -8,11 +8,7 @@
 
 /* --- numbers and words --- */
 
-struct cursor {
-	const char *at, *end;
-};
-
-static bool number(struct cursor *c, char behind, uint64_t *ret)
+static bool number(struct proc_word *c, char behind, uint64_t *ret)
 {
 	uint64_t value = 0;
 	const char *begin = c->at;
@@ -30,13 +26,13 @@ static bool number(struct cursor *c, char behind, uint64_t *ret)
 }
 
 /* Up to the next blank, which is passed. */
-static bool word(struct cursor *c, struct cursor *ret)
+static bool word(struct proc_word *c, struct proc_word *ret)
 {
 	const char *blank = c->at < c->end ? memchr(c->at, ' ', (size_t)(c->end - c->at)) : NULL;
 
 	if (!blank)
 		return false;
-	*ret = (struct cursor){c->at, blank};
+	*ret = (struct proc_word){c->at, blank};
 	c->at = blank + 1;
 	return true;
 }
@@ -46,8 +42,7 @@ static bool is_octal(const char *p, const char *end)
 	return end - p >= 4 && p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7';
 }
 
-/* False if it had to be cut. */
-static bool unescape(struct cursor from, char *to, size_t size)
+bool proc_unescape(struct proc_word from, char *to, size_t size)
 {
 	size_t length = 0;
 
@@ -68,12 +63,12 @@ bool proc_stat_parse(const char *text, size_t length, struct proc_stat *ret)
 {
 	const char *open = memchr(text, '(', length), *close = memrchr(text, ')', length);
 	uint64_t flags = 0, start = 0;
-	struct cursor skipped;
+	struct proc_word skipped;
 
 	if (!open || !close || close < open || (size_t)(text + length - close) < 4)
 		return false;
 	struct proc_stat found = {.state = close[2]};
-	struct cursor c = {close + 4, text + length};
+	struct proc_word c = {close + 4, text + length};
 	for (int field = 4; field < 9; field++) /* some of them negative */
 		if (!word(&c, &skipped))
 			return false;
@@ -100,7 +95,7 @@ bool proc_uids_parse(const char *text, size_t length, uint32_t ret[static 4])
 
 	if (!at)
 		return false;
-	struct cursor c = {at + sizeof(key) - 1, text + length};
+	struct proc_word c = {at + sizeof(key) - 1, text + length};
 	for (int i = 0; i < 4; i++) {
 		uint64_t value = 0;
 		if (!number(&c, i < 3 ? '\t' : '\n', &value) || value > UINT32_MAX)
@@ -113,7 +108,7 @@ bool proc_uids_parse(const char *text, size_t length, uint32_t ret[static 4])
 
 /* --- a mount --- */
 
-static bool has_word(struct cursor list, const char *wanted)
+bool proc_has_option(struct proc_word list, const char *wanted)
 {
 	const size_t length = strlen(wanted);
 
@@ -128,45 +123,58 @@ static bool has_word(struct cursor list, const char *wanted)
 }
 
 /* "ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS [TAG…] - TYPE SOURCE OPTIONS" */
-bool proc_mount_parse(const char *line, size_t length, struct proc_mount *ret)
+bool proc_mount_split(const char *line, size_t length, struct proc_mount_words *ret)
 {
-	struct cursor c = {line, line + length}, root, point, options, tag, type, source;
+	struct proc_word c = {line, line + length}, tag;
 	uint64_t major = 0, minor = 0;
 
 	if (length > 0 && line[length - 1] == '\n')
 		c.end--;
-	ret->cut = false;
 	if (!number(&c, ' ', &ret->id) || !number(&c, ' ', &ret->parent) || !number(&c, ':', &major) || !number(&c, ' ', &minor) ||
-	    major > UINT32_MAX || minor > UINT32_MAX || !word(&c, &root) || !word(&c, &point) || !word(&c, &options))
+	    major > UINT32_MAX || minor > UINT32_MAX || !word(&c, &ret->root) || !word(&c, &ret->mount_point) || !word(&c, &ret->options))
 		return false;
 	do
 		if (!word(&c, &tag))
 			return false;
 	while (tag.end - tag.at != 1 || *tag.at != '-');
-	if (!word(&c, &type) || !word(&c, &source))
+	if (!word(&c, &ret->type) || !word(&c, &ret->source))
 		return false;
 	ret->device_major = (uint32_t)major;
 	ret->device_minor = (uint32_t)minor;
-	ret->cut = !unescape(root, ret->root, sizeof(ret->root));
-	ret->cut |= !unescape(point, ret->mount_point, sizeof(ret->mount_point));
-	unescape(type, ret->type, sizeof(ret->type));
-	unescape(source, ret->source, sizeof(ret->source));
-	ret->read_only = has_word(options, "ro");
-	ret->options = c.at;
-	ret->options_length = (size_t)(c.end - c.at);
+	ret->super_options = c;
+	return true;
+}
+
+bool proc_mount_parse(const char *line, size_t length, struct proc_mount *ret)
+{
+	struct proc_mount_words w;
+
+	if (!proc_mount_split(line, length, &w))
+		return false;
+	ret->id = w.id;
+	ret->parent = w.parent;
+	ret->device_major = w.device_major;
+	ret->device_minor = w.device_minor;
+	ret->cut = !proc_unescape(w.root, ret->root, sizeof(ret->root));
+	ret->cut |= !proc_unescape(w.mount_point, ret->mount_point, sizeof(ret->mount_point));
+	proc_unescape(w.type, ret->type, sizeof(ret->type));
+	proc_unescape(w.source, ret->source, sizeof(ret->source));
+	ret->read_only = proc_has_option(w.options, "ro");
+	ret->options = w.super_options.at;
+	ret->options_length = (size_t)(w.super_options.end - w.super_options.at);
 	return true;
 }
 
 bool proc_mount_option(const struct proc_mount *mount, const char *name, char *ret, size_t size)
 {
-	struct cursor list = {mount->options, mount->options + mount->options_length};
+	struct proc_word list = {mount->options, mount->options + mount->options_length};
 	const size_t length = strlen(name);
 
 	while (list.at < list.end) {
 		const char *comma = memchr(list.at, ',', (size_t)(list.end - list.at));
-		const struct cursor option = {list.at, comma ? comma : list.end};
+		const struct proc_word option = {list.at, comma ? comma : list.end};
 		if ((size_t)(option.end - option.at) > length && memcmp(option.at, name, length) == 0 && option.at[length] == '=')
-			return unescape((struct cursor){option.at + length + 1, option.end}, ret, size);
+			return proc_unescape((struct proc_word){option.at + length + 1, option.end}, ret, size);
 		list.at = comma ? comma + 1 : list.end;
 	}
 	return false;

@@ -21,7 +21,28 @@ bool proc_stat_parse(const char *text, size_t length, struct proc_stat *ret);
 /* The line "Uid:" of /proc/PID/status: real, effective, saved, of the filesystem. False: there is none. */
 bool proc_uids_parse(const char *text, size_t length, uint32_t ret[static 4]);
 
-/* One line of /proc/PID/mountinfo. Strings are unescaped, and cut where they are longer. */
+/* A piece of a text that goes on behind it. */
+struct proc_word {
+	const char *at, *end;
+};
+
+/* One line of /proc/PID/mountinfo, taken apart; the words lie in it, still escaped. */
+struct proc_mount_words {
+	uint64_t id, parent;
+	uint32_t device_major, device_minor;
+	struct proc_word root, mount_point, options, type, source, super_options;
+};
+
+bool proc_mount_split(const char *line, size_t length, struct proc_mount_words *ret);
+
+/* Without the kernel's escapes (\040 for a blank). False if it had to be cut. `to` may be where the word lies: it never gets longer,
+ * and the byte behind it takes the NUL. */
+bool proc_unescape(struct proc_word word, char *to, size_t size);
+
+/* Is it one of the words between the commas? */
+bool proc_has_option(struct proc_word list, const char *wanted);
+
+/* The same line with its strings unescaped, and cut where they are longer. */
 struct proc_mount {
 	uint64_t id, parent;
 	uint32_t device_major, device_minor;

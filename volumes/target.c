@@ -1,6 +1,4 @@
-/* target.c - names and numbers of what is watched. Apart from discover.c, which needs libmount: who only reads a health (stoker-web,
- * the CLI), and the broker with its rights, must not map it. Under stokerd's filter libselinux, which libmount brings, would end
- * stoker-web at its start (statfs(2) in a constructor). */
+/* target.c - names and numbers of what is watched: all that the broker and who only reads a health (stoker-web, the CLI) know of it. */
 #include <string.h>
 
 #include "base/config_units.h"

@@ -89,7 +89,7 @@ static void test_servers_come_and_go(void **unused)
 {
 	struct nfs_servers servers = {0};
 	struct mount mounts[] = {{.type = "nfs4", .source = "nas-1:/export"}, {.type = "nfs", .source = "[fd00::1]:/x"}, {.type = "ext4", .source = "nas-2:/x"}};
-	const struct mount_table table = {3, mounts};
+	const struct mount_table table = {.count = 3, .mounts = mounts};
 	char detail[256];
 
 	(void)unused;

@@ -72,7 +72,7 @@ static void test_what_is_no_mountinfo_is_refused(void **unused)
 		assert_true(*e.text);
 		assert_null(table.mounts);
 	}
-	struct mount_table empty = {0};
+	scoped(mount_table_free) struct mount_table empty = {0};
 	assert_int_equal(mount_table_parse("", 0, &empty, &e), 0);
 	assert_int_equal(empty.count, 0);
 }

@@ -161,13 +161,7 @@ static void test_bounds(void **unused)
 
 static struct mount mount_at(const char *point, const char *type, const char *source, const char *options)
 {
-	struct mount m = {.id = 1};
-
-	str_copy(m.mount_point, sizeof(m.mount_point), point);
-	str_copy(m.type, sizeof(m.type), type);
-	str_copy(m.source, sizeof(m.source), source);
-	str_copy(m.super_options, sizeof(m.super_options), options);
-	return m;
+	return (struct mount){.id = 1, .mount_point = point, .root = "/", .type = type, .source = source, .super_options = options};
 }
 
 #define PODS "/k/pods/" UID "/volumes/"
