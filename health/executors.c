@@ -81,6 +81,7 @@ void executors_forget(struct executors *x, struct executors_entry *entry, bool t
 	executors_close(entry);
 	executors_pod_put(x, entry->pod);
 	free(entry->ooms);
+	free(entry->words);
 	free(entry);
 }
 
@@ -276,6 +277,13 @@ void executors_oom(struct executors *x, const struct oom_kill *kill, struct mome
 
 /* --- what the broker tells --- */
 
+static struct executors_words *words_of(struct executors_entry *entry)
+{
+	if (!entry->words)
+		entry->words = calloc(1, sizeof(*entry->words));
+	return entry->words;
+}
+
 void executors_processes(struct executors *x, const struct wire_processes *p, struct moment now)
 {
 	struct executors_entry *entry = executors_find(x, p->who.container_id);
@@ -305,9 +313,11 @@ void executors_tail(struct executors *x, const struct wire_log *log, struct mome
 		return;
 	entry->tail_is_there = true;
 	if (log->errnum == 0) {
+		struct executors_words *words = words_of(entry);
 		entry->tail_was_read = true;
 		entry->log_bits |= log->bits;
-		str_copy(entry->log_line, sizeof(entry->log_line), log->line);
+		if (words)
+			str_copy(words->log_line, sizeof(words->log_line), log->line);
 	}
 	executors_changed(x);
 }
@@ -323,9 +333,12 @@ void executors_status(struct executors *x, const struct wire_status *status, str
 	/* One that still runs, for the runtime, is asked again. */
 	entry->status_is_known = status->errnum != 0 || status->who.has_exit;
 	if (status->errnum == 0 && status->who.has_exit && !entry->has_code) {
+		struct executors_words *words = words_of(entry);
 		entry->code_is_runtimes = true;
-		str_copy(entry->runtime_reason, sizeof(entry->runtime_reason), status->reason);
-		str_copy(entry->runtime_message, sizeof(entry->runtime_message), status->message);
+		if (words) {
+			str_copy(words->runtime_reason, sizeof(words->runtime_reason), status->reason);
+			str_copy(words->runtime_message, sizeof(words->runtime_message), status->message);
+		}
 		entry->log_bits |= death_read_log(status->message, strlen(status->message), line, sizeof(line)); /* "exec format error" */
 		executors_stopped(x, &status->who, now);
 	}

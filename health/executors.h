@@ -62,7 +62,6 @@ struct executors_entry {
 	bool has_code;
 	int32_t exit_code;
 	bool code_is_runtimes; /* the runtime was asked for it */
-	char runtime_reason[32], runtime_message[256];
 	uint64_t status_asked_us, status_id;
 	bool status_awaited, status_is_known;
 	struct wire_adjusted adjusted; /* what is still to be looked for */
@@ -72,6 +71,12 @@ struct executors_entry {
 	bool tail_is_there;
 	bool tail_was_read; /* it was, and not only waited for */
 	uint32_t log_bits;
+	struct executors_words *words; /* NULL = none yet */
+};
+
+/* About its end: most live, and each of 250 costs what is in its entry. */
+struct executors_words {
+	char runtime_reason[32], runtime_message[256];
 	char log_line[256];
 };
 

@@ -136,8 +136,11 @@ static void exit_facts(const struct executors_entry *entry, bool lives, struct d
 {
 	f->exit_code = entry->has_code ? entry->exit_code : -1;
 	f->exit_source = exit_source(entry);
-	str_copy(f->runtime_reason, sizeof(f->runtime_reason), entry->runtime_reason);
-	str_copy(f->runtime_message, sizeof(f->runtime_message), entry->runtime_message);
+	if (entry->words) {
+		str_copy(f->runtime_reason, sizeof(f->runtime_reason), entry->words->runtime_reason);
+		str_copy(f->runtime_message, sizeof(f->runtime_message), entry->words->runtime_message);
+		str_copy(f->log_line, sizeof(f->log_line), entry->words->log_line);
+	}
 	/* The kernel's SIGKILL of the first process is its exit code. */
 	for (uint32_t i = 0; !lives && !entry->has_code && i < f->oom_count; i++)
 		if (entry->executor.pid && f->ooms[i].pid == entry->executor.pid)
@@ -171,7 +174,6 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->scratch_bytes = entry->last.shmem_bytes;
 	f->log_is_read = entry->tail_was_read;
 	f->log_bits = entry->log_bits;
-	str_copy(f->log_line, sizeof(f->log_line), entry->log_line);
 	str_copy(f->storage_reason, sizeof(f->storage_reason), storage ? storage : "");
 	f->deleted = pod && pod->stopping.us && (lives || !entry->ended.us || pod->stopping.us <= entry->ended.us);
 	f->started_wall_us = entry->started.wall_us ? entry->started.wall_us : entry->executor.created_wall_us;
