@@ -36,6 +36,10 @@ struct child {
 int child_fork(struct child *child, uv_loop_t *loop, const struct child_ops *ops, void *owner, uint64_t deadline_us,
 	       int (*body)(void *argument, int channel), void *argument, const int *keep, int *ret_channel, struct err *e);
 
+/* For a body of child_fork that needs a child itself: fork(2), without what libuv does in the new process, which is to close the numbers that
+ * its signal pipe had in the parent's parent. They are other descriptors by now. Nothing but the caller follows it. */
+pid_t child_fork_plain(void);
+
 /* Forks and executes argv; descriptor pass_fd (-1 = none) becomes 3 in the child. */
 int child_exec(struct child *child, uv_loop_t *loop, const struct child_ops *ops, void *owner, const char *const argv[],
 	       int pass_fd, struct err *e);

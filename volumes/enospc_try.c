@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "volumes/enospc_facts.h"
@@ -33,7 +34,7 @@ static void note(struct enospc_report *r, enum enospc_call call, int errnum)
 static int apart(int (*body)(const struct enospc_report *r, int dir_fd, int argument), const struct enospc_report *r, int dir_fd, int argument)
 {
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid = child_fork_plain();
 
 	if (pid < 0)
 		return errno;
