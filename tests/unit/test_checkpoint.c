@@ -11,6 +11,7 @@
 #include "health/checkpoint.h"
 #include "health/checkpoint_report.h"
 #include "volumes/nfs_ping.h"
+#include "volumes/nfs_stats.h"
 
 #define S 1000000ULL
 
@@ -59,6 +60,39 @@ static void test_every_reply_has_a_meaning(void **unused)
 		if (rows[i].why)
 			assert_string_equal(why, rows[i].why);
 	}
+}
+
+/* --- what its calls take --- */
+
+static void read_stats(struct nfs_stats_search *search, const char *text)
+{
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		if (!nfs_stats_line(search, line, strcspn(line, "\n")))
+			break;
+}
+
+static void test_calls_of_one_mount_are_added_up(void **unused)
+{
+	static const char text[] = "device rootfs mounted on / with fstype virtiofs\n"
+				   "device nas1:/spark mounted on /var/lib/kubelet/pods/x with fstype nfs4 statvers=1.1\n"
+				   "\t       WRITE: 9 9 0 1 1 0 9 9999 0\n"
+				   "device nas1:/spark mounted on /run/stoker/checkpoints/team with fstype nfs4 statvers=1.1\n"
+				   "\topts:\trw,vers=4.2\n\tevents:\t1 2 3 4 5 6 7 8 9\n\tRPC iostats version: 1.1  p/v: 100003/4 (nfs)\n"
+				   "\txprt:\ttcp 0 0 1 0 0 9 9 0 9 0 2 0 0\n\tper-op statistics\n"
+				   "\t        NULL: 1 1 0 44 24 0 0 0 0\n\t       WRITE: 3 3 0 1256 528 1 3000 3002 0\n\t      COMMIT: 1 1 0 200 100 0 2 5\n"
+				   "\t        READ: 1 1 0 200 100 0 2\n\n" /* cut */
+				   "device nas1:/spark mounted on /other/checkpoints/team with fstype nfs4 statvers=1.1\n"
+				   "\t       WRITE: 9 9 0 1 1 0 9 9999 0\n";
+	struct nfs_stats_search ours = {.source = "nas1:/spark", .mount_point_end = "/checkpoints/team"};
+	struct nfs_stats_search other = {.source = "nas1:/spar", .mount_point_end = "/checkpoints/team"};
+
+	(void)unused;
+	read_stats(&ours, text);
+	assert_true(ours.found);
+	assert_int_equal(ours.stats.calls, 4);
+	assert_int_equal(ours.stats.wait_ms, 3007);
+	read_stats(&other, text);
+	assert_false(other.found);
 }
 
 /* --- the state --- */
@@ -193,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_call_is_as_the_rfc_has_it),
 		cmocka_unit_test(test_every_reply_has_a_meaning),
+		cmocka_unit_test(test_calls_of_one_mount_are_added_up),
 		cmocka_unit_test(test_a_server_goes_and_comes_back),
 		cmocka_unit_test(test_one_silence_or_a_hint_refuses_nothing),
 		cmocka_unit_test(test_only_a_new_mount_ends_a_stale_one),
