@@ -49,7 +49,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{"inotify_add_watch", D | B | R}, {"inotify_rm_watch", D | B | R},
 
 	/* children: fork, follow, end. W and R: none, but for the reporter's resolver thread and its configuration */
-	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R}, {"waitid", D | B | R}, {"kill", D | B | R},
+	{"clone3", D | B | R}, {"clone", D | B | R}, {"fork", D | B}, {"vfork", D | B}, {"wait4", D | B | R | V}, {"waitid", D | B | R}, {"kill", D | B | R},
 	{"pidfd_send_signal", D | B | R}, {"pidfd_open", D | B | R}, {"socketpair", D | B | R}, {"setpgid", D}, {"setsid", D}, {"execve", D},
 	{"prctl", ROLES}, {"seccomp", ROLES}, {"arch_prctl", D}, {"set_tid_address", D | R}, {"prlimit64", D | R}, {"getrlimit", D | R}, {"capget", ROLES},
 	{"capset", ROLES}, {"umask", D | B | V}, {"memfd_create", D | B}, /* stoker-web compiles its own filter */

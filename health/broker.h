@@ -58,6 +58,7 @@ struct broker_task {
 	uint32_t account_entries;
 	int group_fd;	  /* WIRE_FS_MARK: came with the request; -1 = none */
 	int mount_namespace_fd;
+	uint64_t patience_us; /* with a server: it says what it waited for before the deadline ends it */
 	const struct sandbox_filter *filter, *resolve_filter;
 };
 
@@ -110,8 +111,15 @@ struct broker {
 	uint64_t refused_total, abandoned_total, served_total;
 };
 
-/* In a child, still in our own mount namespace: sets the server's address. */
-int broker_resolve(const struct broker_task *task, struct config_checkpoint *checkpoint, struct err *e);
+/* Who finds a checkpoint's server. Started by a child that is still in our own mount namespace, asked by it wherever it is later: sets
+ * the server's address, from which a call was answered; -ETIMEDOUT if none was within the task's patience. */
+struct broker_finder {
+	pid_t pid;
+	int fd; /* owned; -1 = none */
+};
+int broker_finder_start(const struct broker_task *task, const struct config_checkpoint *checkpoint, struct broker_finder *ret, struct err *e);
+int broker_finder_ask(struct broker_finder *finder, struct config_checkpoint *checkpoint, struct err *e);
+void broker_finder_end(struct broker_finder *finder);
 
 /* Opens the socket in the runtime directory and serves. The broker is large: allocated once, zeroed, by the caller. */
 int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);

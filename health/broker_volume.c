@@ -30,7 +30,7 @@ static const struct kind {
 	{WIRE_VOLUME_BOUND, volume_bound, false, true, BROKER_RELAY_DEADLINE_US},
 	{WIRE_VOLUME_EMPTY, volume_empty, false, false, BROKER_RELAY_DEADLINE_US},
 	{WIRE_VOLUME_STAT, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
-	{WIRE_CHECKPOINT_LOOK, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_CHECKPOINT_LOOK, checkpoint_look, false, false, BROKER_RELAY_DEADLINE_US},
 };
 
 static const struct kind *kind_of(uint32_t what)
@@ -136,22 +136,38 @@ int broker_check_volume(struct broker *b, const struct record *record, struct br
 	job->task.filter = &b->mount_filter;
 	job->task.resolve_filter = &b->resolve_filter;
 	job->task.path = job->task.volume.at.name; /* for the log */
+	job->task.uid = b->config->probe.uid; /* of who looks for a server */
 	job->deadline_us = ask->volume.type == VOLUME_CHECKPOINT && kind->whole ? b->config->volumes.checkpoint_deadline_us : kind->deadline_us;
+	job->task.patience_us = job->deadline_us / 10 * 9;
 	return 0;
 }
 
 /* --- the child --- */
 
 /* The child's own configuration, in which the server of the checkpoint has its address. */
-static int resolve_server(const struct broker_task *task, struct config **ret, struct err *e)
+static int find_server(const struct broker_task *task, struct broker_finder *finder, struct config **ret, struct err *e)
 {
 	struct config *config = malloc(sizeof(*config));
 
 	if (!config)
-		return err_set(e, ENOMEM, "cannot find the address of the server");
+		return err_set(e, ENOMEM, "cannot find the server");
 	*ret = config;
 	*config = *task->config;
-	return broker_resolve(task, &config->volumes.checkpoints[task->volume.source], e);
+	return broker_finder_ask(finder, &config->volumes.checkpoints[task->volume.source], e);
+}
+
+/* The server is looked for only when the work cannot do without its address. */
+static int work(const struct broker_task *task, const struct kind *kind, struct broker_finder *finder, struct volume_result *result, struct err *e)
+{
+	scoped(scoped_free) struct config *with_address = NULL;
+	int r = kind->work(task->config, &task->volume, result, e);
+
+	if (r != -EDESTADDRREQ || finder->fd < 0)
+		return r;
+	*e = (struct err){0};
+	if (find_server(task, finder, &with_address, e) < 0)
+		return -e->code;
+	return kind->work(with_address, &task->volume, result, e);
 }
 
 int broker_body_volume(void *argument, int channel)
@@ -160,10 +176,12 @@ int broker_body_volume(void *argument, int channel)
 	const struct kind *kind = kind_of(task->what);
 	struct volume_result result = {.at = task->volume.at}, undone = {0};
 	const uint64_t start_us = clock_mono_us();
-	scoped(scoped_free) struct config *resolved = NULL;
+	struct broker_finder finder = {.fd = -1};
 	struct err e = {0};
+	int r = 0;
 
-	int r = task->what == WIRE_VOLUME_MAKE && task->volume.type == VOLUME_CHECKPOINT ? resolve_server(task, &resolved, &e) : 0;
+	if (task->what == WIRE_VOLUME_MAKE && task->volume.type == VOLUME_CHECKPOINT)
+		r = broker_finder_start(task, &task->config->volumes.checkpoints[task->volume.source], &finder, &e);
 	if (r == 0)
 		r = broker_enter_host(task, &e);
 	if (r == 0)
@@ -171,7 +189,8 @@ int broker_body_volume(void *argument, int channel)
 	if (r == 0)
 		r = sandbox_apply(task->filter, &e);
 	if (r == 0)
-		r = kind->work(resolved ? resolved : task->config, &task->volume, &result, &e);
+		r = work(task, kind, &finder, &result, &e);
+	broker_finder_end(&finder);
 	result.errnum = -r;
 	if (r < 0)
 		str_copy(result.text, sizeof(result.text), e.text);

@@ -1,8 +1,6 @@
 #include "health/nfs_pinger.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -10,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "volumes/nfs_wait.h"
 
 static void closed(uv_handle_t *handle)
 {
@@ -39,7 +38,7 @@ static void overdue(uv_timer_t *timer)
 {
 	struct nfs_pinger *p = timer->data;
 
-	finish(p, p->sent ? "the server takes the connection and does not answer" : "no connection within 5 s");
+	finish(p, p->sent ? "the server takes the connection and does not answer" : p->eager ? "no connection within 1 s" : "no connection within 5 s");
 }
 
 static void ready(uv_poll_t *poll, int status, int events);
@@ -59,6 +58,7 @@ static void send_call(struct nfs_pinger *p)
 		return;
 	}
 	p->sent = true;
+	uv_timer_start(&p->deadline, overdue, NFS_PINGER_DEADLINE_US / US_PER_MS, 0);
 	uv_poll_start(&p->poll, UV_READABLE, ready);
 }
 
@@ -94,27 +94,7 @@ static void ready(uv_poll_t *poll, int status, int events)
 		send_call(p);
 }
 
-/* -1 with errno. */
-static int dial(const char *address, uint16_t port)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const bool is_v6 = inet_pton(AF_INET6, address, &v6.sin6_addr) == 1;
-
-	if (!is_v6 && inet_pton(AF_INET, address, &v4.sin_addr) != 1) {
-		errno = EINVAL;
-		return -1;
-	}
-	scoped(fd_drop) int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	const struct sockaddr *to = is_v6 ? (const struct sockaddr *)&v6 : (const struct sockaddr *)&v4;
-	if (connect(fd, to, is_v6 ? sizeof(v6) : sizeof(v4)) < 0 && errno != EINPROGRESS)
-		return -1;
-	return fd_take(&fd);
-}
-
-bool nfs_pinger_ask(struct nfs_pinger *p, const char *address, uint32_t port, uint32_t version)
+bool nfs_pinger_ask(struct nfs_pinger *p, const char *address, uint32_t port, uint32_t version, bool eager)
 {
 	if (p->fd >= 0 || p->closing)
 		return false;
@@ -123,8 +103,9 @@ bool nfs_pinger_ask(struct nfs_pinger *p, const char *address, uint32_t port, ui
 	nfs_ping_build(p->xid, version, p->call);
 	p->started_us = clock_mono_us();
 	p->sent = false;
+	p->eager = eager;
 	p->length = 0;
-	p->fd = dial(address, (uint16_t)(port ? port : 2049));
+	p->fd = nfs_dial(address, port);
 	if (p->fd < 0) {
 		p->on_answer(p, 0, strerror(errno));
 		return true;
@@ -132,7 +113,7 @@ bool nfs_pinger_ask(struct nfs_pinger *p, const char *address, uint32_t port, ui
 	uv_poll_init(p->loop, &p->poll, p->fd);
 	p->poll.data = p;
 	uv_poll_start(&p->poll, UV_WRITABLE, ready);
-	uv_timer_start(&p->deadline, overdue, NFS_PINGER_DEADLINE_US / US_PER_MS, 0);
+	uv_timer_start(&p->deadline, overdue, (eager ? NFS_PINGER_EAGER_US : NFS_PINGER_DEADLINE_US) / US_PER_MS, 0);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "volumes/nfs_ping.h"
 
 #define NFS_PINGER_DEADLINE_US (5 * 1000000ULL)
+#define NFS_PINGER_EAGER_US    (1000 * 1000ULL) /* for the connection to one that is known to be gone: it is asked for anew soon */
 
 struct nfs_pinger;
 
@@ -22,7 +23,7 @@ struct nfs_pinger {
 	void *owner;
 	nfs_pinger_answered *on_answer;
 	int fd;		   /* -1 = none is asked */
-	bool sent, closing; /* closing: the poll handle is not closed yet */
+	bool sent, eager, closing; /* closing: the poll handle is not closed yet */
 	uint32_t xid;
 	uint64_t started_us;
 	size_t length;
@@ -33,6 +34,7 @@ struct nfs_pinger {
 
 void nfs_pinger_init(struct nfs_pinger *pinger, uv_loop_t *loop, nfs_pinger_answered *on_answer, void *owner);
 
-/* An address, no name; version 3 or 4. False: one is under way. What cannot be asked is answered too, before this returns. */
-bool nfs_pinger_ask(struct nfs_pinger *pinger, const char *address, uint32_t port, uint32_t version);
+/* An address, no name; version 3 or 4. False: one is under way. What cannot be asked is answered too, before this returns. `eager`: gives
+ * up a connection that does not come within NFS_PINGER_EAGER_US, since the kernel asks again later and later. */
+bool nfs_pinger_ask(struct nfs_pinger *pinger, const char *address, uint32_t port, uint32_t version, bool eager);
 void nfs_pinger_stop(struct nfs_pinger *pinger); /* without an answer */

@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,63 +16,14 @@
 #define RETRY_MIN_US US_PER_S
 
 static void step(struct checkpoint_watch *w, uint64_t now_us);
+static void tick(uv_timer_t *timer);
 
 static uint32_t index_of(const struct checkpoint_watch *w)
 {
 	return (uint32_t)(w - w->supervisor->checkpoints.watch);
 }
 
-/* --- what people and stoker-nri are told --- */
-
-static void tell_monitor(struct supervisor *s)
-{
-	struct health_checkpoint list[CONFIG_CHECKPOINTS_MAX] = {0};
-
-	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
-		const struct checkpoint_watch *w = &s->checkpoints.watch[i];
-		str_copy(list[i].name, sizeof(list[i].name), w->config.name);
-		nfs_source(&w->config, list[i].source);
-		list[i].state = w->health.state;
-		list[i].mounted = w->mounted;
-		str_copy(list[i].message, sizeof(list[i].message), w->health.words);
-		list[i].since_wall_us = w->since_wall_us;
-	}
-	monitor_checkpoints(&s->monitor, list, s->checkpoints.count);
-}
-
-void supervisor_checkpoints_tell_nri(struct supervisor *s, bool anew)
-{
-	const struct config *config = &s->monitor.config;
-	struct wire_checkpoints_ready told = {.config_hash = config->hash};
-
-	for (uint32_t i = 0; i < s->checkpoints.count; i++)
-		if (s->checkpoints.watch[i].mounted && checkpoint_is_usable(&s->checkpoints.watch[i].health))
-			told.ready |= 1U << i;
-	if ((told.ready == s->checkpoints.ready && !anew) || (config->volumes.inject_count == 0 && !config->volumes.annotations))
-		return;
-	if (role_child_send(&s->nri.role, WIRE_NRI_CHECKPOINTS, 0, &told, sizeof(told), -1))
-		s->checkpoints.ready = told.ready;
-}
-
-/* For NodeGetStorageHealth: the servers that do not answer as they should. */
-void supervisor_checkpoints_tell_csi(struct supervisor *s, bool anew)
-{
-	struct wire_csi_storage told = {0};
-
-	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
-		const struct checkpoint_watch *w = &s->checkpoints.watch[i];
-		if (w->health.state == CHECKPOINT_UNKNOWN || w->health.state == CHECKPOINT_HEALTHY || w->health.state == CHECKPOINT_RECOVERED)
-			continue;
-		struct wire_csi_backend *b = &told.backends[told.count++];
-		b->unreachable = !checkpoint_is_usable(&w->health);
-		str_copy(b->reason, sizeof(b->reason), checkpoint_state_reason(w->health.state));
-		str_append(b->message, sizeof(b->message), "checkpoint %s: %s", w->config.name, w->health.words);
-	}
-	if ((memcmp(&told, &s->checkpoints.storage, sizeof(told)) == 0 && !anew) || !role_child_is_up(&s->csi.role))
-		return;
-	if (role_child_send(&s->csi.role, WIRE_CSI_STORAGE, 0, &told, sizeof(told), -1))
-		s->checkpoints.storage = told;
-}
+/* --- what is heard --- */
 
 static void tell_event(struct checkpoint_watch *w, bool was_usable)
 {
@@ -97,17 +50,14 @@ static void heard(struct checkpoint_watch *w, enum checkpoint_event event, const
 	w->health = checkpoint_step(w->health, event, words, clock_mono_us());
 	if (w->health.state == before)
 		return;
+	if (!was_usable && checkpoint_is_usable(&w->health)) { /* what has failed meanwhile is tried at once */
+		w->failures = 0;
+		w->again_us = 0;
+	}
 	w->since_wall_us = clock_wall_us();
 	log_emit(w->supervisor->log, checkpoint_is_usable(&w->health) ? LOG_INFO : LOG_WARN, "checkpoint", "name", w->config.name, "state",
 		 checkpoint_state_name(w->health.state), "before", checkpoint_state_name(before), "why", *w->health.words ? w->health.words : NULL, (char *)0);
 	tell_event(w, was_usable);
-}
-
-static void told_all(struct supervisor *s)
-{
-	tell_monitor(s);
-	supervisor_checkpoints_tell_nri(s, false);
-	supervisor_checkpoints_tell_csi(s, false);
 }
 
 /* --- asking --- */
@@ -149,6 +99,30 @@ static void step(struct checkpoint_watch *w, uint64_t now_us)
 		ask_broker(w, what);
 }
 
+static bool is_eager(const struct checkpoint_watch *w)
+{
+	return w->health.state == CHECKPOINT_UNREACHABLE && *w->address;
+}
+
+static uint64_t ping_period_us(const struct supervisor *s, bool eager)
+{
+	const uint64_t period_us = s->monitor.config.probe.period_us;
+
+	return eager && period_us > CHECKPOINTS_EAGER_US ? CHECKPOINTS_EAGER_US : period_us;
+}
+
+/* As often as the most urgent one needs it. */
+static void set_pace(struct supervisor *s)
+{
+	bool eager = false;
+
+	for (uint32_t i = 0; i < s->checkpoints.count; i++)
+		eager |= is_eager(&s->checkpoints.watch[i]);
+	const uint64_t pause_ms = ping_period_us(s, eager) / US_PER_MS;
+	if (s->checkpoints.count > 0 && uv_timer_get_repeat(&s->checkpoints.tick) != pause_ms)
+		uv_timer_start(&s->checkpoints.tick, tick, pause_ms, pause_ms);
+}
+
 static void ping_answered(struct nfs_pinger *p, uint64_t duration_us, const char *why)
 {
 	struct checkpoint_watch *w = p->owner;
@@ -160,7 +134,16 @@ static void ping_answered(struct nfs_pinger *p, uint64_t duration_us, const char
 		str_append(words, sizeof(words), "it answers after more than a second");
 	heard(w, *why ? CHECKPOINT_SILENT : duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, words);
 	step(w, clock_mono_us());
-	told_all(w->supervisor);
+	set_pace(w->supervisor);
+	supervisor_checkpoints_tell(w->supervisor);
+}
+
+/* The timer may be a little early: it counts in whole milliseconds. */
+static bool is_due(const struct checkpoint_watch *w, uint64_t now_us)
+{
+	const uint64_t period_us = ping_period_us(w->supervisor, is_eager(w));
+
+	return w->pinged_us == 0 || now_us - w->pinged_us >= period_us - period_us / 16;
 }
 
 static void tick(uv_timer_t *timer)
@@ -170,11 +153,12 @@ static void tick(uv_timer_t *timer)
 
 	for (uint32_t i = 0; i < s->checkpoints.count; i++) {
 		struct checkpoint_watch *w = &s->checkpoints.watch[i];
-		if (*w->address)
-			nfs_pinger_ask(&w->pinger, w->address, w->config.port, w->config.version);
+		if (*w->address && is_due(w, now_us) && nfs_pinger_ask(&w->pinger, w->address, w->config.port, w->config.version, is_eager(w)))
+			w->pinged_us = now_us;
 		step(w, now_us);
 	}
-	told_all(s);
+	set_pace(s);
+	supervisor_checkpoints_tell(s);
 }
 
 /* --- answers of the broker --- */
@@ -191,6 +175,9 @@ static void made(struct checkpoint_watch *w, const struct volume_result *r)
 {
 	if (r->errnum != 0) {
 		heard(w, CHECKPOINT_SILENT, r->text);
+		/* It has waited for the server all the time: the next one goes on waiting. */
+		if (r->errnum == ETIMEDOUT)
+			w->failures = 0;
 		retry_later(w);
 		return;
 	}
@@ -202,13 +189,34 @@ static void made(struct checkpoint_watch *w, const struct volume_result *r)
 	w->mounted = true;
 }
 
+/* A server whose disk is slow answers pings and statfs at once: the calls of the pods tell. 0 = they are quick, or there were none. */
+static uint64_t slow_calls_ms(struct checkpoint_watch *w, const struct volume_result *r)
+{
+	const bool anew = r->calls < w->calls || r->wait_ms < w->wait_ms; /* another mount */
+	const uint64_t calls = r->calls - (anew ? 0 : w->calls), wait_ms = r->wait_ms - (anew ? 0 : w->wait_ms);
+
+	w->calls = r->calls;
+	w->wait_ms = r->wait_ms;
+	return calls > 0 && wait_ms / calls > CHECKPOINT_SLOW_US / US_PER_MS ? wait_ms / calls : 0;
+}
+
+static void heard_look(struct checkpoint_watch *w, const struct volume_result *r)
+{
+	const uint64_t slow_ms = slow_calls_ms(w, r);
+	char words[160] = "statfs takes more than a second";
+
+	if (slow_ms > 0)
+		snprintf(words, sizeof(words), "reads and writes take %" PRIu64 " ms each", slow_ms);
+	heard(w, slow_ms > 0 || r->duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, words);
+}
+
 static void looked(struct checkpoint_watch *w, const struct volume_result *r)
 {
 	w->looked = true;
 	w->looked_us = clock_mono_us();
 	w->mounted = r->errnum != ENOENT;
 	if (r->errnum == 0)
-		heard(w, r->duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, "statfs takes more than a second");
+		heard_look(w, r);
 	else if (r->errnum == ESTALE)
 		heard(w, CHECKPOINT_LOST, "what is mounted is not on the server any more (stale file handle)");
 	else if (r->errnum != ENOENT)
@@ -250,7 +258,7 @@ bool supervisor_checkpoints_answer(struct supervisor *s, const struct record *re
 	else
 		removed(w, result);
 	step(w, clock_mono_us());
-	told_all(s);
+	supervisor_checkpoints_tell(s);
 	return true;
 }
 
@@ -271,7 +279,7 @@ bool supervisor_checkpoints_refused(struct supervisor *s, uint64_t id, const str
 		log_debug(s->log, "checkpoint: request refused", "name", w->config.name, "why", why);
 	}
 	retry_later(w);
-	told_all(s);
+	supervisor_checkpoints_tell(s);
 	return true;
 }
 
@@ -287,7 +295,7 @@ void supervisor_checkpoints_kmsg(struct supervisor *s, const struct kmsg_nfs *li
 		w->looked_us = 0;
 		step(w, clock_mono_us());
 	}
-	told_all(s);
+	supervisor_checkpoints_tell(s);
 }
 
 void supervisor_checkpoint_want(struct supervisor *s, uint32_t index)
@@ -340,11 +348,12 @@ static void configure(struct checkpoint_watch *w, const struct config_volumes *v
 		w->since_wall_us = 0;
 		w->looked = w->mounted = w->wanted = false;
 		w->failures = 0;
-		w->asked = w->again_us = w->looked_us = 0;
+		w->asked = w->again_us = w->looked_us = w->pinged_us = w->calls = w->wait_ms = 0;
 		const bool is_address = inet_pton(AF_INET, c->server, &address) == 1 || inet_pton(AF_INET6, c->server, &address) == 1;
 		str_copy(w->address, sizeof(w->address), is_address ? c->server : "");
 	}
-	w->wanted |= is_injected(volumes, c->name);
+	/* A container's creation does not wait for a mount: what a pod may ask for by annotation is there before. */
+	w->wanted |= volumes->annotations || is_injected(volumes, c->name);
 }
 
 void supervisor_checkpoints_configure(struct supervisor *s)
@@ -364,7 +373,7 @@ void supervisor_checkpoints_configure(struct supervisor *s)
 		uv_timer_start(&s->checkpoints.tick, tick, FIRST_MS, period_ms);
 	else
 		uv_timer_stop(&s->checkpoints.tick);
-	tell_monitor(s);
+	supervisor_checkpoints_tell_monitor(s);
 	supervisor_checkpoints_tell_nri(s, true);
 }
 

@@ -1,7 +1,7 @@
 /* supervisor_checkpoints.h - stokerd's checkpoints: mounts on this node what is wanted, watches their servers, replaces what is stale.
  *
- * A checkpoint is mounted when it is first wanted: by a pod that asks for it, or by a policy that injects it. What an earlier life has
- * mounted is found by a look. Each has at most one request to the broker and one ping under way, so a server that hangs costs the others
+ * A checkpoint is mounted when it is first wanted: by a pod that asks for it, or by the configuration, when a policy injects it or pods
+ * may choose it by annotation. What an earlier life has mounted is found by a look. Each has at most one request to the broker and one ping under way, so a server that hangs costs the others
  * nothing. States: health/checkpoint.h. */
 #pragma once
 
@@ -17,6 +17,7 @@
 
 #define CHECKPOINTS_LOOK_TICKS	 6		    /* a statfs of a healthy one at every 6th probe.period */
 #define CHECKPOINTS_RETRY_MAX_US (60 * 1000000ULL) /* of a mount that fails; from 1 s, doubled each time */
+#define CHECKPOINTS_EAGER_US	 (1000 * 1000ULL)  /* between two pings of one that is not reachable */
 
 struct supervisor;
 
@@ -31,7 +32,8 @@ struct checkpoint_watch {
 	uint64_t asked; /* id of the request to the broker; 0 = none */
 	uint32_t asked_what; /* enum wire_type */
 	unsigned failures; /* of mounts, in a row */
-	uint64_t again_us, looked_us;
+	uint64_t again_us, looked_us, pinged_us;
+	uint64_t calls, wait_ms; /* of the mount, at the last look */
 	struct nfs_pinger pinger;
 };
 
@@ -56,5 +58,9 @@ bool supervisor_checkpoint_usable(const struct supervisor *supervisor, uint32_t 
 bool supervisor_checkpoints_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
 bool supervisor_checkpoints_refused(struct supervisor *supervisor, uint64_t id, const struct wire_refused *refused, const char *why);
 void supervisor_checkpoints_kmsg(struct supervisor *supervisor, const struct kmsg_nfs *line);
+
+/* supervisor_checkpoints_tell.c: everybody, what has changed for them; or one of them. */
+void supervisor_checkpoints_tell(struct supervisor *supervisor);
+void supervisor_checkpoints_tell_monitor(struct supervisor *supervisor);
 void supervisor_checkpoints_tell_nri(struct supervisor *supervisor, bool anew); /* which are ready; `anew`: it knows nothing */
 void supervisor_checkpoints_tell_csi(struct supervisor *supervisor, bool anew); /* which servers are ill; likewise */

@@ -22,6 +22,7 @@ struct search {
 	uint64_t id;
 	bool found;
 	struct proc_mount mount; /* its `options` point into a line that is gone */
+	char address[CONFIG_ADDRESS_BYTES]; /* the server's, as the kernel uses it */
 };
 
 static bool take(void *context, const char *line, size_t length)
@@ -29,6 +30,8 @@ static bool take(void *context, const char *line, size_t length)
 	struct search *s = context;
 
 	s->found = proc_mount_parse(line, length, &s->mount) && s->mount.id == s->id;
+	if (s->found)
+		proc_mount_option(&s->mount, "addr", s->address, sizeof(s->address));
 	return !s->found;
 }
 
@@ -48,22 +51,19 @@ static int read_mount_id(int fd, uint64_t *ret, struct err *e)
 }
 
 /* 1 = an NFS mount, 0 = something else. */
-static int look(const struct volume_spot *spot, struct proc_mount *ret, struct err *e)
+static int look(const struct volume_spot *spot, struct search *ret, struct err *e)
 {
-	struct search search = {0};
 	scoped(fd_drop) int fd = volume_spot_enter(spot, O_PATH, e);
 
-	if (fd < 0 || read_mount_id(fd, &search.id, e) < 0)
+	*ret = (struct search){0};
+	if (fd < 0 || read_mount_id(fd, &ret->id, e) < 0)
 		return -e->code;
 	scoped(fd_drop) int table_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (table_fd < 0)
 		return err_set(e, errno, "cannot open the mount table");
-	if (proc_lines(table_fd, take, &search) < 0)
+	if (proc_lines(table_fd, take, ret) < 0)
 		return err_set(e, errno, "cannot read the mount table");
-	if (!search.found || !str_starts(search.mount.type, "nfs"))
-		return 0;
-	*ret = search.mount;
-	return 1;
+	return ret->found && str_starts(ret->mount.type, "nfs");
 }
 
 /* NFS shows of each mount where on the server it begins: a directory of the export that is bound to a pod has its path behind the
@@ -95,20 +95,23 @@ static int open_node(const struct config *config, const struct config_checkpoint
 	return volume_spot_open(config, &at, ret, e);
 }
 
-static int node_is_mounted(const struct config_checkpoint *c, const struct volume_spot *node, struct err *e)
+/* 1 = it is, from the server at `address`, which may be NULL. */
+static int node_is_mounted(const struct config_checkpoint *c, const struct volume_spot *node, char address[CONFIG_ADDRESS_BYTES], struct err *e)
 {
 	char source[NFS_SOURCE_BYTES];
-	struct proc_mount mount;
+	struct search found;
 	int there = volume_spot_look(node, e);
 
 	if (there != VOLUME_THERE_MOUNT)
 		return there < 0 ? there : 0;
-	int nfs = look(node, &mount, e);
+	int nfs = look(node, &found, e);
 	if (nfs < 0)
 		return nfs;
 	nfs_source(c, source);
-	if (!nfs || strcmp(mount.source, source) != 0)
+	if (!nfs || strcmp(found.mount.source, source) != 0)
 		return err_rule(e, EBUSY, "something else is mounted at '%s' of the runtime directory; it is left as it is", c->name);
+	if (address)
+		str_copy(address, CONFIG_ADDRESS_BYTES, found.address);
 	return 1;
 }
 
@@ -120,12 +123,16 @@ static int drop_lock(int lock_fd, int r)
 
 /* One at a time for each export: a second child would mount it beside the first. The lock is the directory's of the exports, and a child
  * that waits for a server holds none: so the mount is made first, and placed if nobody was faster. 1 = it was there. */
-static int mount_node(const struct config_checkpoint *c, const struct volume_spot *node, struct volume_result *r, struct err *e)
+static int mount_node(const struct config_checkpoint *c, const struct volume_spot *node, char address[CONFIG_ADDRESS_BYTES], struct volume_result *r, struct err *e)
 {
-	int there = node_is_mounted(c, node, e);
+	int there = node_is_mounted(c, node, address, e);
 
 	if (there != 0)
 		return there;
+	if (!*c->address)
+		return err_rule(e, EDESTADDRREQ, "it is not mounted on the node yet");
+	if (address)
+		str_copy(address, CONFIG_ADDRESS_BYTES, c->address);
 	r->step = VOLUME_PREPARE;
 	scoped(fd_drop) int mount_fd = nfs_mount(c, e);
 	if (mount_fd < 0)
@@ -136,7 +143,7 @@ static int mount_node(const struct config_checkpoint *c, const struct volume_spo
 		return lock_fd;
 	if (flock(lock_fd, LOCK_EX) < 0)
 		return drop_lock(lock_fd, err_set(e, errno, "cannot lock the directory of the checkpoints"));
-	there = node_is_mounted(c, node, e);
+	there = node_is_mounted(c, node, address, e);
 	return drop_lock(lock_fd, there == 0 ? volume_spot_attach(node, mount_fd, e) : there);
 }
 
@@ -154,14 +161,14 @@ static bool is_of(const struct proc_mount *mount, const struct config_checkpoint
 
 static int make_again(const struct config_checkpoint *c, const struct volume *v, const struct volume_spot *spot, struct volume_result *r, struct err *e)
 {
-	struct proc_mount mount;
-	int nfs = look(spot, &mount, e);
+	struct search found;
+	int nfs = look(spot, &found, e);
 
 	if (nfs < 0)
 		return nfs;
 	if (!nfs)
 		return err_rule(e, EBUSY, "something else is mounted there; it is left as it is");
-	if (!is_of(&mount, c, v))
+	if (!is_of(&found.mount, c, v))
 		return err_rule(e, EEXIST, "a checkpoint is there, with other attributes");
 	r->already = 1;
 	return 0;
@@ -208,7 +215,7 @@ static int mount_for_pod(const struct config *config, const struct config_checkp
 		return there;
 	if (there == VOLUME_THERE_MOUNT)
 		return make_again(c, v, &spot, r, e);
-	if (mount_node(c, node, r, e) < 0)
+	if (mount_node(c, node, NULL, r, e) < 0)
 		return -e->code;
 	return bind_to_pod(c, v, node, &spot, r, e);
 }
@@ -218,18 +225,19 @@ int checkpoint_mount(const struct config *config, const struct volume *v, struct
 	const struct config_checkpoint *c = &config->volumes.checkpoints[v->source];
 	scoped(volume_spot_drop) struct volume_spot node = VOLUME_SPOT_CLOSED;
 	const bool on_node = v->at.place == VOLUME_AT_NODE;
+	char address[CONFIG_ADDRESS_BYTES] = "";
 
 	r->step = VOLUME_RESOLVE;
 	if (on_node && strcmp(v->at.name, c->name) != 0)
 		return err_rule(e, EINVAL, "checkpoint %u is '%s', not '%s'", v->source, c->name, v->at.name);
 	if (open_node(config, c, &node, e) < 0)
 		return -e->code;
-	int done = on_node ? mount_node(c, &node, r, e) : mount_for_pod(config, c, v, &node, r, e);
+	int done = on_node ? mount_node(c, &node, address, r, e) : mount_for_pod(config, c, v, &node, r, e);
 	if (done < 0)
 		return done;
 	if (on_node) {
 		r->already = done == 1;
-		str_copy(r->text, sizeof(r->text), c->address);
+		str_copy(r->text, sizeof(r->text), address);
 	}
 	r->step = VOLUME_DONE;
 	return 0;
@@ -270,15 +278,15 @@ static int is_on_node(const struct config *config, const char *source, struct er
 int checkpoint_is_mounted(const struct config *config, const struct volume_spot *spot, struct err *e)
 {
 	char source[NFS_SOURCE_BYTES];
-	struct proc_mount mount;
-	int nfs = look(spot, &mount, e);
+	struct search found;
+	int nfs = look(spot, &found, e);
 
 	if (nfs <= 0)
 		return nfs;
 	for (uint32_t i = 0; i < config->volumes.checkpoint_count; i++) {
 		nfs_source(&config->volumes.checkpoints[i], source);
-		if (is_at_or_beneath(mount.source, source))
+		if (is_at_or_beneath(found.mount.source, source))
 			return 1;
 	}
-	return is_on_node(config, mount.source, e);
+	return is_on_node(config, found.mount.source, e);
 }

@@ -13,7 +13,8 @@
 
 /* Mounts the export on the node (VOLUME_AT_NODE), or binds it or its sub path to the pod's place (VOLUME_AT_CSI), mounted before if need
  * be; or finds that it is so already. Sets step and already; the caller adds the error. Only a sub path, and the first mount of an
- * export, wait for the server. The checkpoint's `address` must be set. */
+ * export, wait for the server. -EDESTADDRREQ: it has to be mounted, and the checkpoint's `address` is not set. Of VOLUME_AT_NODE the
+ * result's text is the address that is used. */
 int checkpoint_mount(const struct config *config, const struct volume *volume, struct volume_result *result, struct err *e);
 
 /* Is what is mounted at this spot an NFS export of the configuration, or one that is mounted on the node? Told

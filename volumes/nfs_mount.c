@@ -62,6 +62,8 @@ static int configure(int context_fd, const struct config_checkpoint *c, const ch
 		{"timeo", TIMEO_DS},
 		{"retrans", RETRANS},
 		{"sec", "sys"},
+		/* Else the kernel gives what the node has mounted of this server already, under the name that it has there: then nobody knows ours. */
+		{"nosharecache", NULL},
 	};
 
 	return set(context_fd, options, ARRAY_SIZE(options), e);

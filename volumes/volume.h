@@ -86,6 +86,7 @@ struct volume_result {
 	uint64_t size_bytes, inodes; /* as the kernel has them now; of a volume that is there */
 	uint64_t free_bytes, free_inodes;
 	char text[256];	  /* the kernel's own words, or the rule broken; "". Of VOLUME_AT_NODE that is made: the server's address */
+	uint64_t calls, wait_ms; /* checkpoint_look: see volumes/nfs_stats.h */
 };
 
 const char *volume_type_name(enum volume_type type);   /* "scratch", "disk", "checkpoint" */

@@ -23,6 +23,7 @@ volume_work volume_make;
 volume_work volume_remove; /* of these and the rest only `at` counts */
 volume_work volume_bound;  /* and the bounds; also of the kubelet's own tmpfs */
 volume_work volume_stat;
+volume_work checkpoint_look; /* checkpoint_look.c: the same of the node's mount of one, and what its calls took */
 volume_work volume_empty; /* volume_empty.c */
 
 /* The root (O_PATH) of a volume that is there and is ours, or of the kubelet's emptyDir: a tmpfs, and with `directory` also one on disk.

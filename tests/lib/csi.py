@@ -91,7 +91,7 @@ class Stokerd:
     @staticmethod
     def result(volume, errnum=0, words="", step=7):
         at = AT.pack(1, 0, volume.pod_uid.encode(), volume.name.encode())
-        return RESULT, at + struct.pack("=iIII5Q256s", errnum, step, 0, 0, 1000, volume.size, volume.inodes, volume.size, volume.inodes, words.encode())
+        return RESULT, at + struct.pack("=iIII5Q256sQQ", errnum, step, 0, 0, 1000, volume.size, volume.inodes, volume.size, volume.inodes, words.encode(), 0, 0)
 
     @staticmethod
     def stats(volume, known=True, message="", total=1 << 24, used=1 << 20):

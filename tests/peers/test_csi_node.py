@@ -8,8 +8,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "kernel"))
 from cases import case, main, wait_for  # noqa: E402
 from container import Container, Pod as CgroupPod  # noqa: E402
 from csi import SPECS, UID, Client, needs_peers, publish_request, run_suite, volume_id  # noqa: E402
+from bench import percentile  # noqa: E402
 import disks  # noqa: E402
 from executor_stage import Stage  # noqa: E402
+from nfs_null import NfsNull  # noqa: E402
 from node import Node  # noqa: E402
 from volumes import Kubelet, mount_at, tree  # noqa: E402
 
@@ -294,6 +296,48 @@ def a_dead_executors_files_go_and_others_stay(t):
     s.death(container)
     s.node.wait_for(lambda: not os.path.exists(left), "what the dead executor wrote to be gone")
     assert os.path.exists(f"{volumes.target()}/mine")
+
+
+@case
+def a_server_that_hangs_delays_nobody_else(t):
+    """The kubelet's calls about other volumes while three of a hung server's are waited for, as many as it may have. What waits in the kernel for
+    a server, in tests/guest/test_checkpoint.py."""
+    kubelet, server, count = prepared(t), NfsNull(t), 100
+    n = Node(t, period="1s", extra=kubelet.settings() + f"""volumes:
+  scratch:
+    max: 64Mi
+  checkpointDeadline: 60s
+  checkpoints:
+  - {{name: streams, server: 127.0.0.1, port: {server.port}, export: /streams, namespaces: [team-a]}}
+""")
+    n.tmpfs("size=1m")
+    n.start()
+    n.wait("Healthy")
+    client, others = client_of(t, kubelet, n), Client(t, endpoints(kubelet)[0])
+
+    def measured():
+        answer = others.call("bench.", bench={"kubelet": kubelet.root, "count": count, "steps": [0, 1, 2], "context": {"type": "scratch", "size": "4Mi"}})
+        assert answer["code"] == "OK", answer
+        return dict(zip(("publish", "stats", "unpublish"), answer["samples"]))
+    measured()  # warm
+    quiet = measured()
+    server.hang()
+    pods = [kubelet.pod() for _ in range(3)]
+    hung = [client.begin("NodePublishVolume", publish_request(kubelet.root, uid=pod.uid, attributes={"type": "checkpoint", "checkpoint": "streams"}),
+                         timeout_ms=90000, **{"async": True}) for pod in pods]
+    # stokerd, which mounts what is wanted on the node, has one of the three places
+    wait_for(lambda: len([c for c in n.children("stoker-broker") if n.children_of(c)]) == 3, "three to wait for the server")
+    beside, again = measured(), measured()
+    for name, before in quiet.items():
+        now = beside[name] + again[name]
+        print(f"    {name}: p50 {percentile(now, 50) / 1000:.2f} ms, p99 {percentile(now, 99) / 1000:.2f} ms beside a hung server; "
+              f"{percentile(before, 50) / 1000:.2f} and {percentile(before, 99) / 1000:.2f} without", flush=True)
+        # a busy machine is slow in both; who waits for the server waits for a minute
+        assert percentile(now, 50) < 3 * percentile(before, 50) + 5000 and max(now) < 2000000, (name, before, now)
+    assert len([c for c in n.children("stoker-broker") if n.children_of(c)]) == 3, "it was hung all the time"
+    server.go_on()
+    answers = [client.result(number) for number in hung]
+    assert all(a["code"] != "OK" and "NFS" in a["message"] or a["code"] == "Unavailable" for a in answers), answers  # this machine's kernel has none
 
 
 if __name__ == "__main__":
