@@ -1,5 +1,6 @@
 """Checkpoints on a real NFS server: mounted once for all pods, and what a server that hangs, is gone, forgets or returns costs whom."""
 import errno
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "kernel")]
+import cases  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
 from cases import case, main, only_long, wait_for  # noqa: E402
@@ -16,6 +18,11 @@ from nfs_null import NameServer  # noqa: E402
 from nfs_server import CLIENT_PORT, NfsServer  # noqa: E402
 from node import Node  # noqa: E402
 from volumes import Asker, Kubelet, mount_at, mounts  # noqa: E402
+
+SPEC = importlib.util.spec_from_file_location("kernel_volumes", os.path.join(HERE, "..", "kernel", "test_volumes.py"))
+kernel = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(kernel)
+cases.CASES.clear()  # those are run by test_volumes.py of this directory
 
 CHECKPOINT, SCRATCH, AT_NODE = 3, 1, 3
 USER = 185
@@ -28,7 +35,7 @@ TEAM = f"  - {{name: team, server: 127.0.0.1, port: {CLIENT_PORT}, export: /team
 class Stage:
     """A server with one export, a node that knows it as the checkpoint "team", and who asks as stokerd does."""
 
-    def __init__(self, t, deadline="30s", more="", checkpoints=TEAM, v3=False, on_disk=False):
+    def __init__(self, t, deadline="30s", more="", checkpoints=TEAM, v3=False, on_disk=False, period="1s"):
         self.t, self.export = t, f"{t.dir}/export"
         if on_disk:
             self.disk = disks.Disk(t, "ext4", self.export)
@@ -40,7 +47,7 @@ class Stage:
         self.fill("there")
         self.server = NfsServer(t, self.export, v3)
         self.kubelet = Kubelet(t)
-        self.node = Node(t, period="1s", extra=self.kubelet.settings() + f"volumes:\n  checkpointDeadline: {deadline}\n  checkpoints:\n{checkpoints}{more}")
+        self.node = Node(t, period=period, extra=self.kubelet.settings() + f"volumes:\n  checkpointDeadline: {deadline}\n  checkpoints:\n{checkpoints}{more}")
         self.node.tmpfs("size=8m")
         t.cleanup(self.unmount)
         self.node.start()
@@ -282,12 +289,34 @@ def a_server_with_a_slow_disk_is_slow(t):
         begin = time.monotonic()
         writer.start()
         wait_for(lambda: time.monotonic() - begin > 4, "some seconds, in which the disk does not move")
-        assert s.state()["state"] == "healthy", s.state()
+        assert s.state()["state"] != "unreachable", s.state()
         s.disk.thaw()
         writer.join(60)
-    wait_for(lambda: [line for line in s.node.log("checkpoint") if line["state"] == "slow" and line.get("why", "").startswith("reads and writes take")], "the slow writes to be told")
+    said = wait_for(lambda: s.state() if s.state()["message"].startswith("reads and writes take") else None, "the slow writes to be told", 60, 0.1)
+    assert said["state"] == "slow", said
     assert s.condition()["status"] == "True"
     s.wait_state("healthy")
+
+
+@case
+@only_long
+def every_system_call_of_a_checkpoint_failing_in_turn(t):
+    """The node's mount may stay, since others are to have it; of the pod's nothing does."""
+    s = Stage(t, period="10m")  # no look in between: the next child is ours
+    node = f"{s.node.runtime}/checkpoints/team"
+
+    def arrange():
+        subprocess.run(["umount", "-l", node], stderr=subprocess.DEVNULL, check=False)
+        return s.kubelet.pod()
+
+    def settle(pod, failed, what):
+        assert bool(mount_at(pod.target())) != failed, what
+        gone = s.asker.remove(pod)
+        assert gone.errnum == 0 and gone.already == failed, (what, gone)
+        assert not mounts(s.kubelet.root) and not os.path.exists(pod.target()) and len(mounts(f"{s.node.runtime}/checkpoints")) <= 1, what
+        s.kubelet.remove(pod)
+    kernel.fail_in_turn(t, s.node, s.asker, wire.VOLUME_MAKE, arrange, settle, errnums=(errno.EIO,), type_=CHECKPOINT, size=0, inodes=0, source_name="team",
+                        namespace="spark", uid=USER, gid=USER, sub_path="jobs")
 
 
 @case
