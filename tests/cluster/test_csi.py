@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "kernel"))
 import images  # noqa: E402
+import machine  # noqa: E402
 from cases import case, main, wait_for  # noqa: E402
 from kubenode import KubeNode  # noqa: E402
 from node import Node  # noqa: E402
@@ -111,14 +112,15 @@ def a_kubelet_and_the_driver_in_every_order(t):
     w.stoker.start()
     w.remove(name)
 
-    # both gone, Stoker comes last
-    w.node.stop("kubelet")
-    w.stoker.stop()
-    w.node.start_kubelet()
-    w.stoker.start()
-    w.wait_registered()
-    w.run_and_remove()
+    # both gone: one comes first, then the other
+    for order in ((w.node.start_kubelet, w.stoker.start), (w.stoker.start, w.node.start_kubelet)):
+        w.node.stop("kubelet")
+        w.stoker.stop()
+        for start in order:
+            start()
+        w.wait_registered()
+        w.run_and_remove()
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own)

@@ -7,14 +7,17 @@ import json
 import os
 import signal
 import sys
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import images  # noqa: E402
+import machine  # noqa: E402
 from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from executor_node import ExecutorNode  # noqa: E402
 
 SETTINGS = """volumes:
   scratch: {reserve: 32Mi, inodes: 500}
+  emptyDeadScratch: true
   inject:
   - {namespaces: [injected], path: /scratch, size: 16Mi}
 """
@@ -194,22 +197,55 @@ def scratch_is_mounted_without_a_word_in_the_pod(t):
 
 @case
 def a_volume_in_its_spec_is_what_the_limit_leaves(t):
-    """csi.stoker.dev served by the DaemonSet: made without a size, bounded when the executor is seen, gone with the pod (issue 6)."""
+    """csi.stoker.dev served by the DaemonSet: made without a size, bounded when the executor is seen, gone with the pod (issue 6). For uid 185, as
+    Spark's own image has, and 1000."""
     w = world(t)
     wait_for(lambda: w.stoker.health()["inputs"].get("csi", {}).get("state") == "ok", "the kubelet to have registered the driver", 60)
-    name = w.pod(t, "executor", "volume", ["touch=/scratch/shuffle", "child=writer:file=/scratch/big:128"], limit="128Mi", mounts=[{"name": "s", "mountPath": "/scratch"}],
-                 spec={"securityContext": {"runAsUser": 185, "runAsGroup": 185, "fsGroup": 185},
-                       "volumes": [{"name": "s", "csi": {"driver": "csi.stoker.dev", "volumeAttributes": {"type": "scratch"}}}]})
-    uid = w.running(name)["metadata"]["uid"]
-    target = f"{w.node.kubelet_root}/pods/{uid}/volumes/kubernetes.io~csi/s/mount"
-    # 128 of limit less 32 of heap and 32 of reserve
-    wait_for(lambda: os.statvfs(target).f_blocks * os.statvfs(target).f_frsize == 64 << 20 and os.statvfs(target).f_bavail == 0, "it to be bounded, and full", 60)
-    assert os.stat(f"{target}/shuffle").st_uid == 185 and w.running(name)["status"]["containerStatuses"][0]["restartCount"] == 0
-    assert w.event(name, reason="ScratchBounded")["type"] == "Normal"
-    shown = w.stoker.exec("stoker", "volumes").stdout
-    assert name in shown and "bounded" in shown and "app volume exec 1" in shown, shown
-    w.delete(name)
-    wait_for(lambda: w.is_gone(name) and not os.path.exists(target), "pod and volume to be gone", 60)
+    pods = {user: w.pod(t, "executor", f"volume-{user}", ["touch=/scratch/shuffle", "child=writer:file=/scratch/big:128"], limit="128Mi",
+                        mounts=[{"name": "s", "mountPath": "/scratch"}],
+                        spec={"securityContext": {"runAsUser": user, "runAsGroup": user, "fsGroup": user},
+                              "volumes": [{"name": "s", "csi": {"driver": "csi.stoker.dev", "volumeAttributes": {"type": "scratch"}}}]}) for user in (185, 1000)}
+    for user, name in pods.items():
+        uid = w.running(name)["metadata"]["uid"]
+        target = f"{w.node.kubelet_root}/pods/{uid}/volumes/kubernetes.io~csi/s/mount"
+        # 128 of limit less 32 of heap and 32 of reserve
+        wait_for(lambda: os.statvfs(target).f_blocks * os.statvfs(target).f_frsize == 64 << 20 and os.statvfs(target).f_bavail == 0, "it to be bounded, and full", 60)
+        assert os.stat(f"{target}/shuffle").st_uid == user and os.stat(target).st_gid == user, user
+        assert w.running(name)["status"]["containerStatuses"][0]["restartCount"] == 0
+        assert w.event(name, reason="ScratchBounded")["type"] == "Normal"
+        shown = w.stoker.exec("stoker", "volumes").stdout
+        assert name in shown and "bounded" in shown and f"app volume-{user} exec 1" in shown, shown
+        w.delete(name)
+        wait_for(lambda: w.is_gone(name) and not os.path.exists(target), "pod and volume to be gone", 60)
+
+
+@case
+def its_next_life_is_not_killed_by_what_it_left_in_memory(t):
+    """The kubelet starts the container of the same pod again, and its volume in memory stays (kubernetes#128339): 40 MiB twice are more than the limit."""
+    w = world(t)
+    volume = "spark-local-dir-1"
+    name = w.pod(t, "executor", "again", ["await=/tmp/go", "do=/tmp/steps"], mounts=[{"name": volume, "mountPath": "/scratch"}],
+                 spec={"restartPolicy": "OnFailure", "volumes": [{"name": volume, "emptyDir": {"medium": "Memory"}}]})
+    written = [f"blockmgr-{uuid.uuid4()}" for _ in range(2)]
+
+    def status():
+        return w.get(name)["status"].get("containerStatuses", [{"restartCount": 0, "state": {}}])[0]
+
+    def live(number, *steps):
+        wait_for(lambda: status()["restartCount"] == number and "running" in status()["state"], f"its life {number + 1}", 60, 0.1)
+        os.mkdir(f"{scratch}/{written[number]}")
+        root = f"/proc/{w.first_process(name)}/root/tmp"
+        with open(f"{root}/steps", "w") as f:
+            f.write("".join(f"{step}\n" for step in (f"file=/scratch/{written[number]}/shuffle:40", *steps)))
+        with open(f"{root}/go", "w"):
+            return root
+    scratch = f"{w.node.kubelet_root}/pods/{w.running(name)['metadata']['uid']}/volumes/kubernetes.io~empty-dir/{volume}"
+    live(0, "anon-slowly=400")
+    assert w.death(name)["exitCode"] == 137, w.deaths()[:2]
+    wait_for(lambda: not os.path.exists(f"{scratch}/{written[0]}"), "what it left to be removed", 30)
+    root = live(1, "touch=/tmp/done")
+    wait_for(lambda: os.path.exists(f"{root}/done"), "its next life to have written as much", 30)
+    assert status()["restartCount"] == 1 and os.path.exists(f"{scratch}/{written[1]}/shuffle"), status()
 
 
 @case
@@ -225,4 +261,4 @@ def a_user_with_view_reads_it(t):
     assert "ExecutorOverheadExceeded" in seen and "spark.executor.memoryOverhead=" in seen, seen
 
 
-main()
+main(machine.own)

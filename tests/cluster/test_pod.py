@@ -2,7 +2,6 @@
 import atexit
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import disks  # noqa: E402
 import images  # noqa: E402
-from cases import Context, case, main, wait_for  # noqa: E402
+import machine  # noqa: E402
+from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from daemonset import NAMESPACE, DaemonSet  # noqa: E402
 from kubenode import KubeNode  # noqa: E402
 from node import UnixConnection  # noqa: E402
@@ -42,7 +42,8 @@ class World:
         self.share(f"{self.context.dir}/disks")
         self.disk = disks.Disk(self.context, "ext4", f"{self.context.dir}/disks/data")
         self.stoker = DaemonSet(self.node, f"{self.context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {self.disk.mount_point}\n", data=f"{self.context.dir}/disks")
-        self.stoker.apply()
+        r = self.stoker.script("install", "--overlay", self.stoker.dir, "--archive", self.stoker.image)
+        assert r.returncode == 0 and "this node is not the cause" in r.stdout, r.stdout + r.stderr
         self.count = 0
 
     def share(self, path):
@@ -62,11 +63,26 @@ class World:
         finally:
             c.close()
 
-    def wait(self, status, deadline=60):
+    def wait(self, status, deadline=60, inputs=("broker", "kmsg", "reporter")):
         def so_far():
             h = self.health()
-            return h["status"] == status and all(h["inputs"].get(i, {}).get("state") == "ok" for i in ("broker", "kmsg", "reporter"))
-        wait_for(so_far, f"the node to be {status} with all its inputs", deadline, 0.05)
+            return h["status"] == status and all(h["inputs"].get(i, {}).get("state") == "ok" for i in inputs)
+        wait_for(so_far, f"the node to be {status} with its inputs", deadline, 0.05)
+
+    def change(self, overlay):
+        """Applied over the one that is there, as people do it. The pod is another one where its template differs."""
+        self.stoker.overlay = overlay
+        self.stoker.apply()
+        self.node.kubectl("rollout", "status", "-n", NAMESPACE, "daemonset/stoker", "--timeout=60s")
+        # a changed pod is synchronised at once, and its ConfigMap with it
+        self.node.kubectl("annotate", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=stoker", "--overwrite", f"tests/overlay={overlay.replace('/', '.')}")
+        with open(f"{self.stoker.dir}/stoker.yaml") as f:
+            wanted = f.read()
+
+        def has_come():
+            with open(f"/proc/{self.stoker.pid('agent')}/root/etc/stoker/stoker.yaml") as f:
+                return f.read() == wanted
+        wait_for(has_come, "the configuration to reach the pod", 60, 0.1)
 
     def taint(self):
         return self.node.our_taint(self.node.name)
@@ -149,13 +165,15 @@ class World:
 WORLD = []
 
 
-def world(t):
+def world(t, overlay="base"):
     if not WORLD:
         WORLD.append(World())
     w = WORLD[0]
     t.note(lambda: w.stoker.logs())
     t.cleanup(w.make_well)
-    w.wait("Healthy")
+    if w.stoker.overlay != overlay:
+        w.change(overlay)
+    w.wait("Healthy", inputs=("broker", "kmsg", "reporter") if overlay == "base" else ("reporter",))
     wait_for(lambda: not w.taint(), "no taint at the beginning", 30)
     return w
 
@@ -271,19 +289,6 @@ def the_image_is_small_and_has_no_shell(t):
         assert w.stoker.exec(shell, "-c", "true", check=False).returncode != 0, shell
     r = w.stoker.exec("stoker", "health", "-o", "json")
     assert json.loads(r.stdout)["status"] == "Healthy", r.stdout
-
-
-@case
-def the_image_is_the_same_from_another_checkout(t):
-    w = world(t)
-    other = f"{t.dir}/checkout"
-    os.makedirs(other)
-    subprocess.run(["cp", "-r", *[f"{TOP}/{d}" for d in ("base", "volumes", "health", "daemon", "deploy", "docs", "meson.build", "meson_options.txt")],
-                    *[f"{TOP}/{d}" for d in ("cgroups", "shim") if os.path.exists(f"{TOP}/{d}")], other], check=True)
-    r = subprocess.run([f"{other}/deploy/image", "--output", f"{t.dir}/other.tar"], capture_output=True, text=True)
-    assert r.returncode == 0, r.stdout + r.stderr
-    first, second = (line.split("sha256:")[1].split(",")[0] for line in (w.stoker.image_line, r.stdout.strip().split("\n")[-1]))
-    assert first == second, (w.stoker.image_line, r.stdout)
 
 
 @case
@@ -406,50 +411,8 @@ def every_right_taken_away_is_said_and_costs_only_what_needs_it(t):
 
 
 @case
-def uninstalled_under_a_fault_leaves_nothing(t):
-    """By the scripts that people use."""
-    w = world(t)
-    w.stoker.delete()
-    t.cleanup(w.stoker.apply)
-    r = w.stoker.script("install", "--overlay", w.stoker.dir)
-    assert r.returncode == 0 and "this node is not the cause" in r.stdout, r.stdout + r.stderr
-    w.wait("Healthy")
-    w.disk.trigger_ext4_error()
-    w.wait_taint(True)
-    r = w.stoker.script("uninstall")
-    assert r.returncode == 0 and "nothing of Stoker is left" in r.stdout, r.stdout + r.stderr
-    node = w.node.node(w.node.name)
-    assert "stoker" not in json.dumps([node["spec"].get("taints"), node["status"]["conditions"], node["metadata"]["annotations"]]), node
-    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/{NAMESPACE}")[0] == 404, "the namespace and its Leases to go", 60, 0.2)
-    for kind in ("clusterroles", "clusterrolebindings"):
-        names = [x["metadata"]["name"] for x in w.node.api("GET", f"/apis/rbac.authorization.k8s.io/v1/{kind}")["items"]]
-        assert not [n for n in names if "stoker" in n], names
-    with open("/proc/self/mountinfo") as f:
-        left = [line for line in f if f"{w.node.run}/kubelet/pods/" in line]
-    assert not left, left
-    w.repair()
-
-
-def with_overlay(t, name):
-    """The same node with another overlay, and the base again at the end."""
-    w = world(t)
-    before = w.stoker.overlay
-
-    def back():
-        w.stoker.delete()
-        w.stoker.overlay = before
-        w.stoker.apply()
-    t.cleanup(back)
-    w.stoker.delete()
-    w.stoker.overlay = name
-    w.stoker.apply()
-    return w
-
-
-@case
 def capabilities_only_sees_the_fault_without_the_kernel_log(t):
-    w = with_overlay(t, "overlays/capabilities-only")
-    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    w = world(t, "overlays/capabilities-only")
     st = proc_status(w.stoker.pid("broker"))
     # without SETPCAP the bounding set keeps what the container was given; no_new_privs makes it worthless
     assert int(st["CapPrm"], 16) == sum(1 << c for c in CAPABILITY.values()) and st["NoNewPrivs"] == "1", st["CapPrm"]
@@ -463,8 +426,7 @@ def capabilities_only_sees_the_fault_without_the_kernel_log(t):
 
 @case
 def no_taint_writes_the_condition_and_cannot_taint(t):
-    w = with_overlay(t, "overlays/no-taint")
-    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    w = world(t, "overlays/no-taint")
     w.disk.trigger_ext4_error()
     wait_for(lambda: w.condition()["status"] == "False", "the condition", 30)
     status, text = w.node.request("PATCH", f"/api/v1/nodes/{w.node.name}", {"spec": {"taints": []}}, "application/merge-patch+json",
@@ -475,10 +437,25 @@ def no_taint_writes_the_condition_and_cannot_taint(t):
     wait_for(lambda: w.condition()["status"] == "True", "the condition to be good again", 60)
 
 
+@only_long
+@case
+def no_volumes_serves_no_driver_and_cannot_mount(t):
+    w = world(t, "overlays/no-volumes")
+    assert "kind: CSIDriver" not in w.stoker.kustomization()
+    assert w.health()["inputs"]["csi"]["state"] == "off", w.health()["inputs"]
+    with open(f"/proc/{w.stoker.pid('broker')}/cmdline", "rb") as f:
+        assert b"--without-volumes" in f.read()
+    with open(f"/proc/{w.stoker.pid('agent')}/mountinfo") as f:
+        assert "plugins_registry" not in f.read()
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    w.repair()
+    w.wait_taint(False, 60)
+
+
 @case
 def observe_only_sees_it_within_a_period(t):
-    w = with_overlay(t, "overlays/observe-only")
-    wait_for(lambda: w.health()["status"] == "Healthy" and w.health()["inputs"]["reporter"]["state"] == "ok", "the node to be healthy", 60, 0.1)
+    w = world(t, "overlays/observe-only")
     for name in CONTAINERS:
         st = proc_status(w.stoker.pid(name))
         assert int(st["CapPrm"], 16) == int(st["CapBnd"], 16) == 0 and st["NoNewPrivs"] == "1", (name, st["CapPrm"], st["CapBnd"])
@@ -496,82 +473,24 @@ def observe_only_sees_it_within_a_period(t):
 
 
 @case
-def a_fault_is_reported_while_the_image_s_own_disk_is_dead(t):
-    """containerd's root lies on a disk that is shut down, with its caches dropped: the roles run from memory."""
-    w = WORLD.pop() if WORLD else World()
-    image = shutil.copy(w.stoker.image, f"{t.dir}/stoker.tar")
-    w.context.close()
-    context = Context("dead-image")
-    t.cleanup(context.close)
-    outer = disks.Disk(context, "ext4", f"{context.dir}/outer", size_mb=600)
-    root = disks.Disk(context, "ext4", f"{context.dir}/images", beneath=outer.mount_point, size_mb=400)
-    node = KubeNode(context, containerd_root=f"{root.mount_point}/containerd")
-    data = disks.Disk(context, "ext4", f"{context.dir}/data")
-    stoker = DaemonSet(node, f"{context.dir}/ds", settings=SETTINGS + f"watch:\n- path: {data.mount_point}\n", image=image)
-    t.note(lambda: stoker.logs())
-    stoker.apply()
-    wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
-    pids = [stoker.pid(name) for name in CONTAINERS]
-    node.stop("kube-apiserver")  # the next PATCH needs a new connection, and code that is not in use now
-    os.sync()
-    outer.shutdown()  # its file is the device of the images' filesystem: every read of it is EIO now, for page faults too
-    with open("/proc/sys/vm/drop_caches", "w") as f:
-        f.write("3")
-    for pid in pids:
-        disks.page_out(pid)
-    node.start_apiserver()
-    data.trigger_ext4_error()
-    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
-    wait_for(lambda: node.condition_or_none("stoker.dev/StorageReady")["status"] == "False", "the condition", 10)
-    assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
-
-
-def own_mounts(t):
-    """From here on this process, and with it the node that it starts, is in a mount namespace of its own, where /var/lib and /var/log
-    are empty: what is found there is the node's and not this machine's. What lies in memory is left alone by discovery."""
-    disks.unshare_mounts([])
-    for path in ("/var/lib", "/var/log"):
-        disks.run("mount", "-t", "tmpfs", "-o", "mode=755", "stoker-test", path)
-        t.cleanup(lambda path=path: disks.run("umount", "-l", path))
-
-
-@case
-def what_is_watched_is_found_on_a_real_kubelet(t):
-    """`watch` is empty. The kubelet's root is not /var/lib/kubelet, and kubeletRoot says so; the runtime's is where it is known to be.
-    Both lie on disks of their own. What breaks there taints; the mounts of pods and sandboxes beneath are no disks."""
-    image = f"{t.dir}/stoker.tar"
-    if WORLD:
-        w = WORLD.pop()
-        shutil.copy(w.stoker.image, image)
-        w.context.close()
-    else:
-        subprocess.run([f"{TOP}/deploy/image", "--output", image], stdout=subprocess.DEVNULL, check=True)
-    own_mounts(t)
-    context = Context("found")
-    t.cleanup(context.close)
-    kubelet = disks.Disk(context, "ext4", f"{context.dir}/kubelet-root", size_mb=400)
-    runtime = disks.Disk(context, "ext4", "/var/lib/containerd", size_mb=600)
-    node = KubeNode(context, containerd_root=runtime.mount_point, kubelet_root=kubelet.mount_point)
-    settings = SETTINGS.replace("discover: 'off'\n", f"discover: auto\nkubeletRoot: {kubelet.mount_point}\n")
-    stoker = DaemonSet(node, f"{context.dir}/ds", settings=settings, image=image)
-    t.note(lambda: stoker.logs())
-    stoker.apply()
-    wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
-    c = UnixConnection(f"{stoker.runtime}/stoker.sock")
-    c.request("GET", "/v1alpha1/health")
-    health = json.loads(c.getresponse().read())
-    c.close()
-    found = {f["path"]: (f["origin"], f["source"], f["fsType"], f["roles"]) for f in health["filesystems"]}
-    assert found == {disk.mount_point: ("found", disk.device, "ext4", [role]) for disk, role in ((kubelet, "kubelet"), (runtime, "runtime"))}, found
-    assert health["inputs"]["discovery"]["state"] == "ok" and "found 2" in health["inputs"]["discovery"]["detail"], health["inputs"]["discovery"]
+def uninstalled_under_a_fault_leaves_nothing(t):
+    """By the script that people use, as it was installed. The last case."""
+    w = world(t)
+    w.disk.trigger_ext4_error()
+    w.wait_taint(True)
+    r = w.stoker.script("uninstall")
+    assert r.returncode == 0 and "nothing of Stoker is left" in r.stdout, r.stdout + r.stderr
+    node = w.node.node(w.node.name)
+    assert "stoker" not in json.dumps([node["spec"].get("taints"), node["status"]["conditions"], node["metadata"]["annotations"]]), node
+    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/{NAMESPACE}")[0] == 404, "the namespace and its Leases to go", 60, 0.2)
+    for kind in ("clusterroles", "clusterrolebindings"):
+        names = [x["metadata"]["name"] for x in w.node.api("GET", f"/apis/rbac.authorization.k8s.io/v1/{kind}")["items"]]
+        assert not [n for n in names if "stoker" in n], names
     with open("/proc/self/mountinfo") as f:
-        mounts = [line.split()[4] for line in f]
-    assert any(m.startswith(f"{kubelet.mount_point}/pods/") for m in mounts), mounts  # it had something to leave alone
-    kubelet.trigger_ext4_error()
-    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
-    assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
-    assert kubelet.mount_point in node.condition(node.name)["message"], node.condition(node.name)
+        left = [line for line in f if f"{w.node.run}/kubelet/pods/" in line]
+    assert not left, left
+    w.repair()
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own)

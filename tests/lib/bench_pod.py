@@ -12,6 +12,7 @@ import time
 import bench
 import disks
 import images
+import machine
 from bench import percentile
 from cases import wait_for
 from cluster import ADMIN
@@ -264,4 +265,5 @@ PAGE = ("docs/benchmarks-pod.md", "# Benchmarks of the DaemonSet\n\nMade by `tes
 
 
 def run(top, cache, argv):
+    machine.own()
     return bench.run("pod", sys.modules[__name__], top, cache, argv)

@@ -1,4 +1,5 @@
 """Stoker as it is installed: the image and the kustomize files of deploy/, on a real node."""
+import fcntl
 import json
 import os
 import subprocess
@@ -8,6 +9,13 @@ from node import UnixConnection
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 NAMESPACE = "stoker-system"
+
+
+def make_image(path, checkout=TOP):
+    """By deploy/image: half a minute. Gives its digest."""
+    r = subprocess.run([f"{checkout}/deploy/image", "--output", path], capture_output=True, text=True)
+    assert r.returncode == 0, r.stdout + r.stderr
+    return r.stdout.split("sha256:")[1].split(",")[0]
 
 
 def kept_image():
@@ -20,8 +28,24 @@ def kept_image():
     return os.path.join(os.environ["STOKER_BIN"], f"image-{commit.stdout.strip()[:16]}.tar")
 
 
+def image(directory):
+    """(path, digest). Of a checkout without changes it is made once for all files of tests."""
+    kept = kept_image()
+    if not kept:
+        path = os.path.join(directory, "stoker.tar")
+        return path, make_image(path)
+    with open(kept + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another file may be at it
+        if not os.path.exists(kept + ".digest"):
+            digest = make_image(kept)
+            with open(kept + ".digest", "w") as f:
+                f.write(digest)
+        with open(kept + ".digest") as f:
+            return kept, f.read()
+
+
 class DaemonSet:
-    def __init__(self, node, directory, overlay="base", settings="", image=None, data=None, port=None):
+    def __init__(self, node, directory, overlay="base", settings="", archive=None, data=None, port=None):
         """`node` is a KubeNode; `settings` is the ConfigMap's YAML; `data` is the directory above the disks (overlay observe-only); `port` is the
         one that the settings have it listen at, if not the default one: two tests on one machine."""
         self.data, self.port = data, port
@@ -29,25 +53,8 @@ class DaemonSet:
         self.runtime = os.path.join(directory, "stoker-run")
         os.makedirs(self.dir, exist_ok=True)
         self.settings = settings
-        self.image = image or self.build_image()
+        self.image = archive or image(self.dir)[0]
         node.ctr("image", "import", "--local", self.image)
-
-    def build_image(self, tag=None):
-        """Half a minute: of a checkout without changes it is made once for all files of tests."""
-        path = os.path.join(self.dir, "stoker.tar")
-        kept = None if tag else kept_image()
-        if kept and os.path.exists(kept + ".line"):
-            with open(kept + ".line") as f:
-                self.image_line = f.read()
-            return kept
-        path = kept or path
-        r = subprocess.run([f"{TOP}/deploy/image", "--output", path, *(["--tag", tag] if tag else [])], capture_output=True, text=True)
-        assert r.returncode == 0, r.stdout + r.stderr
-        self.image_line = r.stdout.strip().split("\n")[-1]
-        if kept:
-            with open(kept + ".line", "w") as f:
-                f.write(self.image_line)
-        return path
 
     def kustomization(self, tag=None):
         """The test's own overlay: where the API server is (no kube-proxy here), where /run/stoker lies, what is watched."""
@@ -56,7 +63,8 @@ class DaemonSet:
             {"name": "reporter", "env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
                                          {"name": "KUBERNETES_SERVICE_PORT", "value": str(self.node.port)}]},
             # Process 1 of the machines that test this cannot be looked at, not even by root; any other of the host's will do.
-            {"name": "broker", "command": ["/stoker/stoker-broker", "--mount-namespace", f"/proc/{os.getpid()}/ns/mnt"]}]
+            {"name": "broker", "command": ["/stoker/stoker-broker", "--mount-namespace", f"/proc/{os.getpid()}/ns/mnt",
+                                           *(["--without-volumes"] if self.overlay.endswith("no-volumes") else [])]}]
         if self.overlay.endswith("observe-only"):
             containers[2] = {"name": "broker", "volumeMounts": [{"name": "mnt", "mountPath": self.data, "mountPropagation": "HostToContainer"},
                                                                 {"$patch": "delete", "mountPath": "/mnt"}, {"$patch": "delete", "mountPath": "/var/lib/kubelet"}]}
@@ -88,7 +96,7 @@ class DaemonSet:
         return self.node.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", self.dir).stdout
 
     def apply(self, tag=None):
-        self.node.kubectl("apply", "--server-side", "-f", "-", stdin=self.kustomization(tag))
+        self.node.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=self.kustomization(tag))
 
     def script(self, name, *args):
         """deploy/install or deploy/uninstall, as a person would call it on this node."""
@@ -96,9 +104,6 @@ class DaemonSet:
         self.node.kubectl("version", "--client")  # writes the kubeconfig
         env = {**os.environ, "KUBECONFIG": f"{self.node.dir}/admin.kubeconfig", "CONTAINERD_ADDRESS": f"{self.node.run}/containerd.sock"}
         return subprocess.run([f"{TOP}/deploy/{name}", "containerd", *args], capture_output=True, text=True, env=env, timeout=200)
-
-    def delete(self):
-        self.node.kubectl("delete", "--ignore-not-found", "--wait=true", "-f", "-", stdin=self.kustomization())
 
     def configure(self, settings):
         self.settings = settings

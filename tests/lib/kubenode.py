@@ -1,22 +1,22 @@
-"""A whole real node on this machine: control plane with controllers, containerd, kubelet. Everything on loopback, in memory, in
-cgroups of its own; what was started is ended, what was mounted is unmounted, and what the kubelet sets for the whole machine is put back.
+"""A whole real node in a machine of its own (machine.py): control plane with controllers, containerd, kubelet. Everything in memory, in cgroups of
+its own; what was started is ended, what was mounted is unmounted.
 
 No kube-proxy and no DNS: a pod that needs the API uses the host's network and finds it in KUBERNETES_SERVICE_HOST and _PORT."""
 import glob
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 
 import images
+import machine
 from cases import Skip, wait_for
 from cluster import ADMIN, CACHE, Cluster, free_ports, sh
 
 CONTROLLERS, KUBELET = "controllers-token-of-the-test", "kubelet-token-of-the-test"
 POD_LOGS = "/var/log/pods"  # where the kubelets of the world have them, and Stoker looks
-SYSCTLS = ["vm.overcommit_memory", "vm.panic_on_oom", "kernel.panic", "kernel.panic_on_oops", "kernel.keys.root_maxkeys", "kernel.keys.root_maxbytes", "net.ipv4.ip_forward"]
+BRIDGE, NETWORK = "pods", "10.244.0"
 
 CONTAINERD = """version = 3
 root = "{root}"
@@ -61,6 +61,7 @@ class KubeNode(Cluster):
                  "--kubelet-preferred-address-types=Hostname"]
 
     def __init__(self, t, containerd_root=None, kubelet_root=None):
+        assert machine.OWN, "main(machine.own): a node would write all over this machine"
         if not os.path.exists("/usr/sbin/runc") or not os.path.exists("/bin/busybox"):
             raise Skip("runc or busybox-static is missing")
         self.name = socket.gethostname().lower()
@@ -105,8 +106,8 @@ class KubeNode(Cluster):
             f.write(CONTAINERD.format(run=self.run, root=self.containerd_root, cache=CACHE, nri=self.nri, pause=images.PAUSE))
         with open(f"{self.run}/cni/10-bridge.conflist", "w") as f:
             json.dump({"cniVersion": "1.0.0", "name": "test", "plugins": [
-                {"type": "bridge", "bridge": self.bridge(), "isGateway": True, "ipMasq": False, "hairpinMode": True,
-                 "ipam": {"type": "host-local", "dataDir": f"{self.run}/cni-ipam", "ranges": [[{"subnet": f"{self.network()}.0/24"}]],
+                {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "hairpinMode": True,
+                 "ipam": {"type": "host-local", "dataDir": f"{self.run}/cni-ipam", "ranges": [[{"subnet": f"{NETWORK}.0/24"}]],
                           "routes": [{"dst": "0.0.0.0/0"}]}}]}, f)
         os.environ["PATH"] = f"{CACHE}/bin:" + os.environ["PATH"]  # containerd looks for its shim there
         self.start("containerd", "-c", f"{self.run}/containerd.toml")
@@ -115,32 +116,16 @@ class KubeNode(Cluster):
             self.ctr("image", "import", "--local", make(self.run))
 
     @staticmethod
-    def bridge():
-        return f"stk{os.getpid() % 100000}"
-
-    @staticmethod
-    def network():
-        """Of the pods; two of these nodes may be on one machine."""
-        return f"10.244.{os.getpid() % 250}"
-
-    def make_bridge(self):
+    def make_bridge():
         """Before the first pod: gives its address, where pods reach what listens on this machine."""
-        address = f"{self.network()}.1"
-        if subprocess.run(["ip", "link", "show", self.bridge()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
-            sh("ip", "link", "add", self.bridge(), "type", "bridge")
-            sh("ip", "addr", "add", f"{address}/24", "dev", self.bridge())
-            sh("ip", "link", "set", self.bridge(), "up")
+        address = f"{NETWORK}.1"
+        if subprocess.run(["ip", "link", "show", BRIDGE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+            sh("ip", "link", "add", BRIDGE, "type", "bridge")
+            sh("ip", "addr", "add", f"{address}/24", "dev", BRIDGE)
+            sh("ip", "link", "set", BRIDGE, "up")
         return address
 
     def start_kubelet(self):
-        self.logs_before = set(glob.glob(f"{POD_LOGS}/*"))
-        self.sysctls = {}
-        for name in SYSCTLS:
-            try:
-                with open("/proc/sys/" + name.replace(".", "/")) as f:
-                    self.sysctls[name] = f.read()
-            except OSError:
-                pass
         with open("/proc/self/mountinfo") as f:  # os.path.ismount does not see a bind mount of the same filesystem
             is_mount = any(line.split()[4] == self.kubelet_root for line in f)
         if not is_mount:
@@ -215,16 +200,7 @@ class KubeNode(Cluster):
             below = [line.split()[4] for line in f if line.split()[4].startswith((self.run + "/", self.kubelet_root + "/"))]
         for path in reversed(below):
             subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL)
-        for path in set(glob.glob(f"{POD_LOGS}/*")) - getattr(self, "logs_before", set()):
-            shutil.rmtree(path, ignore_errors=True)
-        subprocess.run(["find", "-L", "/var/log/containers", "-type", "l", "-delete"], stderr=subprocess.DEVNULL)  # what points nowhere now
-        subprocess.run(["ip", "link", "del", self.bridge()], stderr=subprocess.DEVNULL)
-        for name, value in getattr(self, "sysctls", {}).items():
-            try:
-                with open("/proc/sys/" + name.replace(".", "/"), "w") as f:
-                    f.write(value)
-            except OSError:
-                pass
+        subprocess.run(["ip", "link", "del", BRIDGE], stderr=subprocess.DEVNULL)
 
     @staticmethod
     def empty_cgroup(path):

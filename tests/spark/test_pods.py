@@ -6,6 +6,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import machine  # noqa: E402
 from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from spark_pods import PodJob, SparkNode, setting  # noqa: E402
 
@@ -234,4 +235,4 @@ def an_older_spark(t):
     bring_about(w, job, lambda pod, pid: w.delete(pod), "deleted", "ExecutorDeleted", code=143)
 
 
-main()
+main(machine.own)

@@ -1,0 +1,46 @@
+"""A machine of its own for the node that a test starts: the network, what kubelet and container runtime write beneath /var, and the kernel settings
+that kubelet changes are this process's and its children's alone. So two nodes can be up at a time, and nothing is left when they end.
+
+Shared all the same: processors, memory, processes, cgroups (a node has its own beneath the roots), loop devices, and the kernel log."""
+import ctypes
+import os
+import tempfile
+
+from disks import run, umount, unshare_mounts
+
+CLONE_NEWNET = 0x40000000
+SETTINGS = ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"]
+ADDRESS, ROUTER = "192.0.2.2", "192.0.2.1"  # for documentation, says RFC 5737: nobody's
+OWN = []
+
+
+def own():
+    """Before the first case of a file: what is mounted later is seen by this process and its children only."""
+    unshare_mounts([])
+    with open("/proc/self/mountinfo") as f:
+        others = [line.split()[4] for line in f if line.split()[4].startswith("/run/stoker-")]
+    for path in reversed(others):  # disks that another file of tests has mounted just now: a copy would keep them from being repaired
+        umount(path)
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    run("ip", "link", "set", "lo", "up")
+    # kubelet takes the address of the interface that has the default route; what is sent there arrives nowhere
+    run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "nowhere")
+    run("ip", "addr", "add", f"{ADDRESS}/24", "dev", "eth0")
+    for name in ("eth0", "nowhere"):
+        run("ip", "link", "set", name, "up")
+    run("ip", "route", "add", "default", "via", ROUTER)
+    home = tempfile.mkdtemp(prefix="stoker-machine-", dir="/run")
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "stoker-test", home)
+    for path in ("/var/lib", "/var/log"):
+        name = f"{home}/{os.path.basename(path)}"
+        for part in ("upper", "work"):
+            os.makedirs(f"{name}/{part}")
+        run("mount", "-t", "overlay", "-o", f"lowerdir={path},upperdir={name}/upper,workdir={name}/work", "stoker-test", path)
+    for number, setting in enumerate(SETTINGS):
+        with open(f"/proc/sys/{setting}") as f, open(f"{home}/{number}", "w") as copy:
+            copy.write(f.read())
+        run("mount", "--bind", f"{home}/{number}", f"/proc/sys/{setting}")
+    run("umount", "-l", home)  # what lies in it lives as long as it is mounted elsewhere
+    os.rmdir(home)
+    OWN.append(True)
