@@ -8,7 +8,7 @@ stoker_packages_try="e2fsprogs util-linux mount"
 stoker_packages_spark="openjdk-17-jre-headless procps python3-venv tini"
 stoker_packages_guest="qemu-system-x86 qemu-system-common kmod quota"
 stoker_packages_image="buildah binutils"
-stoker_packages_test="prometheus runc busybox-static iproute2 clang libclang-rt-14-dev llvm libcmocka-dev python3 python3-yaml xfsprogs btrfs-progs openssl curl strace shellcheck ca-certificates git"
+stoker_packages_test="prometheus runc busybox-static iproute2 clang libclang-rt-14-dev llvm libcmocka-dev python3 python3-yaml xfsprogs btrfs-progs openssl curl ccache strace shellcheck ca-certificates git"
 
 # stoker_install_packages GROUP…: installs what is missing; says what.
 stoker_install_packages() {
