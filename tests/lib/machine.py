@@ -14,13 +14,24 @@ ADDRESS, ROUTER = "192.0.2.2", "192.0.2.1"  # for documentation, says RFC 5737: 
 OWN = []
 
 
-def own():
+def own_mounts():
     """Before the first case of a file: what is mounted later is seen by this process and its children only."""
     unshare_mounts([])
     with open("/proc/self/mountinfo") as f:
         others = [line.split()[4] for line in f if line.split()[4].startswith("/run/stoker-")]
     for path in reversed(others):  # disks that another file of tests has mounted just now: a copy would keep them from being repaired
         umount(path)
+
+
+def without_others_cgroups():
+    """For runtimes that have no containers: while none is connected, stokerd looks for executors in the machine's cgroups, and another file of tests
+    may have some there just now."""
+    own_mounts()
+    run("mount", "-t", "tmpfs", "-o", "size=1m", "stoker-test", "/sys/fs/cgroup")
+
+
+def own():
+    own_mounts()
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
         raise OSError(ctypes.get_errno(), "unshare")
     run("ip", "link", "set", "lo", "up")

@@ -12,6 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import machine  # noqa: E402
 from cases import case, main, only_long, wait_for  # noqa: E402
 from node import Node  # noqa: E402
 import nri  # noqa: E402
@@ -382,8 +383,13 @@ def restarts(t, rounds):
     s.node.start()
     runtimes = [s.live()]
 
-    def measure():
-        return {role: (len(s.node.descriptors(s.node.pid(role))), memory_kb(s.node.pid(role))) for role in ("stokerd", "stoker-nri")}
+    def measure(like=None):
+        """Descriptors and memory of both; with `like` once they hold as many descriptors as then: on a busy machine one is still being closed."""
+        def now():
+            return {role: (len(s.node.descriptors(s.node.pid(role))), memory_kb(s.node.pid(role))) for role in ("stokerd", "stoker-nri")}
+        if like:
+            wait_for(lambda: [count for count, _ in now().values()] == [count for count, _ in like.values()], f"as many descriptors as in {like}", 20)
+        return now()
 
     def round_():
         runtimes.pop().end()
@@ -392,16 +398,19 @@ def restarts(t, rounds):
         create(runtimes[0], *driver("r"))
     for _ in range(5):  # what is touched for the first time
         round_()
+    t.note(lambda: f"{measure()}\n")
+    s.node.wait("Healthy")  # and every input has been handed out
+    nri.wait_live(s.node)
     before = measure()
     pid = s.node.pid("stoker-nri")
     for _ in range(rounds):
         round_()
     nri.wait_live(s.node)
-    after = measure()
+    after = measure(like=before)
     print(f"{rounds} restarts of the runtime: {before} -> {after}", flush=True)
     assert s.node.pid("stoker-nri") == pid
     for role in before:
-        assert after[role][0] == before[role][0] and after[role][1] <= before[role][1] + 200, (role, before, after)
+        assert after[role][1] <= before[role][1] + 200, (role, before, after)
     assert after["stoker-nri"][1] <= 3072, after
     for _ in range(rounds):
         old = s.node.pid("stoker-nri")
@@ -409,10 +418,9 @@ def restarts(t, rounds):
         wait_for(lambda: s.node.pid("stoker-nri") not in (None, old), "stoker-nri to be back")
         runtimes[0].synchronized()
     nri.wait_live(s.node)
-    again = measure()
+    again = measure(like=before)
     print(f"{rounds} restarts of stoker-nri: {again}", flush=True)
-    assert again["stokerd"][0] == before["stokerd"][0] and again["stokerd"][1] <= before["stokerd"][1] + 300, (before, again)
-    assert again["stoker-nri"][0] == before["stoker-nri"][0], (before, again)
+    assert again["stokerd"][1] <= before["stokerd"][1] + 300, (before, again)
 
 
 @case
@@ -460,4 +468,4 @@ def creations_while_it_is_killed(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.without_others_cgroups)
