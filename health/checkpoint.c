@@ -57,6 +57,9 @@ struct checkpoint checkpoint_step(struct checkpoint c, enum checkpoint_event eve
 	/* A kernel's hint and one silence are not two silences. */
 	if (to == CHECKPOINT_UNREACHABLE && c.state == CHECKPOINT_SLOW && c.failures < CHECKPOINT_FAILURES)
 		to = CHECKPOINT_SLOW;
+	/* What began it stays its reason: the words are the node's condition, and each change of them is a write to the API server. */
+	if (to == c.state && *c.words)
+		return c;
 	if (to == CHECKPOINT_HEALTHY)
 		c.words[0] = '\0';
 	else if (words && *words && event != CHECKPOINT_ANSWERED && event != CHECKPOINT_MOUNTED)

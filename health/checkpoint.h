@@ -43,7 +43,7 @@ struct checkpoint {
 	enum checkpoint_state state;
 	uint64_t since_us;	/* monotonic: when `state` began */
 	uint32_t failures, good; /* in a row */
-	char words[160];	/* why it is not healthy, for people; "" = it is */
+	char words[160];	/* why it is not healthy, for people: what began `state`; "" = it is */
 };
 
 /* The next state. Every (state, event) pair has an answer. `words` may be NULL. */

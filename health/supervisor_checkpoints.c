@@ -206,6 +206,8 @@ static void heard_look(struct checkpoint_watch *w, const struct volume_result *r
 	char words[160] = "statfs takes more than a second";
 
 	if (slow_ms > 0)
+		log_debug(w->supervisor->log, "reads and writes are slow", "name", w->config.name, "ms", log_number((int64_t)slow_ms));
+	if (slow_ms > 0)
 		snprintf(words, sizeof(words), "reads and writes take %" PRIu64 " ms each", slow_ms);
 	heard(w, slow_ms > 0 || r->duration_us > CHECKPOINT_SLOW_US ? CHECKPOINT_LATE : CHECKPOINT_ANSWERED, words);
 }

@@ -9,6 +9,7 @@ import tarfile
 
 PAUSE, BUSYBOX, PAYLOAD, SPARK = "localhost/pause:test", "localhost/busybox:test", "localhost/payload:test", "localhost/spark:test"
 HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.environ.get("STOKER_CACHE", os.path.expanduser("~/.cache/stoker"))
 
 PAUSE_C = r"""
 #include <signal.h>
@@ -60,12 +61,21 @@ def archive(path, tag, layer, config):
     return path
 
 
+def pause_program(directory):
+    """Compiled once and kept: on an emulated processor that takes a minute."""
+    program = f"{CACHE}/bin/pause-{hashlib.sha256(PAUSE_C.encode()).hexdigest()[:12]}"
+    if not os.path.exists(program):
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        source, new = f"{directory}/pause.c", f"{program}.{os.getpid()}"
+        with open(source, "w") as f:
+            f.write(PAUSE_C)
+        subprocess.run(["gcc", "-Os", "-static", "-s", "-o", new, source], check=True)
+        os.rename(new, program)
+    return program
+
+
 def pause(directory):
-    source, program = f"{directory}/pause.c", f"{directory}/pause"
-    with open(source, "w") as f:
-        f.write(PAUSE_C)
-    subprocess.run(["gcc", "-Os", "-static", "-s", "-o", program, source], check=True)
-    with open(program, "rb") as f:
+    with open(pause_program(directory), "rb") as f:
         return archive(f"{directory}/pause.tar", PAUSE, blob({"pause": f.read()}), {"Entrypoint": ["/pause"], "User": "65535:65535"})
 
 

@@ -144,6 +144,24 @@ static void test_one_silence_or_a_hint_refuses_nothing(void **unused)
 	walk(steps, ARRAY_SIZE(steps));
 }
 
+/* Each other word is a write to the API server, and there are several who find the same fault. */
+static void test_a_state_keeps_the_words_that_began_it(void **unused)
+{
+	struct checkpoint c = checkpoint_step((struct checkpoint){0}, CHECKPOINT_ANSWERED, NULL, S);
+
+	(void)unused;
+	c = checkpoint_step(c, CHECKPOINT_LATE, "it answers late", 2 * S);
+	c = checkpoint_step(c, CHECKPOINT_LATE, "statfs is slow", 3 * S);
+	assert_string_equal(c.words, "it answers late");
+	c = checkpoint_step(c, CHECKPOINT_SILENT, "refused", 4 * S);
+	assert_string_equal(c.words, "it answers late");
+	c = checkpoint_step(c, CHECKPOINT_SILENT, "no connection", 5 * S);
+	assert_int_equal(c.state, CHECKPOINT_UNREACHABLE);
+	assert_string_equal(c.words, "no connection");
+	c = checkpoint_step(c, CHECKPOINT_SILENT, "refused", 6 * S);
+	assert_string_equal(c.words, "no connection");
+}
+
 static void test_only_a_new_mount_ends_a_stale_one(void **unused)
 {
 	static const struct step steps[] = {
@@ -230,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_calls_of_one_mount_are_added_up),
 		cmocka_unit_test(test_a_server_goes_and_comes_back),
 		cmocka_unit_test(test_one_silence_or_a_hint_refuses_nothing),
+		cmocka_unit_test(test_a_state_keeps_the_words_that_began_it),
 		cmocka_unit_test(test_only_a_new_mount_ends_a_stale_one),
 		cmocka_unit_test(test_every_pair_has_an_answer),
 		cmocka_unit_test(test_the_worst_checkpoint_speaks),
