@@ -42,6 +42,7 @@ static const struct {
 	[DEATH_APPLICATION] = {"application", "ApplicationFailed", false},
 	[DEATH_THREADS] = {"threads", "ThreadsExhausted", false},
 	[DEATH_DISK_DENIED] = {"disk-denied", "LocalDiskDenied", false},
+	[DEATH_SCRATCH_FULL] = {"scratch-full", "ScratchFull", false},
 };
 
 const char *death_cause_name(enum death_cause cause)

@@ -44,6 +44,7 @@ enum death_cause {
 	DEATH_APPLICATION,	   /* uncaught exception, exit code of the application */
 	DEATH_THREADS,		   /* no new thread: the limit of processes */
 	DEATH_DISK_DENIED,	   /* 53, and its user may not write to the local dirs */
+	DEATH_SCRATCH_FULL,	   /* a bounded volume in memory is: tasks fail, it lives */
 	DEATH_CAUSE_MAX_
 };
 
@@ -76,6 +77,8 @@ enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME,
 #define DEATH_LOG_NATIVE_OOM	  0x400000U /* insufficient memory for the Java Runtime Environment */
 #define DEATH_LOG_DENIED	  0x800000U /* Permission denied */
 #define DEATH_LOG_JVM_CRASH	  0x1000000U /* fatal error detected by the Java Runtime Environment */
+
+#define DEATH_LOG_DISK (DEATH_LOG_READ_ONLY | DEATH_LOG_NO_SPACE | DEATH_LOG_IO_ERROR)
 
 #define DEATH_LOG_TAIL_BYTES (16 * 1024)
 /* The tail of a container's log: CRI lines ("2026-11-26T16:00:00.1Z stderr F TEXT"), or plain ones. What is older than two minutes
@@ -113,6 +116,8 @@ struct death_facts {
 	uint32_t sibling_oom; /* bool: another container of the pod was OOM-killed */
 	struct death_processes processes;
 	uint64_t scratch_bytes; /* files in memory-backed mounts; = shmem where not known apart */
+	char scratch_name[128]; /* of volumes in memory that may be full, and their size; "" = none may */
+	uint64_t scratch_total_bytes;
 	uint32_t log_is_read; /* bool: a word that is missing in log_bits is missing in its log */
 	uint32_t log_bits;
 	char log_line[256]; /* redacted */

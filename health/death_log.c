@@ -51,8 +51,8 @@ static const struct {
 	{"Driver commanded a shutdown", NULL, DEATH_LOG_SHUTDOWN, 30},
 	{"RECEIVED SIGNAL TERM", NULL, DEATH_LOG_SIGTERM, 20},
 	{"RECEIVED SIGNAL PWR", NULL, DEATH_LOG_DECOMMISSION, 25},
-	{"Decommission executor ", NULL, DEATH_LOG_DECOMMISSION, 25},
-	{"Finished decommissioning", NULL, DEATH_LOG_DECOMMISSION, 28},
+	{"Decommission executor ", NULL, DEATH_LOG_DECOMMISSION, 31}, /* its driver's command to stop follows within a second */
+	{"Finished decommissioning", NULL, DEATH_LOG_DECOMMISSION, 32},
 	{"UnknownHostException", NULL, DEATH_LOG_UNKNOWN_HOST, 50},
 	{"Name or service not known", NULL, DEATH_LOG_UNKNOWN_HOST, 50},
 	{"Temporary failure in name resolution", NULL, DEATH_LOG_UNKNOWN_HOST, 50},

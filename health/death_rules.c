@@ -30,12 +30,12 @@
 #define IS_RUN	      0x20000U /* stoker run: no Kubernetes */
 #define IS_SURVIVED   0x40000U /* killed for memory were others: the JVM is not among the victims */
 #define IS_JVM_VICTIM 0x80000U
+#define IS_FILLING    0x100000U /* a volume in memory that it has may be full */
 
 #define YOUNG_US (600 * US_PER_S)
 
 #define CANNOT_REACH  (DEATH_LOG_UNKNOWN_HOST | DEATH_LOG_REFUSED | DEATH_LOG_CONNECT_TIMEOUT)
 #define BESIDE_HEAP   (DEATH_LOG_METASPACE_OOM | DEATH_LOG_DIRECT_OOM)
-#define ANY_DISK      (DEATH_LOG_READ_ONLY | DEATH_LOG_NO_SPACE | DEATH_LOG_IO_ERROR)
 #define CODE_UNKNOWN  (-1)
 #define CODE_ANY      INT16_MIN, INT16_MAX
 #define CODE(n)	      (n), (n)
@@ -58,6 +58,7 @@ static const struct rule rules[] = {
 	{CODE_ANY, IS_LIVING | IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE_ANY, IS_LIVING | IS_SURVIVED, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE_ANY, IS_LIVING, 0, DEATH_LOG_READ_ONLY, 0, DEATH_DISK_READ_ONLY, DEATH_LIKELY, "it goes on and fails its tasks"},
+	{CODE_ANY, IS_LIVING | IS_FILLING, 0, DEATH_LOG_NO_SPACE, 0, DEATH_SCRATCH_FULL, DEATH_LIKELY, "it goes on and fails its tasks"},
 	{CODE_ANY, IS_LIVING, 0, DEATH_LOG_NO_SPACE, 0, DEATH_DISK_FULL, DEATH_LIKELY, "it goes on and fails its tasks"},
 	{CODE_ANY, IS_LIVING, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_LIKELY, "it goes on and fails its tasks"},
 	{CODE_ANY, IS_LIVING, 0, 0, 0, DEATH_UNKNOWN, DEATH_GUESS, NULL},
@@ -68,6 +69,8 @@ static const struct rule rules[] = {
 	{CODE_ANY, IS_NO_START, 0, 0, 0, DEATH_START_FAILED, DEATH_CERTAIN, "the runtime could not start it"},
 	{CODE(0), 0, 0, DEATH_LOG_DECOMMISSION, 0, DEATH_DECOMMISSIONED, DEATH_CERTAIN, "it was asked to hand over and leave"},
 	{CODE(0), IS_SURVIVED, 0, 0, 0, BY_KERNEL, 0, NULL}, /* it left right after a kill in it: kubelet shows OOMKilled and Succeeded together */
+	{CODE(0), 0, 0, DEATH_LOG_DRIVER_GONE, DEATH_LOG_SHUTDOWN, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended"}, /* it means 1, and its main may return first */
+	{CODE(0), IS_NO_LOG, EXECUTOR_DECOMMISSION, 0, 0, DEATH_FINISHED, DEATH_GUESS, "its log, which would tell an end from a decommissioning, was gone"},
 	{CODE(0), 0, 0, 0, 0, DEATH_FINISHED, DEATH_CERTAIN, NULL},
 	/* OutOfMemoryError: the JVM's own limits, no kernel in it */
 	{CODE(52), 0, 0, DEATH_LOG_THREAD_OOM, DEATH_LOG_HEAP_OOM, DEATH_THREADS, DEATH_CERTAIN, "exit code 52 is Spark's for an OutOfMemoryError"},
@@ -227,6 +230,7 @@ static uint32_t look(const struct death_view *v)
 		{executor_is_driver(x) && !x->sidecar, IS_DRIVER},
 		{x->source == EXECUTOR_FROM_RUN, IS_RUN},
 		{v->main_survived, IS_SURVIVED},
+		{*f->scratch_name, IS_FILLING},
 		{v->oom && strcmp(v->oom->comm, "java") == 0, IS_JVM_VICTIM},
 	};
 	uint32_t is = look_at_disk(f->storage_reason);

@@ -55,6 +55,12 @@ static void say_killed(const struct death_view *v, struct death *death)
 	}
 }
 
+static void say_scratch(const struct death_facts *f, struct death *death)
+{
+	str_append(death->summary, sizeof(death->summary), "no space left on volume %s, %" PRIu64 " MiB in memory: tasks that need more fail, the executor lives",
+		   f->scratch_name, f->scratch_total_bytes / MIB);
+}
+
 /* What has no number but the exit code. */
 static const char *const words[DEATH_CAUSE_MAX_] = {
 	[DEATH_UNKNOWN] = "not enough is known to say why",
@@ -93,6 +99,8 @@ void death_say(const struct death_view *v, struct death *death)
 		say_heap(v, death);
 	else if (cause == DEATH_KILLED)
 		say_killed(v, death);
+	else if (cause == DEATH_SCRATCH_FULL)
+		say_scratch(v->facts, death);
 	else if (cause == DEATH_OVERHEAD && v->kill != DEATH_KILL_HERE)
 		str_append(death->summary, sizeof(death->summary), "the JVM's own limit of memory outside the heap is reached");
 	else if (is_memory(cause))

@@ -304,13 +304,31 @@ void executors_processes(struct executors *x, const struct wire_processes *p, st
 						    .other_count = p->other_count};
 }
 
-void executors_tail(struct executors *x, const struct wire_log *log, struct moment now)
+bool executors_suspect(struct executors_entry *entry, const char *volume, uint64_t volume_bytes, struct moment now)
+{
+	struct executors *x = entry->table;
+
+	if (entry->ended.us || entry->killed_us || !x->ops->tail || (entry->suspected_us && now.us - entry->suspected_us < EXECUTORS_SUSPECT_US) ||
+	    (entry->failing_us && now.us - entry->failing_us < EXECUTORS_FAILING_US))
+		return false;
+	str_copy(entry->scratch_name, sizeof(entry->scratch_name), volume);
+	entry->scratch_total_bytes = volume_bytes;
+	entry->suspected_us = now.us;
+	entry->suspect_id = x->ops->tail(x, entry);
+	return entry->suspect_id != 0;
+}
+
+void executors_tail(struct executors *x, uint64_t id, const struct wire_log *log, struct moment now)
 {
 	struct executors_entry *entry = executors_find(x, log->who.container_id);
 
-	(void)now;
 	if (!entry)
 		return;
+	if (entry->suspect_id && entry->suspect_id == id) { /* of its life; its end has words of its own */
+		entry->suspect_id = 0;
+		executors_tell_failing(entry, log, now);
+		return;
+	}
 	entry->tail_is_there = true;
 	if (log->errnum == 0) {
 		struct executors_words *words = words_of(entry);

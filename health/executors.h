@@ -24,6 +24,8 @@
 #define EXECUTORS_CALM_US      30000000ULL /* busy so long after the last reason to be */
 #define EXECUTORS_RING	       6 /* samples: the highest of each 10 s */
 #define EXECUTORS_TOLD	       64 /* ends that are remembered, so that a late word does not make a second one */
+#define EXECUTORS_SUSPECT_US   10000000ULL  /* one whose scratch fills: its log is looked at so often, */
+#define EXECUTORS_FAILING_US   600000000ULL /* and that its tasks fail is told so often */
 #define EXECUTORS_MERGE_US     5000000ULL /* kills that were survived: one record for all within that */
 
 struct moment {
@@ -70,6 +72,11 @@ struct executors_entry {
 	uint64_t tail_asked_us, tail_id;
 	bool tail_is_there;
 	bool tail_was_read; /* it was, and not only waited for */
+	uint64_t suspected_us, suspect_id; /* its log was asked for while it lives */
+	uint64_t seen_bytes, seen_peak_bytes; /* what it used then */
+	uint64_t failing_us, failing_line; /* told last that its tasks fail; a hash of the line that said so */
+	char scratch_name[128];		   /* of the volumes that it is suspected for */
+	uint64_t scratch_total_bytes;
 	uint32_t log_bits;
 	struct executors_words *words; /* NULL = none yet */
 };
@@ -151,9 +158,13 @@ void executors_nri(struct executors *executors, bool live, bool codes);	     /* 
 
 void executors_oom(struct executors *executors, const struct oom_kill *kill, struct moment now);
 void executors_processes(struct executors *executors, const struct wire_processes *processes, struct moment now);
-void executors_tail(struct executors *executors, const struct wire_log *log, struct moment now);
+void executors_tail(struct executors *executors, uint64_t id, const struct wire_log *log, struct moment now); /* `id`: of the question */
 void executors_status(struct executors *executors, const struct wire_status *status, struct moment now);
 void executors_refused(struct executors *executors, uint64_t id); /* this question is not answered */
+
+/* A volume in memory that it has may be full, or ("") the node says that a disk is sick: if its log says that tasks fail for it, that is
+ * told, once for as long as it goes on. False: not asked now, too soon. */
+bool executors_suspect(struct executors_entry *entry, const char *volume, uint64_t volume_bytes, struct moment now);
 
 /* --- the clock --- */
 

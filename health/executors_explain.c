@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "health/executor_view.h"
 #include "health/executors_inside.h"
@@ -235,6 +236,28 @@ static void tell(struct executors_entry *entry, bool lives, struct moment now)
 	if (entry->ended.us && entry->ended.us < first_us)
 		first_us = entry->ended.us;
 	death.explained_after_us = now.us - first_us;
+	x->ops->death(x, &death);
+}
+
+void executors_tell_failing(struct executors_entry *entry, const struct wire_log *log, struct moment now)
+{
+	struct executors *x = entry->table;
+	struct death death = {0};
+	const uint64_t line = hash_fnv1a(HASH_START, log->line, strnlen(log->line, sizeof(log->line)));
+
+	/* The same words again are no news: a log may stand still for long. */
+	if (log->errnum || !(log->bits & (*entry->scratch_name ? DEATH_LOG_NO_SPACE : DEATH_LOG_DISK)) || entry->ended.us || entry->killed_us || line == entry->failing_line)
+		return;
+	entry->failing_us = now.us;
+	entry->failing_line = line;
+	executors_facts(entry, true, now, &x->facts);
+	x->facts.log_is_read = true;
+	x->facts.log_bits = log->bits;
+	str_copy(x->facts.log_line, sizeof(x->facts.log_line), log->line);
+	str_copy(x->facts.scratch_name, sizeof(x->facts.scratch_name), entry->scratch_name);
+	x->facts.scratch_total_bytes = entry->scratch_total_bytes;
+	death_explain(&x->facts, &death);
+	death.explained_after_us = now.us - entry->suspected_us;
 	x->ops->death(x, &death);
 }
 

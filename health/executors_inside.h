@@ -30,6 +30,7 @@ void executors_verify_processes(struct executors_entry *entry, const struct wire
 
 struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left);
 void executors_facts(const struct executors_entry *entry, bool lives, struct moment now, struct death_facts *ret); /* pure */
+void executors_tell_failing(struct executors_entry *entry, const struct wire_log *log, struct moment now);
 /* Decides, explains, forgets. True when the entry is gone. */
 bool executors_settle(struct executors_entry *entry, struct moment now);
 

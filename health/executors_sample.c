@@ -141,6 +141,7 @@ void executors_count(struct executors_entry *entry, struct moment now)
 	if (sample.have & SAMPLE_HAS_CURRENT && !entry->killed_us) {
 		entry->last.current_bytes = sample.current_bytes;
 		entry->last.events = sample.events;
+		entry->last.peak_bytes = sample.have & SAMPLE_HAS_PEAK ? sample.peak_bytes : entry->last.peak_bytes;
 	}
 	/* At its limit: the kill may be next, and its parts are asked for then. */
 	if (full || killed || is_above(sample.current_bytes, limit_of(entry)))

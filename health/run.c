@@ -85,7 +85,7 @@ static uint64_t read_tail(struct executors *executors, const struct executors_en
 
 	(void)entry;
 	log.bits = death_read_log(run->tail, run->tail_length, log.line, sizeof(log.line));
-	executors_tail(executors, &log, now());
+	executors_tail(executors, 1, &log, now());
 	return 1;
 }
 

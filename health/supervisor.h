@@ -100,6 +100,7 @@ struct supervisor {
 	struct supervisor_checkpoints checkpoints;
 	struct supervisor_csi csi;
 	struct volumes volumes;
+	uint64_t scratch_looked_us;
 };
 
 /* Large (about 1 MiB): allocated once by the caller, zeroed. */
@@ -224,4 +225,8 @@ void supervisor_volumes_executor(struct supervisor *supervisor, const struct exe
 void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
 void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
+
+/* --- supervisor_scratch.c --- */
+
+void supervisor_scratch_look(struct supervisor *supervisor, uint64_t now_us); /* after executors were sampled */
 int supervisor_tell_volumes(struct supervisor *supervisor, char **ret_text, struct err *e);

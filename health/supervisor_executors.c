@@ -54,6 +54,7 @@ static void due(uv_timer_t *timer)
 	const struct moment now = moment_now();
 
 	executors_run(&s->executors, now);
+	supervisor_scratch_look(s, now.us);
 	count_running(s);
 	say_cgroups(s);
 	arm(s, now.us);
@@ -173,7 +174,7 @@ static void on_death(struct executors *x, const struct death *found)
 
 	death.number = s->deaths.last_number + 1;
 	executor_say(&death.executor, who, sizeof(who));
-	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "something in an executor was killed" : "executor ended", "who", who,
+	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "an executor is hurt and goes on" : "executor ended", "who", who,
 		 "namespace", death.executor.name_space, "pod", death.executor.pod, "cause", death_cause_name(death.cause), "summary", death.summary,
 		 "explained_after_us", log_number(death.explained_after_us), (char *)0);
 	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
@@ -207,11 +208,20 @@ static bool is_well_formed(const struct executor *x)
 
 typedef void take_container(struct executors *executors, const struct wire_container *who, struct moment now);
 
+static void stopped(struct executors *x, const struct wire_container *who, struct moment now)
+{
+	const struct executors_entry *entry = executors_find(x, who->container_id);
+
+	if (entry) /* not only when the end is explained: the kubelet may start the next one within a second */
+		supervisor_volumes_ended(x->owner, &entry->executor);
+	executors_stopped(x, who, now);
+}
+
 static take_container *taker_of(uint16_t type)
 {
 	switch (type) {
 	case WIRE_CONTAINER_STARTED: return executors_started;
-	case WIRE_CONTAINER_STOPPED: return executors_stopped;
+	case WIRE_CONTAINER_STOPPED: return stopped;
 	case WIRE_CONTAINER_REMOVED: return executors_removed;
 	case WIRE_POD_STOPPING: return executors_pod_stopping;
 	default: return NULL;
@@ -311,7 +321,7 @@ bool supervisor_executors_answer(struct supervisor *s, const struct record *reco
 		executors_processes(&s->executors, processes, moment_now());
 	else if (record->header.type == WIRE_LOG_READ && tail && str_is_ended(tail->who.container_id, sizeof(tail->who.container_id)) &&
 		 str_is_ended(tail->line, sizeof(tail->line)))
-		executors_tail(&s->executors, tail, moment_now());
+		executors_tail(&s->executors, record->header.id, tail, moment_now());
 	else
 		return record->header.type == WIRE_STATUS_READ && take_status(s, record_payload(record, sizeof(struct wire_status)));
 	return true;

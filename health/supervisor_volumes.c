@@ -285,10 +285,22 @@ void supervisor_volumes_executor(struct supervisor *s, const struct executor *x)
 	warn_without_limit(s, x);
 }
 
+/* In the same pod: what is in the scratch now may be its own. */
+static bool has_successor(const struct supervisor *s, const struct executor *x)
+{
+	bool has = false;
+
+	for (unsigned i = 0; i < s->executors.count; i++) {
+		const struct executor *other = &s->executors.entries[i]->executor;
+		has = has || (!other->sidecar && strcmp(other->pod_uid, x->pod_uid) == 0 && strcmp(other->container_id, x->container_id) != 0);
+	}
+	return has;
+}
+
 /* What a dead executor wrote to memory still counts against its pod's limit: the next one is killed by it (kubernetes#128339). */
 void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
 {
-	if (!s->monitor.config.volumes.empty_dead_scratch || x->sidecar)
+	if (!s->monitor.config.volumes.empty_dead_scratch || x->sidecar || has_successor(s, x))
 		return;
 	for (unsigned i = 0; i < s->volumes.count; i++) {
 		const struct volumes_entry *entry = s->volumes.entries[i];

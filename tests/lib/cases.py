@@ -29,6 +29,14 @@ def only_long(function):
     return function
 
 
+def patient(seconds):
+    """A deadline for a machine that has others on it."""
+    def take(function):
+        function.deadline = seconds
+        return function
+    return take
+
+
 class Context:
     def __init__(self, name):
         # /run is memory: the agent's own files do not lie on a disk that a case breaks

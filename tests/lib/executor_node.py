@@ -1,10 +1,11 @@
 """A real node with Stoker as a DaemonSet on it, and what it says of executors that are pods there."""
+import glob
 import json
 
 from cases import wait_for
 from cluster import free_ports
 from daemonset import DaemonSet
-from kubenode import KubeNode
+from kubenode import POD_LOGS, KubeNode
 
 SETTINGS = """discover: 'off'
 web:
@@ -43,6 +44,10 @@ class ExecutorNode:
     def first_process(self, name, namespace="default"):
         container = self.get(name, namespace)["status"]["containerStatuses"][0]["containerID"].split("://")[1]
         return next(int(pid) for task, pid, _ in (line.split() for line in self.node.ctr("task", "ls").stdout.splitlines()[1:]) if task == container)
+
+    def log_of(self, name, namespace="default"):
+        """The file that the kubelet keeps of its container's first life."""
+        return glob.glob(f"{POD_LOGS}/{namespace}_{name}_*/*/0.log")[0]
 
     # --- what is said ---
 

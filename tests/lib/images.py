@@ -103,7 +103,9 @@ def spark(directory):
     files = {name: None for name in ("etc", "etc/java-17-openjdk", "etc/alternatives", "tmp", "root", "run", "usr", "var", "var/data", "opt", "opt/spark",
                                      "opt/spark/conf", "opt/spark/work-dir")}
     files.update({name: ("link", f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")})
-    files.update({"etc/passwd": b"root:x:0:0:root:/root:/bin/bash\n", "etc/group": b"root:x:0:\n"})
+    users = {"root": 0, "spark": 185, "jovyan": 1000}  # Hadoop's login wants a name for its uid
+    files["etc/passwd"] = "".join(f"{name}:x:{uid}:{uid}::/tmp:/bin/bash\n" for name, uid in users.items()).encode()
+    files["etc/group"] = "".join(f"{name}:x:{uid}:\n" for name, uid in users.items()).encode()
     for inside, name in (("opt/entrypoint.sh", "entrypoint.sh"), ("opt/decom.sh", "decom.sh")):
         with open(f"{HERE}/../spark/{name}", "rb") as f:
             files[inside] = f.read()

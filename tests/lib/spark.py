@@ -2,6 +2,7 @@
 
 The executor's JAVA_HOME is a directory of ours with one file, bin/java, that executes `stoker run … -- java …`: the process that
 Spark's Worker starts, kills and waits for is stoker run, which passes signals and the exit code on."""
+import contextlib
 import glob
 import json
 import os
@@ -10,8 +11,10 @@ import shutil
 import signal
 import subprocess
 
+import jvm
 from cases import Skip, wait_for
 
+QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # most of what is run here is run once
 HERE = os.path.dirname(os.path.abspath(__file__))
 JAVA = """#!/bin/bash
 # started by Spark's Worker instead of java
@@ -40,8 +43,8 @@ class Driver:
 
     def quick(self):
         """Settings that halve the processor time; and what a killed JVM leaves behind is in a directory that goes."""
-        return {"spark.ui.enabled": "false", "spark.task.maxFailures": "1",
-                "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={self.dir}"}
+        return {"spark.ui.enabled": "false", "spark.task.maxFailures": "1", "spark.driver.extraJavaOptions": f"{QUICK_JVM} -Djava.io.tmpdir={self.dir}",
+                "spark.executor.extraJavaOptions": QUICK_JVM}
 
     def answer(self, name):
         """(True, "") or (False, the driver's words) of the step that is under way."""
@@ -90,7 +93,7 @@ class Job(Driver):
         with open(f"{self.dir}/java/bin/java", "w") as f:
             f.write(JAVA.format(supervisor=supervisor, java=f"{env['JAVA_HOME']}/bin/java", scratch=self.scratch))
         os.chmod(f"{self.dir}/java/bin/java", 0o755)
-        settings = {**self.quick(), "spark.executor.extraJavaOptions": f"-Djava.io.tmpdir={self.dir}",
+        settings = {**self.quick(), "spark.executor.extraJavaOptions": f"{QUICK_JVM} -Djava.io.tmpdir={self.dir}",
                     "spark.executorEnv.JAVA_HOME": f"{self.dir}/java", "spark.local.dir": f"{self.dir}/driver-scratch",
                     "spark.executor.memory": f"{heap_mib}m", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **(conf or {})}
         env["PYSPARK_SUBMIT_ARGS"] = self.arguments(f"local-cluster[1,1,{heap_mib}]", settings)
@@ -103,7 +106,7 @@ class Job(Driver):
 
     def executor(self):
         """The pid of its executor's JVM."""
-        return wait_for(lambda: next(iter(self.executors()), None), "an executor", 60)
+        return wait_for(lambda: next(iter(self.executors()), None), "an executor", 120)
 
     def deaths(self):
         try:
@@ -113,21 +116,13 @@ class Job(Driver):
             return []
 
     def death(self, index=0):
-        wait_for(lambda: len(self.deaths()) > index, "the death to be explained", 60)
+        wait_for(lambda: len(self.deaths()) > index, "the death to be explained", 120)
         return self.deaths()[index]
 
     def executors(self):
         """pids of the executor JVMs (not of stoker run) of this driver."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    words = f.read().split(b"\0")
-            except OSError:
-                continue
-            if any(b"ExecutorBackend" in w for w in words) and any(self.dir.encode() in w for w in self.environ(pid)) and not words[0].endswith(b"stoker"):
-                found.append(int(pid))
-        return found
+        mine = self.dir.encode()
+        return [pid for pid in jvm.find(lambda words: any(b"ExecutorBackend" in w for w in words)) if any(mine in w for w in jvm.environ(pid))]
 
     def drivers(self):
         """pids of the driver's own processes: what is in its session, but stoker run and what that started."""
@@ -145,6 +140,13 @@ class Job(Driver):
     def session(self):
         return subprocess.run(["ps", "-o", "pid=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.split()
 
+    def is_gone(self):
+        """An executor that was just being started is found when it is one."""
+        for pid in self.executors():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not self.session()
+
     @staticmethod
     def remove_groups():
         """A stoker run that was killed leaves an empty cgroup."""
@@ -152,14 +154,6 @@ class Job(Driver):
             if not os.path.exists(f"/proc/{path.rsplit('-', 1)[1]}"):
                 for d in (f"{path}/main", path):
                     subprocess.run(["rmdir", d], stderr=subprocess.DEVNULL)
-
-    @staticmethod
-    def environ(pid):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as f:
-                return f.read().split(b"\0")
-        except OSError:
-            return []
 
     def end(self):
         if self.driver.poll() is None:
@@ -169,8 +163,6 @@ class Job(Driver):
             except subprocess.TimeoutExpired:
                 os.killpg(self.driver.pid, signal.SIGKILL)
                 self.driver.wait()
-        for pid in self.executors():
-            os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not self.session(), "what the driver had started to end", 30)
+        wait_for(self.is_gone, "what the driver had started to end", 60, 0.1)
         self.remove_groups()
         self.errors.close()

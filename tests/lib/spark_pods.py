@@ -2,6 +2,7 @@
 
 The image is thin (images.spark): Java, Python, Spark's jars, shell and tini are this machine's, mounted read-only. Drivers listen on the pod
 bridge's address; a driver's pod has the host's network, because the API server of these tests listens on loopback."""
+import atexit
 import json
 import os
 import signal
@@ -9,21 +10,38 @@ import subprocess
 import uuid
 
 import images
-from cases import wait_for
+import jvm
+from cases import Context, wait_for
 from cluster import ADMIN, CACHE
 from executor_node import ExecutorNode
 from spark import Driver, environment
 
 SOURCES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../spark"))
 HOST_OF_API = "127.0.0.1"
+# As large as they are: how much is written can be told beforehand, 68 bytes a row of jobs.py's shuffle.
+PLAIN_FILES = {"spark.shuffle.compress": "false", "spark.shuffle.spill.compress": "false"}
 
 
 class SparkNode(ExecutorNode):
-    def __init__(self, context):
-        super().__init__(context)
+    def __init__(self, context, settings=""):
+        super().__init__(context, settings)
         self.address = self.node.make_bridge()
         self.node.ctr("image", "import", "--local", images.spark(context.dir))
         wait_for(lambda: self.node.request("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 60)
+
+    WORLD = []
+
+    @classmethod
+    def of_all_cases(cls, t, settings=""):
+        """One node for all cases of a file: it takes half a minute."""
+        if not cls.WORLD:
+            context = Context("spark")
+            atexit.register(context.close)
+            cls.WORLD.append(cls(context, settings))
+        w = cls.WORLD[0]
+        t.note(lambda: "\n".join(str(d) for d in w.deaths()[:8]))
+        t.note(w.stoker.logs)
+        return w
 
     def pods(self, app_id, role="executor"):
         path = f"/api/v1/namespaces/default/pods?labelSelector=spark-app-selector%3D{app_id},spark-role%3D{role}"
@@ -42,10 +60,10 @@ def mounts(env):
 
 class PodJob(Driver):
     """One application. `conf` are Spark settings; with `as_pod` its driver is a pod with the labels that spark-submit gives to drivers, and owns
-    its executors."""
+    its executors. `template` changes the spec of the executors' pod template, `driver` that of the driver's pod."""
 
-    def __init__(self, t, w, heap_mib=512, overhead_mib=None, conf=None, as_pod=False, version="4.3.0", name="job"):
-        self.t, self.w, self.app_id = t, w, f"spark-{uuid.uuid4().hex}"
+    def __init__(self, t, w, heap_mib=512, overhead_mib=None, conf=None, as_pod=False, version="4.3.0", name="job", template=None, driver=None, master=None):
+        self.t, self.w, self.app_id, self.template, self.driver = t, w, f"spark-{uuid.uuid4().hex}", template, driver
         self.name = f"{name}-{self.app_id[-6:]}"
         self.dir = f"{w.context.dir}/{self.name}"
         os.makedirs(self.dir)
@@ -53,7 +71,7 @@ class PodJob(Driver):
         self.volumes, self.volume_mounts = mounts(self.env)
         owner = {"spark.kubernetes.driver.pod.name": self.name} if as_pod else {}
         settings = {**self.quick(), "spark.local.dir": f"{self.dir}/scratch", **self.settings(heap_mib, overhead_mib), **owner, **(conf or {})}
-        self.env["PYSPARK_SUBMIT_ARGS"] = self.arguments(f"k8s://https://{HOST_OF_API}:{w.node.port}", settings)
+        self.env["PYSPARK_SUBMIT_ARGS"] = self.arguments(master or f"k8s://https://{HOST_OF_API}:{w.node.port}", settings)
         self.process, self.pod = None, None
         t.note(lambda: f"driver's stderr: …{self.words()[-3000:]}")
         t.cleanup(self.end)
@@ -61,9 +79,11 @@ class PodJob(Driver):
 
     def settings(self, heap_mib, overhead_mib):
         template = f"{self.dir}/template.yaml"
+        spec = {"terminationGracePeriodSeconds": 30, "volumes": list(self.volumes), "containers": [{"name": "executor", "volumeMounts": list(self.volume_mounts)}]}
+        if self.template:
+            self.template(spec)
         with open(template, "w") as f:  # JSON is YAML
-            json.dump({"apiVersion": "v1", "kind": "Pod", "spec": {"terminationGracePeriodSeconds": 30, "volumes": self.volumes,
-                                                                   "containers": [{"name": "executor", "volumeMounts": self.volume_mounts}]}}, f)
+            json.dump({"apiVersion": "v1", "kind": "Pod", "spec": spec}, f)
         kubernetes = {"authenticate.caCertFile": f"{self.w.node.dir}/ca.crt", "authenticate.oauthToken": ADMIN, "namespace": "default",
                       "container.image": images.SPARK, "container.image.pullPolicy": "Never", "executor.podTemplateFile": template,
                       "executor.podTemplateContainerName": "executor", "executor.request.cores": "100m"}
@@ -96,10 +116,12 @@ class PodJob(Driver):
                      "resources": {"limits": {"memory": "2Gi"}, "requests": {"memory": "1Gi", "cpu": "100m"}}}
         volumes = [*self.volumes, *({"name": f"own-{i}", "hostPath": {"path": path, "type": "Directory"}} for i, path in enumerate(own))]
         labels = {"spark-role": "driver", "spark-app-selector": self.app_id, "spark-app-name": "stoker-test", "spark-version": "4.3.0"}
+        spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "hostNetwork": True,
+                "volumes": volumes, "containers": [container]}
+        if self.driver:
+            self.driver(spec)
         self.pod = self.w.node.api("POST", "/api/v1/namespaces/default/pods", {
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "labels": labels},
-            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "hostNetwork": True,
-                     "volumes": volumes, "containers": [container]}})
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "labels": labels}, "spec": spec})
 
     def begin(self, name, value=""):
         line = f"{name} {value}\n"
@@ -129,23 +151,11 @@ class PodJob(Driver):
             for pod in self.w.pods(self.app_id):
                 statuses = pod["status"].get("containerStatuses") or [{}]
                 if not pod["metadata"].get("deletionTimestamp") and "running" in statuses[0].get("state", {}):
-                    pid = self.jvm(pod["metadata"]["name"])
-                    if pid:
-                        return pod["metadata"]["name"], pid
+                    name = pod["metadata"]["name"]
+                    for pid in jvm.find(lambda words: name.encode() in words):
+                        return name, pid
             return None
         return wait_for(found, "an executor's JVM", 120, 0.2)
-
-    @staticmethod
-    def jvm(pod):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    words = f.read().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(b"/java") and pod.encode() in words:
-                return int(pid)
-        return None
 
     @staticmethod
     def rss_mib(pid):
@@ -167,6 +177,32 @@ class PodJob(Driver):
         for pod in self.w.pods(self.app_id):
             self.w.node.request("DELETE", f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}?gracePeriodSeconds=1")
         wait_for(lambda: not self.w.pods(self.app_id), "its executors to be gone", 60, 0.2)
+
+
+def both(one, other):
+    def change(spec):
+        one(spec)
+        other(spec)
+    return change
+
+
+def as_user(uid):
+    """Changes a pod's spec so that it runs as that user, and may write to its volumes."""
+    def change(spec):
+        spec["securityContext"] = {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
+    return change
+
+
+def with_volume(volume, path):
+    """Changes a pod's spec so that its container has this volume there."""
+    def change(spec):
+        spec["volumes"].append(volume)
+        spec["containers"][0]["volumeMounts"].append({"name": volume["name"], "mountPath": path})
+    return change
+
+
+def scratch(name, size):
+    return {"name": name, "csi": {"driver": "csi.stoker.dev", "volumeAttributes": {"type": "scratch", "size": size}}}
 
 
 def setting(death):

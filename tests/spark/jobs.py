@@ -6,6 +6,7 @@ from outside (signals, disks) the test does between two lines."""
 import sys
 import time
 
+from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.appName("stoker-test").getOrCreate()
@@ -65,7 +66,12 @@ def sort(rows):
 
 def shuffle(rows):
     """Files on the local dirs."""
-    spark.range(0, int(rows), 1, 4).selectExpr("id", "uuid() u").repartition(4, "u").write.format("noop").mode("overwrite").save()
+    spark.range(0, int(rows), 1, 8).selectExpr("id", "uuid() u").repartition(4, "u").write.format("noop").mode("overwrite").save()
+
+
+def keep(rows):
+    """Files on the local dirs that stay: Spark 4 removes those of a shuffle when its query ends."""
+    spark.range(0, int(rows), 1, 4).selectExpr("id", "uuid() u").persist(StorageLevel.DISK_ONLY).count()
 
 
 def hold(seconds):
@@ -76,7 +82,7 @@ def hold(seconds):
     sc.parallelize([float(seconds)], 1).map(wait).sum()
 
 
-STEPS = {f.__name__.replace("_", "-"): f for f in (warm, pi, python_hog, heap, thrash, native, sort, shuffle, hold)}
+STEPS = {f.__name__.replace("_", "-"): f for f in (warm, pi, python_hog, heap, thrash, native, sort, shuffle, keep, hold)}
 
 
 def run(name, value=""):

@@ -1,39 +1,21 @@
 """Real Spark executors as pods that Spark itself made, ended in the ways of production: explained on the node, in an Event on the executor's pod
 and in one on its driver's; and the recommended setting makes the same job pass while half of the increase does not."""
-import atexit
 import os
 import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import machine  # noqa: E402
-from cases import Context, case, main, only_long, wait_for  # noqa: E402
-from spark_pods import PodJob, SparkNode, setting  # noqa: E402
+from cases import case, main, only_long, patient, wait_for  # noqa: E402
+from spark import QUICK_JVM  # noqa: E402
+from spark_pods import PLAIN_FILES, PodJob, SparkNode, as_user, both, scratch, setting, with_volume  # noqa: E402
 
-WORLD = []
 HEAP = 512
+ROOM = 768  # beside the heap: volumes.scratch.reserve and the scratch
 # The heap is there from the first second, so that what is beside it can be measured.
-TOUCHED = {"spark.executor.extraJavaOptions": "-XX:+AlwaysPreTouch"}
-TMPFS = {"spark.kubernetes.local.dirs.tmpfs": "true", "spark.shuffle.compress": "false", "spark.shuffle.spill.compress": "false"}
+TOUCHED = {"spark.executor.extraJavaOptions": f"{QUICK_JVM} -XX:+AlwaysPreTouch"}
+TMPFS = {"spark.kubernetes.local.dirs.tmpfs": "true", **PLAIN_FILES}
 DECOMMISSION = {"spark.decommission.enabled": "true", "spark.storage.decommission.enabled": "true"}
-
-
-def patient(seconds):
-    """A deadline for a machine that has others on it."""
-    def take(function):
-        function.deadline = seconds
-        return function
-    return take
-
-
-def world(t):
-    if not WORLD:
-        context = Context("spark")
-        atexit.register(context.close)
-        WORLD.append(SparkNode(context))
-    t.note(lambda: "\n".join(str(d) for d in WORLD[0].deaths()[:8]))
-    t.note(lambda: WORLD[0].stoker.logs())
-    return WORLD[0]
 
 
 def expect(w, job, pod, cause, reason, code=None, lives=False):
@@ -64,7 +46,7 @@ def bring_about(w, job, how, *expected, **more):
 @patient(1200)
 def one_context_many_ends(t):
     """The driver is a pod, and owns its executors; the local dirs are in memory."""
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=256, conf=TMPFS, as_pod=True).warm()
     (ok, words), death = bring_about(w, job, lambda pod, pid: job.step("python-hog", 1150), "python", "PythonWorkerExhausted", lives=True)
     assert not ok and "Python worker" in words and death["setting"] == "spark.executor.memoryOverhead" and setting(death) > 256, (words, death)
@@ -76,11 +58,29 @@ def one_context_many_ends(t):
     bring_about(w, job, lambda pod, pid: w.delete(pod), "deleted", "ExecutorDeleted", code=143)
 
 
+@case
+@patient(600)
+def a_shuffle_larger_than_its_scratch(t):
+    """A volume of csi.stoker.dev as local dir, written by uid 185: ENOSPC for a task, which is tried again; the JVM lives, and works. That is told."""
+    w = SparkNode.of_all_cases(t)
+    volume = scratch("spark-local-dir-1", "96Mi")
+    job = PodJob(t, w, heap_mib=HEAP, overhead_mib=ROOM, conf={**PLAIN_FILES, "spark.task.maxFailures": "4"}, template=both(as_user(185), with_volume(volume, "/fast"))).warm()
+    pod, pid = job.executor()
+    ok, words = job.step("shuffle", 2400000)
+    assert not ok and "failed 4 times" in words and "No space left on device" in words, words
+    assert job.step("shuffle", 100000)[0] and job.executor() == (pod, pid), "the executor lives and works"
+    death = expect(w, job, pod, "scratch-full", "ScratchFull", lives=True)
+    assert "spark-local-dir-1, 96 MiB" in death["summary"], death
+    root = f"{w.node.kubelet_root}/pods/{w.get(pod)['metadata']['uid']}/volumes/kubernetes.io~csi/spark-local-dir-1/mount"
+    blocks = [entry for entry in os.scandir(root) if entry.name.startswith("blockmgr-")]
+    assert len(blocks) == 1 and blocks[0].stat().st_uid == 185, blocks
+    assert not [d for d in w.deaths() if d["executor"]["pod"] == pod and not d["lives"]], w.deaths()
+
+
 @only_long
 @case
-@patient(1200)
 def more_overhead_lets_the_job_pass_and_half_of_it_does_not(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     had, grown = 512, ("native", 580)
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=had, conf=TOUCHED).warm()
     (ok, _), death = bring_about(w, job, lambda pod, pid: job.step(*grown), "overhead", "ExecutorOverheadExceeded", code=137)
@@ -99,22 +99,27 @@ def more_overhead_lets_the_job_pass_and_half_of_it_does_not(t):
 
 @only_long
 @case
-@patient(1200)
 def deleted_and_decommissioned(t):
-    """It hands over and leaves with 0. Only its log tells that from an end that its driver commanded, and kubelet removes that along with the pod: when
-    it was gone before it could be read, the next one tells."""
-    w = world(t)
+    """It hands over and leaves with 0. Two race for it: the preStop hook's SIGPWR, and its driver, who within a second of the deletion commands it to stop.
+    Where the driver was first (a busy kubelet) it was never decommissioned, whatever its pod was made for: its own log has the truth, read here through a
+    descriptor that outlives the file."""
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP, conf=DECOMMISSION).warm()
-    for _ in range(3):
-        assert job.step("warm")[0]
+    seen = []
+    while seen.count(True) < 2:
+        assert job.step("warm")[0] and len(seen) < 8, seen
         pod, _ = job.executor()
         job.begin("hold", 2)
-        w.delete(pod)
-        job.answer("hold")
-        death = w.death(pod, deadline=120)
-        if death["cause"] != "finished" or "its log" in death["evidence"]:
-            break
-    expect(w, job, pod, "decommissioned", "ExecutorDecommissioned", code=0)
+        with open(w.log_of(pod), "rb") as log:
+            w.delete(pod)
+            job.answer("hold")
+            death = w.death(pod, deadline=120)
+            seen.append(b"Decommission executor " in log.read())
+        print(f"    {death['cause']} ({death['confidence']}), decommissioned: {seen[-1]}; {death['evidence'][:200]}", flush=True)
+        if seen[-1]:
+            expect(w, job, pod, "decommissioned", "ExecutorDecommissioned", code=0)
+        else:
+            assert (death["cause"], death["exitCode"]) == ("finished", 0), death
 
 
 # --- in full ---
@@ -122,7 +127,7 @@ def deleted_and_decommissioned(t):
 @only_long
 @case
 def more_for_python_lets_the_job_pass_and_half_of_it_does_not(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     had, hog = 768, ("python-hog", 1170)
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=had).warm()
     (ok, _), death = bring_about(w, job, lambda pod, pid: job.step(*hog), "python", "PythonWorkerExhausted", lives=True)
@@ -147,7 +152,7 @@ def more_for_python_lets_the_job_pass_and_half_of_it_does_not(t):
 @only_long
 @case
 def local_dirs_on_disk_let_the_job_pass(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     shuffle = ("shuffle", 20000000)
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=256, conf=TMPFS).warm()
     (ok, _), death = bring_about(w, job, lambda pod, pid: job.step(*shuffle), "scratch-memory", "ScratchExhausted", code=137)
@@ -160,7 +165,7 @@ def local_dirs_on_disk_let_the_job_pass(t):
 @only_long
 @case
 def a_larger_heap_lets_the_job_pass(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     for heap, passes in ((HEAP, False), (HEAP * 3 // 2, True)):
         job = PodJob(t, w, heap_mib=heap).warm()
         pod, _ = job.executor()
@@ -174,7 +179,7 @@ def a_larger_heap_lets_the_job_pass(t):
 @only_long
 @case
 def flags_of_the_jvm_that_look_like_a_kill(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     for flag, code in (("-XX:+ExitOnOutOfMemoryError", 3), ("-XX:+CrashOnOutOfMemoryError", 134), ("-XX:OnOutOfMemoryError='kill -9 %p'", 137)):
         job = PodJob(t, w, heap_mib=HEAP, conf={"spark.executor.extraJavaOptions": flag}, as_pod=True).warm()
         bring_about(w, job, lambda pod, pid: job.step("heap"), "heap", "ExecutorHeapExhausted", code=code)
@@ -184,9 +189,12 @@ def flags_of_the_jvm_that_look_like_a_kill(t):
 @only_long
 @case
 def signals(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP).warm()
-    for number, cause, reason, code in ((signal.SIGTERM, "killed", "ExecutorKilled", 143), (signal.SIGPWR, "decommission-unhandled", "DecommissionUnhandled", 158),
+    # who sent a SIGTERM is not known here: what the kubelet sends when a pod is deleted is what is likely, and no more is said
+    death = bring_about(w, job, lambda pod, pid: os.kill(pid, signal.SIGTERM), "deleted", "ExecutorDeleted", code=143)[1]
+    assert death["confidence"] == "likely", death
+    for number, cause, reason, code in ((signal.SIGPWR, "decommission-unhandled", "DecommissionUnhandled", 158),
                                         (signal.SIGABRT, "crashed", "ExecutorCrashed", 134), (signal.SIGSEGV, "crashed", "ExecutorCrashed", 134)):
         bring_about(w, job, lambda pod, pid: os.kill(pid, number), cause, reason, code=code)
 
@@ -194,18 +202,19 @@ def signals(t):
 @only_long
 @case
 def its_driver_died(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP).warm()
     pod, _ = job.executor()
     os.killpg(job.process.pid, signal.SIGKILL)
-    expect(w, job, pod, "driver-gone", "DriverGone", code=1)
+    death = expect(w, job, pod, "driver-gone", "DriverGone")
+    assert death["exitCode"] in (0, 1), death  # it means 1; on a busy machine its main thread has returned before it said so
 
 
 @only_long
 @case
 def it_did_not_answer(t):
     """The driver gives it up and deletes its pod; a stopped process ends when the grace period does."""
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP, conf={"spark.network.timeout": "20s", "spark.executor.heartbeatInterval": "2s"}).warm()
     pod, pid = job.executor()
     os.kill(pid, signal.SIGSTOP)
@@ -215,12 +224,12 @@ def it_did_not_answer(t):
 @only_long
 @case
 def its_scratch_was_over_its_size_limit(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     volume = "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1"
     job = PodJob(t, w, heap_mib=HEAP, conf={**TMPFS, "spark.kubernetes.local.dirs.tmpfs": "false", f"{volume}.mount.path": "/scratch",
                                             f"{volume}.options.sizeLimit": "64Mi"}).warm()
     pod, _ = job.executor()
-    job.begin("shuffle", 6000000)
+    job.begin("keep", 4000000)
     job.begin("hold", 120)
     expect(w, job, pod, "evicted", "ExecutorEvicted")
 
@@ -228,7 +237,7 @@ def its_scratch_was_over_its_size_limit(t):
 @only_long
 @case
 def an_older_spark(t):
-    w = world(t)
+    w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=256, version="3.5.9", as_pod=True).warm()
     bring_about(w, job, lambda pod, pid: job.step("python-hog", 1150), "python", "PythonWorkerExhausted", lives=True)
     bring_about(w, job, lambda pod, pid: job.step("heap"), "heap", "ExecutorHeapExhausted", code=52)

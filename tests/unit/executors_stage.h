@@ -180,7 +180,7 @@ static inline void answer_tail(struct stage *s, const char *id, uint32_t bits, c
 	struct wire_log log = {.who = container(id), .bits = bits};
 
 	str_copy(log.line, sizeof(log.line), line);
-	executors_tail(&s->table, &log, at(s));
+	executors_tail(&s->table, s->last_id, &log, at(s));
 }
 
 static inline void stop(struct stage *s, const char *id, int code)

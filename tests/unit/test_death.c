@@ -44,7 +44,7 @@ struct expectation {
 	uint64_t jvm, python, shmem, cache, dirty, kernel; /* of the last sample, MiB */
 	uint64_t used;
 	uint64_t limit_was;
-	const char *storage, *reason, *kubelet;
+	const char *storage, *reason, *kubelet, *filling;
 	bool not_final, sibling, neighbours, deleted, ours, run, driver, sidecar, no_log, no_processes;
 };
 
@@ -74,6 +74,9 @@ static const struct expectation expected[] = {
 	{"decommissioned", 0, DEATH_DECOMMISSIONED, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DECOMMISSION},
 	{"SIGPWR without a handler", 158, DEATH_DECOMMISSION_UNHANDLED, DEATH_CERTAIN, "", ""},
 	{"disk full, it lives", -1, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .lives = 1, .log = DEATH_LOG_NO_SPACE},
+	{"scratch in memory full, it lives", -1, DEATH_SCRATCH_FULL, DEATH_LIKELY, "", "", .lives = 1, .log = DEATH_LOG_NO_SPACE, .filling = "spark-local-dir-1"},
+	{"scratch in memory filling, a disk failed", -1, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .lives = 1, .log = DEATH_LOG_IO_ERROR, .filling = "spark-local-dir-1"},
+	{"finished", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .flags = EXECUTOR_DECOMMISSION, .log = DEATH_LOG_SHUTDOWN},
 	{"disk read-only, it lives", -1, DEATH_DISK_READ_ONLY, DEATH_LIKELY, "", "", .lives = 1, .log = DEATH_LOG_READ_ONLY},
 	{"disk shut down, it lives", -1, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .lives = 1, .log = DEATH_LOG_IO_ERROR},
 	{"local dir read-only at start", 53, DEATH_DISK_READ_ONLY, DEATH_CERTAIN, "", "", .log = DEATH_LOG_NO_LOCAL_DIR | DEATH_LOG_READ_ONLY},
@@ -91,6 +94,8 @@ static const struct expectation expected[] = {
 	{"the application is over", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM | DEATH_LOG_SHUTDOWN},
 	{"emptyDir sizeLimit", 143, DEATH_EVICTED, DEATH_CERTAIN, "", "", .kubelet = "Evicted"},
 	{"standalone worker gone", 255, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
+	{"driver killed, its main was faster", 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
+	{"told to stop, then its driver left", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_SHUTDOWN},
 	{"driver killed", 1, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	/* the attribution matrix */
 	{"container limit, by counters", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .pod = {.oom = 1, .oom_kill = 1}},
@@ -208,6 +213,8 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 	str_copy(f->runtime_reason, sizeof(f->runtime_reason), row->reason ? row->reason : "");
 	str_copy(f->kubelet_reason, sizeof(f->kubelet_reason), row->kubelet ? row->kubelet : "");
 	str_copy(f->storage_reason, sizeof(f->storage_reason), row->storage ? row->storage : "");
+	str_copy(f->scratch_name, sizeof(f->scratch_name), row->filling ? row->filling : "");
+	f->scratch_total_bytes = row->filling ? 96 * MIB : 0;
 	if (row->said.where) {
 		say(&row->said, &f->ooms[0]);
 		f->oom_count = 1;
@@ -255,6 +262,7 @@ static void test_words(void **unused)
 {
 	static const struct expectation rows[] = {
 		{.about = "used 1408 MiB of 1408 MiB: 1110 MiB outside the JVM heap (1024 MiB), Python 1090 MiB", .lives = 0, .exit_code = 137, .container = ONE, .said = PYTHON_HERE},
+		{.about = "no space left on volume scratch, 96 MiB in memory: tasks that need more fail, the executor lives", .lives = 1, .exit_code = -1, .log = DEATH_LOG_NO_SPACE, .filling = "scratch"},
 		{.about = "1024 MiB of JVM heap are full (exit code 52)", .exit_code = 52, .log = DEATH_LOG_HEAP_OOM},
 		{.about = "signal 9, not for memory: used 1338 MiB of 1408 MiB (exit code 137)", .exit_code = 137, .jvm = 1250, .used = 1338},
 	};

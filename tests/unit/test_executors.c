@@ -127,6 +127,79 @@ static void test_the_last_words_may_not_come(void **state)
 	assert_int_equal(s->deaths, 2);
 }
 
+/* Only its log tells a decommissioning from an end. */
+static void test_an_end_whose_log_is_gone(void **state)
+{
+	struct stage *s = *state;
+
+	begin(s, ID);
+	s->table.entries[0]->executor.flags = EXECUTOR_DECOMMISSION;
+	stop(s, ID, 0);
+	run(s, 10 * MS);
+	executors_refused(&s->table, s->last_id);
+	run(s, 1 * MS);
+	assert_int_equal(s->deaths, 1);
+	assert_int_equal(s->last.cause, DEATH_FINISHED);
+	assert_int_equal(s->last.confidence, DEATH_GUESS);
+}
+
+#define LINE "26/11/26 08:00:00 ERROR Executor: Exception in task 2.0: java.io.IOException: No space left on device"
+static void test_full_scratch_of_one_that_lives(void **state)
+{
+	struct stage *s = *state;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	assert_int_equal(s->tails, 1); /* not again so soon */
+	answer_tail(s, ID, DEATH_LOG_REGISTERED, "");
+	assert_int_equal(s->deaths, 0);
+	run(s, EXECUTORS_SUSPECT_US);
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	answer_tail(s, ID, DEATH_LOG_NO_SPACE, LINE);
+	assert_int_equal(s->deaths, 1);
+	assert_int_equal(s->last.cause, DEATH_SCRATCH_FULL);
+	assert_true(s->last.lives);
+	assert_non_null(strstr(s->last.summary, "volume scratch, 96 MiB"));
+	/* the same words are no news, and of others not too soon */
+	run(s, EXECUTORS_SUSPECT_US);
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	assert_int_equal(s->tails, 2);
+	run(s, EXECUTORS_FAILING_US);
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	answer_tail(s, ID, DEATH_LOG_NO_SPACE, LINE);
+	assert_int_equal(s->deaths, 1);
+	/* what was asked while it lived is not the end of its log */
+	run(s, EXECUTORS_SUSPECT_US);
+	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	const uint64_t of_life = s->last_id;
+	stop(s, ID, 0);
+	run(s, 1 * MS);
+	const struct wire_log early = {.who = container(ID), .bits = DEATH_LOG_NO_SPACE};
+	executors_tail(&s->table, of_life, &early, at(s));
+	run(s, 10 * MS);
+	assert_int_equal(s->deaths, 1);
+	answer_tail(s, ID, DEATH_LOG_DECOMMISSION, "");
+	run(s, 10 * MS);
+	assert_int_equal(s->deaths, 2);
+	assert_int_equal(s->last.cause, DEATH_DECOMMISSIONED);
+}
+
+/* The node's verdict: no volume is named, and it may be any fault of a disk. */
+static void test_a_sick_disk_of_one_that_lives(void **state)
+{
+	struct stage *s = *state;
+
+	begin(s, ID);
+	executors_suspect(executors_find(&s->table, ID), "", 0, at(s));
+	answer_tail(s, ID, DEATH_LOG_READ_ONLY, "java.io.IOException: Read-only file system");
+	assert_int_equal(s->deaths, 1);
+	assert_int_equal(s->last.cause, DEATH_DISK_READ_ONLY);
+	assert_true(s->last.lives);
+	assert_int_equal(s->table.count, 1);
+}
+
 static void test_who_is_named_no_more_is_gone(void **state)
 {
 	struct stage *s = *state;
@@ -334,6 +407,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_worker_is_killed_and_the_container_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_plain_kill_is_no_oom, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_the_last_words_may_not_come, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_an_end_whose_log_is_gone, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_full_scratch_of_one_that_lives, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_sick_disk_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_is_named_no_more_is_gone, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_pod_that_is_stopped, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_siblings_kill_is_a_fact, open_stage, close_stage),
