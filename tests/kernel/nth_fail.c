@@ -3,7 +3,8 @@
  * The broker answers each request in a child forked without exec; this follows the next one by ptrace(2), counts its system
  * calls from the fork on, replaces the N-th by getpid(2), which every filter
  * allows, and gives -ERRNO as its result. Prints "ready" once it is
- * attached, then "failed NAME-OF-CALL-NUMBER" or "ended before" (the child made fewer than N calls), and exits 0. */
+ * attached, then "failed NAME-OF-CALL-NUMBER" or "ended before" (the child made fewer than N calls), and exits 0. From the call that failed
+ * on the child runs free: what it does then may be thousands of calls. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,7 +27,7 @@ static void die(const char *what)
 /* The child stands at a system call's entry or exit: count entries, spoil the N-th. */
 struct count {
 	long n, wanted, errnum, spoiled;
-	bool inside;
+	bool inside, done;
 };
 
 static void at_syscall(pid_t child, struct count *c)
@@ -48,6 +49,7 @@ static void at_syscall(pid_t child, struct count *c)
 	} else if (!c->inside && c->n == c->wanted && c->spoiled >= 0) {
 		regs.rax = (unsigned long long)-c->errnum;
 		ptrace(PTRACE_SETREGS, child, 0, &regs);
+		c->done = true; /* our end detaches from all that we follow */
 	}
 }
 
@@ -90,6 +92,8 @@ int main(int argc, char **argv)
 			child = who;
 		if (who == child && WSTOPSIG(status) == (SIGTRAP | 0x80)) /* and not what it forks itself */
 			at_syscall(who, &c);
+		if (c.done)
+			break;
 		int passed = WSTOPSIG(status) == (SIGTRAP | 0x80) || status >> 16 || WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status);
 		ptrace(PTRACE_SYSCALL, who, 0, passed);
 	}
