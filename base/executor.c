@@ -52,7 +52,7 @@ uint64_t executor_memory_left(const struct executor *x, uint64_t reserve_bytes)
 {
 	const bool pods = x->pod_limit_bytes && (!x->limit_bytes || x->pod_limit_bytes < x->limit_bytes);
 	const uint64_t limit = pods ? x->pod_limit_bytes : x->limit_bytes;
-	const uint64_t parts[] = {x->heap_bytes ? x->heap_bytes : limit / 4, x->off_heap_bytes, reserve_bytes};
+	const uint64_t parts[] = {x->heap_bytes ? x->heap_bytes : limit / 4, x->off_heap_bytes, reserve_bytes, x->injected_bytes};
 	uint64_t left = limit;
 
 	if (limit == 0)

@@ -81,6 +81,7 @@ struct executor {
 	uint32_t local_dir_count;
 	char local_dirs[EXECUTOR_LOCAL_DIRS_MAX][EXECUTOR_LOCAL_DIR_BYTES]; /* in the container */
 	uint64_t created_wall_us;
+	uint64_t injected_bytes; /* the size of the scratch in memory that it was given at its creation */
 };
 
 const char *executor_role_name(enum executor_role role);	     /* "executor", "driver", "client-driver", "connect-server" … */
@@ -91,6 +92,6 @@ bool executor_is_driver(const struct executor *executor);	     /* any kind of dr
 /* For people: "app NAME exec N", "app NAME driver", else "POD". */
 void executor_say(const struct executor *executor, char *text, size_t size);
 
-/* What its memory limit (the tighter of container and pod) leaves for files in memory beside heap, off-heap and a reserve. A heap that
+/* What its memory limit (the tighter of container and pod) leaves for files in memory beside heap, off-heap, a reserve and what was injected. A heap that
  * is not known counts as a quarter of the limit, the JVM's own default. UINT64_MAX: there is no limit. */
 uint64_t executor_memory_left(const struct executor *executor, uint64_t reserve_bytes);

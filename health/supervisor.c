@@ -236,8 +236,10 @@ static void nri_state(void *owner, const struct wire_nri_state *state)
 	struct supervisor *s = owner;
 
 	supervisor_executors_nri(s, state);
-	if (state->state != WIRE_NRI_LIVE)
+	if (state->state != WIRE_NRI_LIVE) {
 		supervisor_checkpoints_tell_nri(s, true);
+		supervisor_volumes_tell_nri(s);
+	}
 	log_debug(s->log, "nri", "state", log_number(state->state), "requests", log_number((int64_t)state->requests_total));
 }
 
@@ -272,6 +274,7 @@ void supervisor_configure(struct supervisor *s, const struct config *config)
 	supervisor_sweep_configure(s);
 	supervisor_checkpoints_configure(s);
 	supervisor_csi_configure(s);
+	supervisor_volumes_tell_nri(s);
 	uv_timer_start(&s->tick, tick, period_ms, period_ms);
 }
 

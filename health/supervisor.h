@@ -224,9 +224,14 @@ void supervisor_volumes_mounts(struct supervisor *supervisor, const struct mount
 void supervisor_volumes_executor(struct supervisor *supervisor, const struct executor *executor);
 void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
+void supervisor_volumes_tell_nri(struct supervisor *supervisor); /* all of them: it has just begun, or what is injected has changed */
+void supervisor_volumes_measure(struct supervisor *supervisor, const struct volumes_entry *entry); /* if its figures are old */
 void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
 
 /* --- supervisor_scratch.c --- */
 
 void supervisor_scratch_look(struct supervisor *supervisor, uint64_t now_us); /* after executors were sampled */
+
+/* --- supervisor_volumes_view.c --- */
+
 int supervisor_tell_volumes(struct supervisor *supervisor, char **ret_text, struct err *e);

@@ -256,6 +256,7 @@ bool supervisor_executors_found(struct supervisor *s, const struct executor *exe
 	if (!is_well_formed(executor))
 		return false;
 	executors_add(&s->executors, executor, moment_now());
+	supervisor_volumes_executor(s, executor);
 	count_running(s);
 	return true;
 }

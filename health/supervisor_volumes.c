@@ -11,7 +11,6 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/supervisor.h"
-#include "health/volume_view.h"
 
 /* --- questions to the broker --- */
 
@@ -46,7 +45,7 @@ static void wish(struct supervisor *s, uint32_t what, const struct volume *volum
 
 /* --- the figures --- */
 
-static void measure_again(struct supervisor *s, const struct volumes_entry *entry)
+void supervisor_volumes_measure(struct supervisor *s, const struct volumes_entry *entry)
 {
 	/* A server that hangs is not waited for, not even by a child: checkpoints are watched otherwise. */
 	if (entry->volume.type != VOLUME_CHECKPOINT && clock_mono_us() - entry->measured_us > VOLUMES_FRESH_US)
@@ -68,6 +67,27 @@ static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volum
 	if (entry && entry->volume.type == VOLUME_CHECKPOINT)
 		stats.abnormal = !supervisor_checkpoint_usable(s, entry->volume.source, stats.message, sizeof(stats.message));
 	supervisor_csi_stats(s, csi_id, &stats);
+}
+
+/* --- what stoker-nri is told: an injected scratch shares the pod's memory with these --- */
+
+static void tell_pod(struct supervisor *s, const char *pod_uid)
+{
+	const struct config_volumes *rules = &s->monitor.config.volumes;
+	struct wire_nri_scratch told = {.count = 1};
+
+	if (rules->inject_count == 0 && !rules->annotations)
+		return;
+	str_copy(told.pods[0].uid, sizeof(told.pods[0].uid), pod_uid);
+	told.pods[0].volumes = volumes_scratch_of(&s->volumes, rules, pod_uid);
+	role_child_send(&s->nri.role, WIRE_NRI_SCRATCH, 0, &told, sizeof(told), -1);
+}
+
+void supervisor_volumes_tell_nri(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->volumes.count; i++)
+		if (volumes_is_scratch(s->volumes.entries[i]))
+			tell_pod(s, s->volumes.entries[i]->volume.at.pod_uid);
 }
 
 /* --- what stoker-csi asks --- */
@@ -97,6 +117,7 @@ static void publish(struct supervisor *s, const struct volume *asked, uint64_t c
 	entry = volumes_put(&s->volumes, &volume);
 	if (entry && !entry->made)
 		entry->sized = asked->size_bytes != 0;
+	tell_pod(s, volume.at.pod_uid); /* before the kubelet knows that it is there */
 }
 
 static void unpublish(struct supervisor *s, const struct volume *volume, uint64_t csi_id)
@@ -114,7 +135,7 @@ static void get_stats(struct supervisor *s, const struct volume *volume, uint64_
 
 	if (entry && (entry->measured_us || entry->volume.type == VOLUME_CHECKPOINT)) {
 		tell_stats(s, csi_id, &volume->at, entry);
-		measure_again(s, entry);
+		supervisor_volumes_measure(s, entry);
 	} else if (ask(s, WIRE_VOLUME_STAT, volume, csi_id, WIRE_CSI_STATS, &e) < 0) {
 		refuse(s, volume, csi_id, &e);
 	}
@@ -184,8 +205,10 @@ static void take_result(struct supervisor *s, const struct volume_question *q, c
 		bounded(s, entry, result);
 	if (q->what == WIRE_VOLUME_EMPTY && result->errnum == 0)
 		s->volumes.emptied_total++;
-	if ((q->what == WIRE_VOLUME_REMOVE && result->errnum == 0) || (q->what == WIRE_VOLUME_MAKE && result->errnum != 0 && entry && !entry->made))
+	if ((q->what == WIRE_VOLUME_REMOVE && result->errnum == 0) || (q->what == WIRE_VOLUME_MAKE && result->errnum != 0 && entry && !entry->made)) {
 		volumes_remove(&s->volumes, &q->at);
+		tell_pod(s, q->at.pod_uid);
+	}
 	if (q->answer == WIRE_CSI_STATS && result->errnum == 0) {
 		struct volumes_entry measured = {.volume.at = q->at};
 		volumes_result(&measured, result, clock_mono_us());
@@ -197,6 +220,13 @@ static void take_result(struct supervisor *s, const struct volume_question *q, c
 	}
 }
 
+static void find_owner(struct supervisor *s, const char *pod_uid)
+{
+	for (unsigned i = 0; i < s->executors.count; i++)
+		if (strcmp(s->executors.entries[i]->executor.pod_uid, pod_uid) == 0)
+			supervisor_volumes_executor(s, &s->executors.entries[i]->executor);
+}
+
 static void settle(struct supervisor *s, struct volume_question *q, const struct volume_result *result)
 {
 	const struct volume_question was = *q;
@@ -205,7 +235,7 @@ static void settle(struct supervisor *s, struct volume_question *q, const struct
 	take_result(s, &was, result);
 	/* A volume that has just been made may be one whose executor is here already: a restarted container's, or a late answer. */
 	if (was.what == WIRE_VOLUME_MAKE && result->errnum == 0)
-		supervisor_volumes_bound(s, was.at.pod_uid);
+		find_owner(s, was.at.pod_uid);
 }
 
 bool supervisor_volumes_answer(struct supervisor *s, const struct record *record)
@@ -309,11 +339,18 @@ void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
 	}
 }
 
+/* Whose executor came first: the kubelet's own, and all of them after a restart of ours. The rest is told with the executor. */
 void supervisor_volumes_mounts(struct supervisor *s, const struct mount_table *table)
 {
 	volumes_mounts(&s->volumes, &s->monitor.config, table);
-	for (unsigned i = 0; i < s->executors.count; i++)
-		supervisor_volumes_executor(s, &s->executors.entries[i]->executor);
+	for (unsigned i = 0; i < s->volumes.count; i++) {
+		struct volumes_entry *entry = s->volumes.entries[i];
+		if (!entry->fresh)
+			continue;
+		entry->fresh = false;
+		find_owner(s, entry->volume.at.pod_uid);
+		tell_pod(s, entry->volume.at.pod_uid);
+	}
 }
 
 /* --- counted --- */
@@ -342,43 +379,4 @@ void supervisor_volumes_count(struct supervisor *s)
 		h->size_bytes += entry->volume.size_bytes;
 		h->used_bytes += volumes_used_bytes(entry);
 	}
-}
-
-/* --- JSON --- */
-
-static void view(const struct volumes_entry *entry, uint64_t now_us, uint64_t wall_us, struct volume_view *ret)
-{
-	const struct volume *v = &entry->volume;
-	const bool owned = *entry->owner.container_id;
-
-	*ret = (struct volume_view){.mounted = entry->made, .bounded = entry->bound_bytes != 0 && entry->bound_bytes == v->size_bytes, .size_bytes = v->size_bytes,
-				    .inodes = entry->total_inodes ? entry->total_inodes : v->inodes};
-	str_copy(ret->name_space, sizeof(ret->name_space), *v->name_space ? v->name_space : entry->owner.name_space);
-	str_copy(ret->pod, sizeof(ret->pod), *v->pod ? v->pod : entry->owner.pod);
-	str_copy(ret->pod_uid, sizeof(ret->pod_uid), v->at.pod_uid);
-	str_copy(ret->name, sizeof(ret->name), v->at.name);
-	str_copy(ret->place, sizeof(ret->place), volume_place_name((enum volume_place)v->at.place));
-	str_copy(ret->type, sizeof(ret->type), volume_type_name((enum volume_type)v->type));
-	str_copy(ret->source, sizeof(ret->source), v->source_name);
-	if (owned)
-		executor_say(&entry->owner, ret->owner, sizeof(ret->owner));
-	if (!entry->measured_us)
-		return;
-	ret->used_bytes = volumes_used_bytes(entry);
-	ret->used_inodes = volumes_used_inodes(entry);
-	ret->measured_wall_us = wall_us - (now_us - entry->measured_us);
-}
-
-int supervisor_tell_volumes(struct supervisor *s, char **ret_text, struct err *e)
-{
-	const uint64_t now_us = clock_mono_us(), wall_us = clock_wall_us();
-	scoped(scoped_free) struct volume_view *views = calloc(s->volumes.count + 1, sizeof(*views));
-
-	if (!views)
-		return err_set(e, ENOMEM, "cannot tell the volumes");
-	for (unsigned i = 0; i < s->volumes.count; i++) {
-		view(s->volumes.entries[i], now_us, wall_us, &views[i]);
-		measure_again(s, s->volumes.entries[i]);
-	}
-	return volume_views_to_json(views, s->volumes.count, s->monitor.config.node, wall_us, ret_text, e);
 }

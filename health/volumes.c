@@ -91,20 +91,31 @@ bool volumes_is_scratch(const struct volumes_entry *entry)
 }
 
 /* The kubelet's own are left alone unless the configuration says otherwise; then only what Spark writes its blocks to. */
-static bool is_ours_to_bound(const struct config_volumes *rules, const struct volumes_entry *entry)
+static bool is_shared(const struct config_volumes *rules, const struct volumes_entry *entry)
 {
-	if (!volumes_is_scratch(entry) || !entry->made || !*entry->owner.container_id)
+	if (!volumes_is_scratch(entry))
 		return false;
 	return entry->volume.at.place == VOLUME_AT_CSI || (rules->cap_tmpfs && entry->volume.at.place == VOLUME_AT_EMPTY_DIR);
 }
 
-static unsigned shares(const struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid)
+static bool is_ours_to_bound(const struct config_volumes *rules, const struct volumes_entry *entry)
+{
+	return is_shared(rules, entry) && entry->made && *entry->owner.container_id;
+}
+
+static unsigned count_of(const struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid,
+			 bool (*counts)(const struct config_volumes *, const struct volumes_entry *))
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < volumes->count; i++)
-		count += strcmp(volumes->entries[i]->volume.at.pod_uid, pod_uid) == 0 && is_ours_to_bound(rules, volumes->entries[i]);
-	return count ? count : 1;
+		count += strcmp(volumes->entries[i]->volume.at.pod_uid, pod_uid) == 0 && counts(rules, volumes->entries[i]);
+	return count;
+}
+
+unsigned volumes_scratch_of(const struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid)
+{
+	return count_of(volumes, rules, pod_uid, is_shared);
 }
 
 /* What it should have: 0 = leave it. What was asked for is never exceeded, nor what the kubelet gave. */
@@ -124,7 +135,7 @@ static uint64_t wanted_bytes(const struct volumes_entry *entry, const struct con
 
 struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid, struct volume *ret)
 {
-	const unsigned parts = shares(volumes, rules, pod_uid);
+	const unsigned parts = count_of(volumes, rules, pod_uid, is_ours_to_bound);
 
 	for (unsigned i = 0; i < volumes->count; i++) {
 		struct volumes_entry *entry = volumes->entries[i];
@@ -338,6 +349,7 @@ void volumes_mounts(struct volumes *volumes, const struct config *config, const 
 		struct volumes_entry *entry = volumes_put(volumes, &volume);
 		if (!entry)
 			continue;
+		entry->fresh = entry->fresh || volumes->count > before;
 		entry->found = entry->found || volumes->count > before;
 		entry->named = entry->made = true;
 		if (volume.size_bytes)

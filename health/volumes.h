@@ -22,6 +22,7 @@ struct volumes_entry {
 	bool sized;		/* whoever asked for it said how large */
 	bool found;		/* in the mount table: what was asked for is not known */
 	bool named;		/* in the mount table when it was read last */
+	bool fresh;		/* found there the first time: whoever reads it takes it back */
 	bool made;		/* the broker said so, or it was found */
 	bool warned;		/* without a memory limit: said once */
 	uint64_t total_bytes, total_inodes, free_bytes, free_inodes; /* as measured */
@@ -50,6 +51,10 @@ void volumes_drop(struct volumes *volumes);
 bool volumes_of_mount(const struct config *config, const struct mount *mount, struct volume *ret);
 /* What the mount table shows is there; what it does not show any more is forgotten. */
 void volumes_mounts(struct volumes *volumes, const struct config *config, const struct mount_table *table);
+
+/* How many volumes of the pod, made or being made, share what its memory limit leaves: scratch of ours, and the kubelet's own where it is
+ * bounded. */
+unsigned volumes_scratch_of(const struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid);
 
 /* A container of the pod: its owner from now on. False if it is not one that says how much may be used. */
 bool volumes_own(struct volumes *volumes, const struct executor *executor);

@@ -105,6 +105,7 @@ enum wire_type {
 	/* stokerd -> nri */
 	WIRE_NRI_VOLUMES = 144, /* struct wire_nri_volumes */
 	WIRE_NRI_CHECKPOINTS,	/* struct wire_checkpoints_ready */
+	WIRE_NRI_SCRATCH,	/* struct wire_nri_scratch */
 	/* web -> stokerd; answered by WIRE_HEALTH_PART */
 	WIRE_GET_VOLUMES = 152, /* no payload */
 	WIRE_GET_SWEEP,		/* no payload */
@@ -354,6 +355,16 @@ struct wire_nri_volumes {
 	char checkpoints_dir[CONFIG_VOLUME_PATH_BYTES]; /* where the broker mounts them, as the host has it; checkpoint n is beneath, by its name */
 };
 static_assert(sizeof(struct wire_nri_volumes) <= 8192, "must fit one record");
+
+/* Scratch in memory that these pods have beside what is injected; 0 volumes = none any more. */
+#define WIRE_NRI_SCRATCH_PODS 64
+struct wire_nri_scratch {
+	uint32_t count, zero;
+	struct wire_scratch_pod {
+		char uid[EXECUTOR_UID_BYTES];
+		uint32_t volumes, zero;
+	} pods[WIRE_NRI_SCRATCH_PODS];
+};
 
 struct wire_checkpoints_ready {
 	uint64_t config_hash;

@@ -18,7 +18,6 @@
 /* Room for any reply made here: a full plan, every string at its longest. */
 #define NRI_REPLY_BYTES 12288
 
-#define PLAN_SCRATCH_SOURCE "stoker-scratch" /* what the mount table of the container shows */
 
 void nri_write_register(struct proto_writer *writer, const char *name, const char *index); /* for the method "RegisterPlugin" */
 

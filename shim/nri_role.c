@@ -43,11 +43,15 @@ static void decide_creation(struct nri_role *role, const struct nri_event *event
 	};
 	/* Another configuration's checkpoints have other numbers. Every NRI that is spoken here applies mounts. */
 	const bool is_current = role->checkpoints.config_hash == role->volumes.config_hash;
-	const struct plan_volumes volumes = {.policy = &role->volumes, .ready = is_current ? role->checkpoints.ready : 0, .dry_run = role->config.dry_run};
+	const struct plan_volumes volumes = {.policy = &role->volumes,
+					     .ready = is_current ? role->checkpoints.ready : 0,
+					     .others = scratch_pods_get(&role->scratch, ret->executor.pod_uid),
+					     .dry_run = role->config.dry_run};
 
 	plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
 	const bool has_complaint = ret->complaint[0] != '\0';
 	plan_add_mounts(&volumes, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
+	ret->executor.injected_bytes = plan_scratch_bytes(&ret->plan);
 	ret->is_mount_complaint = !has_complaint && ret->complaint[0];
 }
 
@@ -247,9 +251,20 @@ static bool is_sound(const struct wire_nri_volumes *v)
 	return sound;
 }
 
+static bool take_scratch(struct nri_role *role, const struct wire_nri_scratch *told)
+{
+	if (told->count > WIRE_NRI_SCRATCH_PODS)
+		return false;
+	for (uint32_t i = 0; i < told->count; i++)
+		if (str_is_ended(told->pods[i].uid, sizeof(told->pods[i].uid)))
+			scratch_pods_set(&role->scratch, told->pods[i].uid, told->pods[i].volumes);
+	return true;
+}
+
 static void link_record(struct link *link, const struct record *record)
 {
 	struct nri_role *role = link->owner;
+	const struct wire_nri_scratch *scratch = record_payload(record, sizeof(*scratch));
 	const struct wire_nri_config *config = record_payload(record, sizeof(*config));
 	const struct wire_nri_volumes *volumes = record_payload(record, sizeof(*volumes));
 	const struct wire_checkpoints_ready *ready = record_payload(record, sizeof(*ready));
@@ -262,6 +277,8 @@ static void link_record(struct link *link, const struct record *record)
 		role->volumes = *volumes;
 	} else if (record->header.type == WIRE_NRI_CHECKPOINTS && ready) {
 		role->checkpoints = *ready;
+	} else if (record->header.type == WIRE_NRI_SCRATCH && scratch && take_scratch(role, scratch)) {
+		/* taken */
 	} else {
 		link->refused++;
 		log_warn(role->log, "record not understood", "type", log_number(record->header.type));

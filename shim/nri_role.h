@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/outbox.h"
 #include "shim/nri_session.h"
+#include "shim/scratch_pods.h"
 
 #define NRI_ROLE_OUTBOX_BYTES (1U << 20) /* about 1,500 executors: they are packed */
 #define NRI_ROLE_READ_BYTES   (64 * 1024)
@@ -28,6 +29,7 @@ struct nri_role {
 	struct config_executors config;
 	struct wire_nri_volumes volumes;
 	struct wire_checkpoints_ready checkpoints;
+	struct scratch_pods scratch;
 	struct nri_session session;
 	struct nri_connection *connection; /* NULL = none */
 	uv_timer_t deadline, counters;

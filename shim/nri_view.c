@@ -7,6 +7,9 @@
 
 #include "base/scoped.h"
 #include "shim/proto.h"
+#include "shim/text.h"
+
+#define SIZE_OPTION "size="
 
 /* Reads the value of an Optional…: a message of one number, whose presence is what counts. */
 static int read_optional(struct text message, int64_t *value)
@@ -157,6 +160,10 @@ static int add_mount(struct container_view *container, struct text message)
 		case PROTO_TAG(1, PROTO_BYTES): mount.destination = field.bytes; break;
 		case PROTO_TAG(2, PROTO_BYTES): mount.type = field.bytes; break;
 		case PROTO_TAG(3, PROTO_BYTES): mount.source = field.bytes; break;
+		case PROTO_TAG(4, PROTO_BYTES):
+			if (text_starts(field.bytes, SIZE_OPTION))
+				mount.size = text_from(field.bytes, sizeof(SIZE_OPTION) - 1);
+			break;
 		default: break;
 		}
 	}

@@ -15,6 +15,7 @@
 #define PLAN_UNIFIED_MAX  8
 #define PLAN_MOUNTS_MAX	  4
 #define PLAN_SAID_BYTES	  256
+#define PLAN_SCRATCH_SOURCE "stoker-scratch" /* what the container's mount table shows of an injected tmpfs */
 #define PLAN_SOURCE_BYTES (NAME_PATH_BYTES + CONFIG_VOLUME_NAME_BYTES)
 
 struct plan_pair {
@@ -44,6 +45,9 @@ struct plan {
 };
 
 bool plan_is_empty(const struct plan *plan);
+
+/* Of its scratch in memory, together. */
+uint64_t plan_scratch_bytes(const struct plan *plan);
 
 /* Does it set memory.oom.group? *ret is 0 or 1. */
 bool plan_oom_group(const struct plan *plan, uint32_t *ret);

@@ -48,12 +48,23 @@ static void complain(const struct deciding *d, const char *who, struct text valu
 	str_append(d->complaint, PLAN_COMPLAINT_BYTES, "%s: '%s' %s", who, shown, what);
 }
 
-uint64_t plan_scratch_room(const struct wire_nri_volumes *policy, const struct executor *executor)
+uint64_t plan_scratch_bytes(const struct plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < plan->mount_count; i++)
+		sum += plan->mounts[i].type == PLAN_MOUNT_TMPFS ? plan->mounts[i].size_bytes : 0;
+	return sum;
+}
+
+uint64_t plan_scratch_room(const struct wire_nri_volumes *policy, const struct executor *executor, uint32_t others)
 {
 	uint64_t room = executor_memory_left(executor, policy->scratch_reserve_bytes);
 
 	if (room == UINT64_MAX)
 		room = policy->scratch_no_limit_bytes;
+	else
+		room /= (uint64_t)others + 1;
 	if (room > policy->scratch_max_bytes)
 		room = policy->scratch_max_bytes;
 	return room / PAGE_BYTES * PAGE_BYTES;
@@ -277,7 +288,7 @@ void plan_add_mounts(const struct plan_volumes *volumes, const struct executor *
 
 	if (executor->sidecar || (executor->role != EXECUTOR_ROLE_EXECUTOR && !executor_is_driver(executor)))
 		return;
-	d.room_bytes = plan_scratch_room(volumes->policy, executor);
+	d.room_bytes = plan_scratch_room(volumes->policy, executor, volumes->others);
 	take_annotation(&d, pod, PLAN_CHECKPOINT_ANNOTATION, CHECKPOINT_WHO, read_checkpoint, "must be NAME:PATH");
 	take_annotation(&d, pod, PLAN_SCRATCH_ANNOTATION, SCRATCH_WHO, read_scratch, "must be PATH[,size=SIZE][,localDirs], SIZE like 512Mi or 2Gi");
 	for (uint32_t i = 0; i < volumes->policy->inject_count && i < CONFIG_INJECT_MAX; i++)

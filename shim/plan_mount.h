@@ -13,6 +13,7 @@
 struct plan_volumes {
 	const struct wire_nri_volumes *policy;
 	uint32_t ready; /* bit n: checkpoint n is mounted on the node and answers */
+	uint32_t others; /* scratch in memory that the pod has otherwise: scratch_pods.h */
 	bool dry_run;
 };
 
@@ -20,6 +21,7 @@ struct plan_volumes {
 void plan_add_mounts(const struct plan_volumes *volumes, const struct executor *executor, const struct pod_view *pod, const struct container_view *container,
 		     struct plan *plan, char complaint[PLAN_COMPLAINT_BYTES]);
 
-/* What the memory limit leaves beside heap, off-heap and reserve: 0 = nothing. An unknown heap is a quarter of the limit, as the JVM has
- * it. Without a limit: scratch.withoutLimit. At most scratch.max. */
-uint64_t plan_scratch_room(const struct wire_nri_volumes *policy, const struct executor *executor);
+/* What the memory limit leaves beside heap, off-heap and reserve, in equal parts with the pod's `others`: 0 = nothing. stokerd shares the
+ * rest among those (health/volumes.h), so that the sum is what the limit leaves. An unknown heap is a quarter of the limit, as the JVM
+ * has it. Without a limit: scratch.withoutLimit. At most scratch.max. */
+uint64_t plan_scratch_room(const struct wire_nri_volumes *policy, const struct executor *executor, uint32_t others);

@@ -7,6 +7,7 @@
 #include "shim/command.h"
 #include "shim/environment.h"
 #include "shim/marks.h"
+#include "shim/plan.h"
 #include "shim/pod_names.h"
 #include "shim/text.h"
 
@@ -148,6 +149,19 @@ static uint32_t flags_of_local_dirs(const struct executor *executor, const struc
 	return flags;
 }
 
+/* What an earlier creation has put there (shim/plan_mount.h): told again with a container that lives. */
+static uint64_t injected_bytes(const struct container_view *container)
+{
+	uint64_t sum = 0, size;
+
+	for (uint32_t i = 0; i < container->mount_count; i++) {
+		const struct mount_view *m = &container->mounts[i];
+		if (text_is(m->type, "tmpfs") && text_is(m->source, PLAN_SCRATCH_SOURCE) && text_number(m->size, &size) && size <= INT64_MAX - sum)
+			sum += size;
+	}
+	return sum;
+}
+
 /* A neighbour keeps what is the pod's: app, queue, operator. What its own environment says is not Spark's. */
 static void forget_own(struct executor *executor)
 {
@@ -178,8 +192,10 @@ void recognise(const struct pod_view *pod, const struct container_view *containe
 		forget_own(ret);
 	else if (has_decommission_hook(container))
 		ret->flags |= EXECUTOR_DECOMMISSION;
-	if (!ret->sidecar)
+	if (!ret->sidecar) {
 		ret->flags |= flags_of_local_dirs(ret, container);
+		ret->injected_bytes = injected_bytes(container);
+	}
 	if (ret->role == EXECUTOR_ROLE_EXECUTOR && pod_names_client_driver(ret))
 		ret->flags |= EXECUTOR_CLIENT_MODE;
 	if (!ret->spark_version[0])

@@ -33,6 +33,7 @@ struct pod_view {
 
 struct mount_view {
 	struct text destination, type, source;
+	struct text size; /* the value of that option, as a tmpfs has it */
 };
 
 enum container_view_state { CONTAINER_UNKNOWN, CONTAINER_CREATED, CONTAINER_PAUSED, CONTAINER_RUNNING, CONTAINER_STOPPED };

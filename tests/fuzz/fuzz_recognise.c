@@ -119,7 +119,7 @@ static void check_injected(const struct executor *executor, const struct pod_vie
 
 	plan_add_mounts(&volumes, executor, pod, container, plan, complaint);
 	CHECK(complaint);
-	check_mounts(plan, container, plan_scratch_room(&policy, executor));
+	check_mounts(plan, container, plan_scratch_room(&policy, executor, 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

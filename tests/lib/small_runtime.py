@@ -154,10 +154,11 @@ class Runtime:
         return self.call(method, message((1, pod_message(c.pod)), (2, container_message(c, **more))))
 
     def create(self, c):
-        """As a runtime does: the plugin hears of it before there is a cgroup."""
+        """As a runtime does: the plugin hears of it before there is a cgroup. Its answer."""
         c.created = time.time()
-        self.about("CreateContainer", c, state=0)
+        answer = self.about("CreateContainer", c, state=0)
         c.make()
+        return answer
 
     def start(self, c, *steps, **more):
         c.run(*steps, **more)

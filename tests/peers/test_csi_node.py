@@ -229,9 +229,9 @@ def what_is_there_already_is_not_touched(t):
 class Executors(Stage):
     """A runtime that is the test, beside a kubelet that is the test: a pod with two volumes of ours and one of the kubelet's."""
 
-    def __init__(self, t):
+    def __init__(self, t, more=""):
         self.kubelet = prepared(t)
-        super().__init__(t, extra=self.kubelet.settings() + SETTINGS)
+        super().__init__(t, extra=self.kubelet.settings() + SETTINGS + more)
         self.serve()
         self.client = client_of(t, self.kubelet, self.node)
 
@@ -266,6 +266,27 @@ def scratch_is_bounded_to_what_the_limit_leaves(t):
     assert all(v["bounded"] and v["sizeBytes"] == 38 * MIB and v["owner"].startswith("app etl exec 7") for v in shown.values()), shown
     assert publish(s.client, s.kubelet, volumes, {"type": "scratch"}, "free")["code"] == "OK", "the same again is the same"
     assert container.id
+
+
+@case
+def an_injected_scratch_and_a_volume_share_the_limit(t):
+    s = Executors(t, "  inject:\n  - {namespaces: ['*'], path: /scratch}\n")
+    pod, volumes = s.pod("scratch")
+    assert publish(s.client, s.kubelet, volumes, {"type": "scratch"})["code"] == "OK"
+    container = Container(pod, limit_mib=162)
+    answer = s.runtime.create(container)
+    s.runtime.start(container)
+    # 162 less 32 of heap and 16 of reserve, for both
+    assert f"size={57 * MIB}".encode() in answer and b"stoker-scratch" in answer, answer
+    s.wait_size(volumes.target(), 57)
+    assert unpublish(s.client, s.kubelet, volumes)["code"] == "OK"
+    # a stokerd and a stoker-nri that come anew are told, too
+    assert publish(s.client, s.kubelet, volumes, {"type": "scratch"})["code"] == "OK"
+    s.node.kill("stoker-nri")
+    s.runtime.serve([pod])
+    assert f"size={57 * MIB}".encode() in s.runtime.create(Container(pod, limit_mib=162))
+    # nothing but what is injected
+    assert f"size={64 * MIB}".encode() in s.runtime.create(Container(CgroupPod(t), limit_mib=162)), "volumes.scratch.max"
 
 
 @case

@@ -33,12 +33,13 @@ static inline struct text_pair built_pair(struct text text)
 
 static inline struct mount_view built_mount(struct text text)
 {
-	struct text rest = text, type = {.bytes = ""}, source = {.bytes = ""}, destination = {.bytes = ""};
+	struct text rest = text, type = {.bytes = ""}, source = {.bytes = ""}, destination = {.bytes = ""}, bytes = {.bytes = ""};
 
 	text_next(&rest, ' ', &type);
 	text_next(&rest, ' ', &source);
 	text_next(&rest, ' ', &destination);
-	return (struct mount_view){destination, type, source};
+	text_next(&rest, ' ', &bytes);
+	return (struct mount_view){destination, type, source, bytes};
 }
 
 /* One line: "WORD VALUE". */
@@ -143,6 +144,7 @@ static inline void executor_show(const struct executor *e, char *text, size_t si
 	shown_mib(text, size, "off-heap", e->off_heap_bytes);
 	shown_mib(text, size, "python", e->python_worker_bytes);
 	shown_mib(text, size, "limit", e->limit_bytes);
+	shown_mib(text, size, "injected", e->injected_bytes);
 	shown_number(text, size, "cores", e->cores);
 	if (e->uid != UINT32_MAX)
 		shown_number(text, size, "uid", e->uid);

@@ -74,6 +74,8 @@ static const struct {
 	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\n"
 	 "mount bind /var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/spark-local-dir-1 /data\n",
 	 "executor exec=1 dir=/data empty-dir"},
+	{"injected before", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nmount tmpfs stoker-scratch /s 67108864\nmount tmpfs stoker-scratch /t 1048576\n"
+	 "mount tmpfs tmpfs /u 1048576\nmount bind stoker-scratch /v 1048576\nmount tmpfs stoker-scratch /w 1k\n", "executor exec=1 injected=65M"},
 	{"another mount in memory", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\nmount tmpfs tmpfs /dev/shm\n", "executor exec=1 dir=/data"},
 	{"decommissioning, as CRI-O passes it on",
 	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\ncontainer-annotation io.kubernetes.container.preStopHandler={\"exec\":{\"command\":[\"/opt/decom.sh\"]}}\n",

@@ -73,6 +73,7 @@ static void put_container(struct proto_writer *w, uint32_t number)
 	WORD(w, 2, "bind");
 	WORD(w, 3, "/var/lib/kubelet/x");
 	WORD(w, 4, "rbind");
+	WORD(w, 4, "size=4096");
 	proto_end(w, mount);
 	size_t linux_ = proto_begin(w, 11);
 	size_t resources = proto_begin(w, 3);
@@ -116,7 +117,7 @@ static void check_container(const struct container_view *c)
 	assert_true(c->has_user && c->uid == 185 && c->gid == 0);
 	assert_true(c->env_count == 1 && text_is(c->env[0], "SPARK_EXECUTOR_MEMORY=1g"));
 	assert_true(c->arg_count == 2 && text_is(c->args[1], "executor"));
-	assert_true(c->mount_count == 1 && text_is(c->mounts[0].destination, "/var/data") && text_is(c->mounts[0].source, "/var/lib/kubelet/x"));
+	assert_true(c->mount_count == 1 && text_is(c->mounts[0].destination, "/var/data") && text_is(c->mounts[0].source, "/var/lib/kubelet/x") && text_is(c->mounts[0].size, "4096"));
 	assert_true(c->annotation_count == 1 && c->unified_count == 1 && text_is(c->unified[0].key, "memory.oom.group"));
 	assert_true(text_is(c->cgroups_path, "/kubepods/burstable/poduid-1/c0"));
 }

@@ -183,7 +183,9 @@ static void test_room(void **unused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(room); i++) {
 		struct executor executor = {.limit_bytes = room[i].limit * MI, .pod_limit_bytes = room[i].pod_limit * MI, .heap_bytes = room[i].heap * MI, .off_heap_bytes = room[i].off_heap * MI};
-		assert_int_equal(plan_scratch_room(&nothing, &executor), room[i].want * MI);
+		assert_int_equal(plan_scratch_room(&nothing, &executor, 0), room[i].want * MI);
+		if (room[i].limit || room[i].pod_limit) /* of all of it, and not of the maximum of one volume */
+			assert_true(plan_scratch_room(&nothing, &executor, 2) <= executor_memory_left(&executor, 384 * MI) / 3);
 	}
 }
 

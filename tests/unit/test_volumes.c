@@ -12,6 +12,7 @@
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/volumes.h"
+#include "shim/plan_mount.h"
 
 #define MIB (1ULL << 20)
 #define UID "3f1c9a2e-5b77-4c1d-9e0f-aa0000000001"
@@ -117,6 +118,48 @@ static struct executor owner(uint64_t limit_mib)
 	str_copy(x.pod_uid, sizeof(x.pod_uid), UID);
 	str_copy(x.container_id, sizeof(x.container_id), "c1");
 	return x;
+}
+
+/* What is injected and what lies in volumes is one memory: whichever sizes were asked, the sum is what the limit leaves. */
+static void test_an_injected_scratch_shares_the_limit(void **unused)
+{
+	static const struct {
+		uint64_t limit, asked; /* MiB; 0 = without a size */
+		unsigned volumes, sized;
+		uint64_t injected; /* MiB */
+	} row[] = {
+		{560, 0, 0, 0, 512}, {560, 0, 1, 0, 256}, {560, 0, 3, 0, 128}, {560, 0, 2, 2, 170}, {560, 20, 1, 0, 20}, {560, 400, 1, 1, 256}, {560, 20, 3, 1, 20},
+	};
+	scoped(scoped_free) struct config *c = rules();
+
+	(void)unused;
+	c->volumes.scratch_max_bytes = 4096 * MIB;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct wire_nri_volumes policy = {.scratch_max_bytes = 4096 * MIB, .scratch_reserve_bytes = c->volumes.scratch_reserve_bytes};
+		struct volumes table = {0};
+		struct executor x = owner(row[i].limit);
+		const uint64_t left = executor_memory_left(&x, c->volumes.scratch_reserve_bytes);
+		struct volume ret;
+		for (unsigned k = 0; k < row[i].volumes; k++) {
+			const char name[] = {(char)('a' + k), '\0'};
+			const struct volume v = asked(VOLUME_SCRATCH, name, k < row[i].sized ? 4096 * MIB : 32 * MIB);
+			struct volumes_entry *entry = volumes_put(&table, &v);
+			entry->made = true;
+			entry->sized = k < row[i].sized;
+		}
+		assert_int_equal(volumes_scratch_of(&table, &c->volumes, UID), row[i].volumes);
+		const uint64_t room = plan_scratch_room(&policy, &x, volumes_scratch_of(&table, &c->volumes, UID));
+		x.injected_bytes = row[i].asked && row[i].asked * MIB < room ? row[i].asked * MIB : room;
+		assert_int_equal(x.injected_bytes / MIB, row[i].injected);
+		assert_true(volumes_own(&table, &x));
+		uint64_t sum = x.injected_bytes;
+		while (volumes_next_bound(&table, &c->volumes, UID, &ret)) {
+			assert_int_equal(ret.size_bytes, (left - x.injected_bytes) / row[i].volumes / 4096 * 4096);
+			sum += ret.size_bytes;
+		}
+		assert_true(sum <= left && sum + 4 * 4096 > left);
+		volumes_drop(&table);
+	}
 }
 
 /* Each only less than it was asked, but for one that nobody sized; together what the limit leaves. */
@@ -238,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_who_may_have_what),
 		cmocka_unit_test(test_what_a_limit_leaves),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_an_injected_scratch_shares_the_limit),
 		cmocka_unit_test(test_what_the_mount_table_tells),
 		cmocka_unit_test(test_the_table_follows_the_mounts),
 	};
