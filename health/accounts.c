@@ -114,14 +114,21 @@ bool accounts_is_due(const struct accounts *a, bool short_of_room, uint64_t now_
 
 /* --- who --- */
 
-static uint64_t held(const struct accounts_sum *s, enum space_resource resource)
+uint64_t accounts_held(const struct accounts_sum *s, enum space_resource resource)
 {
 	return s->count ? s->samples[s->count - 1].used[resource] : 0;
 }
 
-static uint64_t grown(const struct accounts_sum *s, enum space_resource resource)
+uint64_t accounts_grown(const struct accounts_sum *s, enum space_resource resource)
 {
-	return s->count > 1 && held(s, resource) > s->samples[0].used[resource] ? held(s, resource) - s->samples[0].used[resource] : 0;
+	const uint64_t now = accounts_held(s, resource);
+
+	return s->count > 1 && now > s->samples[0].used[resource] ? now - s->samples[0].used[resource] : 0;
+}
+
+uint64_t accounts_over_us(const struct accounts_sum *s)
+{
+	return s->count > 1 ? s->samples[s->count - 1].at_us - s->samples[0].at_us : 0;
 }
 
 static const struct accounts_sum *most(const struct accounts *a, uint32_t major, uint32_t minor, enum space_resource resource,
@@ -155,7 +162,7 @@ static void say_who(const struct accounts_sum *s, char *text, size_t size)
 
 static void say_share(const struct accounts_sum *s, enum space_resource resource, uint64_t used, char *text, size_t size)
 {
-	const uint64_t amount = held(s, resource);
+	const uint64_t amount = accounts_held(s, resource);
 
 	if (used)
 		str_append(text, size, ", %s%.0f %% of what is used", s->at_least ? "at least " : "", 100.0 * (double)(amount < used ? amount : used) / (double)used);
@@ -163,11 +170,11 @@ static void say_share(const struct accounts_sum *s, enum space_resource resource
 
 static void say_growth(const struct accounts_sum *s, enum space_resource resource, char *text, size_t size)
 {
-	const uint64_t over_s = (s->samples[s->count - 1].at_us - s->samples[0].at_us) / US_PER_S;
+	const uint64_t over_s = accounts_over_us(s) / US_PER_S;
 
 	say_who(s, text, size);
 	str_append(text, size, "wrote ");
-	say_amount(text, size, resource, grown(s, resource));
+	say_amount(text, size, resource, accounts_grown(s, resource));
 	if (over_s < 120)
 		str_append(text, size, " in %" PRIu64 " s", over_s);
 	else
@@ -178,7 +185,7 @@ static void say_held(const struct accounts_sum *s, enum space_resource resource,
 {
 	say_who(s, text, size);
 	str_append(text, size, "holds %s", s->at_least ? "at least " : "");
-	say_amount(text, size, resource, held(s, resource));
+	say_amount(text, size, resource, accounts_held(s, resource));
 	say_share(s, resource, used, text, size);
 }
 
@@ -190,11 +197,11 @@ static bool is_worth(uint64_t amount, uint64_t used)
 bool accounts_blame(const struct accounts *a, uint32_t major, uint32_t minor, enum space_resource resource, uint64_t used, char *text, size_t size,
 		    uint64_t *ret_pods)
 {
-	const struct accounts_sum *fastest = most(a, major, minor, resource, grown), *largest = most(a, major, minor, resource, held);
+	const struct accounts_sum *fastest = most(a, major, minor, resource, accounts_grown), *largest = most(a, major, minor, resource, accounts_held);
 	uint64_t pods = HASH_START;
 
 	text[0] = '\0';
-	if (fastest && is_worth(grown(fastest, resource), used)) {
+	if (fastest && is_worth(accounts_grown(fastest, resource), used)) {
 		say_growth(fastest, resource, text, size);
 		if (fastest == largest)
 			say_share(largest, resource, used, text, size);
@@ -202,7 +209,7 @@ bool accounts_blame(const struct accounts *a, uint32_t major, uint32_t minor, en
 	} else {
 		fastest = NULL;
 	}
-	if (largest && largest != fastest && is_worth(held(largest, resource), used)) {
+	if (largest && largest != fastest && is_worth(accounts_held(largest, resource), used)) {
 		str_append(text, size, "%s", *text ? "; " : "");
 		say_held(largest, resource, used, text, size);
 		pods = hash_fnv1a(pods, largest->pod_uid, sizeof(largest->pod_uid));

@@ -49,6 +49,11 @@ void accounts_take(struct accounts *accounts, const struct account_place *place,
 void accounts_end(struct accounts *accounts);
 void accounts_free(struct accounts *accounts);
 
+/* What one holds, and how much it has grown over which time (0 = it was measured once). */
+uint64_t accounts_held(const struct accounts_sum *sum, enum space_resource resource);
+uint64_t accounts_grown(const struct accounts_sum *sum, enum space_resource resource);
+uint64_t accounts_over_us(const struct accounts_sum *sum);
+
 bool account_place_is_well_formed(const struct account_place *place);
 
 /* Is a round due? */

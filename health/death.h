@@ -14,6 +14,7 @@
 #include "cgroups/sample.h"
 #include "health/oom.h"
 #include "health/report.h"
+#include "volumes/volume.h"
 
 enum death_cause {
 	DEATH_UNKNOWN,
@@ -138,6 +139,8 @@ struct death {
 	uint64_t explained_after_us; /* from the first evidence to this record */
 	uint64_t limit_bytes, used_bytes, anon_bytes, shmem_bytes, cache_bytes, kernel_bytes;
 	uint64_t jvm_bytes, python_bytes, other_bytes; /* processes; R among the others */
+	char volume[VOLUME_NAME_BYTES]; /* of its pod's volumes the fullest; "" = none is known */
+	uint64_t volume_size_bytes, volume_used_bytes;
 	char setting[96];   /* "spark.executor.memoryOverhead"; "" = none helps */
 	char value[48];	    /* "1229m" */
 	uint64_t value_bytes;

@@ -87,6 +87,13 @@ static const struct field memory_fields[] = {
 	{0},
 };
 
+static const struct field volume_fields[] = {
+	{"name", FIELD_TEXT, AT(death, volume)},
+	{"sizeBytes", FIELD_U64, AT(death, volume_size_bytes)},
+	{"usedBytes", FIELD_U64, AT(death, volume_used_bytes)},
+	{0},
+};
+
 /* -1, "not known", is null. */
 static bool add_code(cJSON *root, int32_t code)
 {
@@ -107,7 +114,7 @@ int death_to_json(const struct death *death, char **ret_text, struct err *e)
 
 	if (root && cJSON_AddStringToObject(root, "apiVersion", STOKER_API_VERSION) && cJSON_AddStringToObject(root, "kind", DEATH_JSON_KIND) &&
 	    fields_add(root, head_fields, death) && add_code(root, death->exit_code) && add_part(root, "executor", executor_fields, &death->executor) &&
-	    add_part(root, "memory", memory_fields, death))
+	    add_part(root, "memory", memory_fields, death) && add_part(root, "volume", volume_fields, death))
 		text = cJSON_PrintUnformatted(root);
 	if (!text)
 		return err_set(e, ENOMEM, "cannot write a death as JSON");
@@ -152,7 +159,8 @@ int death_from_json(const char *text, size_t length, struct death *ret, struct e
 		return err_rule(e, EBADMSG, "death: must be a JSON object");
 	if (fields_must_be(root, "apiVersion", STOKER_API_VERSION, e) < 0 || fields_must_be(root, "kind", DEATH_JSON_KIND, e) < 0 ||
 	    fields_read(root, "", head_fields, &death, e) < 0 || read_code(root, &death.exit_code, e) < 0 ||
-	    read_part(root, "executor", "executor.", executor_fields, &death.executor, e) < 0 || read_part(root, "memory", "memory.", memory_fields, &death, e) < 0)
+	    read_part(root, "executor", "executor.", executor_fields, &death.executor, e) < 0 || read_part(root, "memory", "memory.", memory_fields, &death, e) < 0 ||
+	    read_part(root, "volume", "volume.", volume_fields, &death, e) < 0)
 		return err_wrap(e, "death");
 	*ret = death;
 	return 0;

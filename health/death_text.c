@@ -74,6 +74,16 @@ static void print_memory(FILE *out, const struct death *death)
 	print_folded(out, "memory", text);
 }
 
+static void print_volume(FILE *out, const struct death *death)
+{
+	char text[320] = "";
+
+	if (!death->volume[0])
+		return;
+	str_append(text, sizeof(text), "%s: %" PRIu64 " MiB of %" PRIu64 " MiB", death->volume, death->volume_used_bytes / MIB, death->volume_size_bytes / MIB);
+	print_folded(out, "volume", text);
+}
+
 void death_print(const struct death *death, FILE *out)
 {
 	static const char *const sure[] = {"a guess", "likely", "certain"};
@@ -91,6 +101,7 @@ void death_print(const struct death *death, FILE *out)
 	if (death->advice[0])
 		print_folded(out, "advice", death->advice);
 	print_memory(out, death);
+	print_volume(out, death);
 	char cause[160];
 	snprintf(cause, sizeof(cause), "%s (%s)%s", death_cause_name((enum death_cause)death->cause),
 		 death->confidence <= DEATH_CERTAIN ? sure[death->confidence] : "?", death->lives ? "; it lives on" : "");

@@ -37,11 +37,11 @@ static const struct view_field fields[] = {
 	{"oomKills", VIEW_NUMBER, AT(oom_kills)},
 };
 
-static const struct view_list list = {"ExecutorList", fields, ARRAY_SIZE(fields), sizeof(struct executor_view), EXECUTOR_VIEWS_MAX};
+static const struct view_list list = {"ExecutorList", "items", fields, ARRAY_SIZE(fields), sizeof(struct executor_view), EXECUTOR_VIEWS_MAX};
 
 int executor_views_to_json(const struct executor_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
 {
-	return view_list_to_json(&list, views, count, node, wall_us, ret_text, e);
+	return view_list_to_json(&(const struct view_part){&list, views, count}, 1, node, wall_us, ret_text, e);
 }
 
 int executor_views_from_json(const char *text, size_t length, struct executor_view **ret_views, size_t *ret_count, struct err *e)

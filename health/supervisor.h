@@ -226,6 +226,7 @@ void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
 void supervisor_volumes_tell_nri(struct supervisor *supervisor); /* all of them: it has just begun, or what is injected has changed */
 void supervisor_volumes_measure(struct supervisor *supervisor, const struct volumes_entry *entry); /* if its figures are old */
+void supervisor_volumes_measure_pod(struct supervisor *supervisor, const char *pod_uid);
 void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
 
 /* --- supervisor_scratch.c --- */
@@ -234,4 +235,5 @@ void supervisor_scratch_look(struct supervisor *supervisor, uint64_t now_us); /*
 
 /* --- supervisor_volumes_view.c --- */
 
+void supervisor_volumes_of_death(struct supervisor *supervisor, struct death *death); /* fills in which of its pod's volumes is the fullest */
 int supervisor_tell_volumes(struct supervisor *supervisor, char **ret_text, struct err *e);

@@ -108,6 +108,7 @@ static uint64_t ask_tail(struct executors *x, const struct executors_entry *entr
 	struct supervisor *s = x->owner;
 	const struct wire_container_ask ask = ask_for(entry);
 
+	supervisor_volumes_measure_pod(s, entry->executor.pod_uid); /* what it leaves behind is told with its death */
 	/* Without a pod there is no log of it. */
 	const bool sent = *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
 	return sent ? s->asked : 0;
@@ -173,6 +174,7 @@ static void on_death(struct executors *x, const struct death *found)
 	char who[320];
 
 	death.number = s->deaths.last_number + 1;
+	supervisor_volumes_of_death(s, &death);
 	executor_say(&death.executor, who, sizeof(who));
 	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "an executor is hurt and goes on" : "executor ended", "who", who,
 		 "namespace", death.executor.name_space, "pod", death.executor.pod, "cause", death_cause_name(death.cause), "summary", death.summary,

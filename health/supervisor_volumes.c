@@ -52,6 +52,13 @@ void supervisor_volumes_measure(struct supervisor *s, const struct volumes_entry
 		wish(s, WIRE_VOLUME_STAT, &entry->volume);
 }
 
+void supervisor_volumes_measure_pod(struct supervisor *s, const char *pod_uid)
+{
+	for (unsigned i = 0; i < s->volumes.count; i++)
+		if (strcmp(s->volumes.entries[i]->volume.at.pod_uid, pod_uid) == 0)
+			supervisor_volumes_measure(s, s->volumes.entries[i]);
+}
+
 static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volume_at *at, const struct volumes_entry *entry)
 {
 	struct wire_volume_stats stats = {.at = *at, .known = entry != NULL};

@@ -53,7 +53,20 @@ static int put_item(FILE *out, const struct view_list *list, const void *view, s
 }
 
 /* One after the other: a tree of all of them would be some megabytes, of which the C library keeps the most. */
-int view_list_to_json(const struct view_list *list, const void *items, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
+static int put_part(FILE *out, const struct view_part *part, struct err *e)
+{
+	int r = 0;
+
+	fprintf(out, ",\"%s\":[", part->list->key);
+	for (size_t i = 0; r == 0 && i < part->count; i++) {
+		fputs(i ? "," : "", out);
+		r = put_item(out, part->list, (const char *)part->items + i * part->list->item_bytes, e);
+	}
+	fputs("]", out);
+	return r;
+}
+
+int view_list_to_json(const struct view_part *parts, size_t part_count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
 {
 	char time[CLOCK_TEXT_BYTES], *text = NULL;
 	size_t length = 0;
@@ -63,12 +76,10 @@ int view_list_to_json(const struct view_list *list, const void *items, size_t co
 	if (!out)
 		return err_set(e, ENOMEM, "cannot write a list as JSON");
 	clock_format(wall_us, 1, time);
-	fprintf(out, "{\"apiVersion\":\"" STOKER_API_VERSION "\",\"kind\":\"%s\",\"node\":\"%s\",\"time\":\"%s\",\"items\":[", list->kind, node, time);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		fputs(i ? "," : "", out);
-		r = put_item(out, list, (const char *)items + i * list->item_bytes, e);
-	}
-	fputs("]}", out);
+	fprintf(out, "{\"apiVersion\":\"" STOKER_API_VERSION "\",\"kind\":\"%s\",\"node\":\"%s\",\"time\":\"%s\"", parts[0].list->kind, node, time);
+	for (size_t i = 0; r == 0 && i < part_count; i++)
+		r = put_part(out, &parts[i], e);
+	fputs("}", out);
 	const bool failed = ferror(out) != 0;
 	if (fclose(out) != 0 || failed || r < 0) {
 		free(text);
@@ -80,12 +91,12 @@ int view_list_to_json(const struct view_list *list, const void *items, size_t co
 
 /* --- reading --- */
 
-static int refuse(struct err *e, const char *key, const char *rule)
+static int refuse(struct err *e, const struct view_list *list, const char *key, const char *rule)
 {
-	return err_rule(e, EBADMSG, "items[].%s: %s", key, rule);
+	return err_rule(e, EBADMSG, "%s[].%s: %s", list->key, key, rule);
 }
 
-static int read_field(const cJSON *item, const struct view_field *f, void *at, struct err *e)
+static int read_field(const cJSON *item, const struct view_list *list, const struct view_field *f, void *at, struct err *e)
 {
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, f->key);
 	uint64_t number;
@@ -95,23 +106,23 @@ static int read_field(const cJSON *item, const struct view_field *f, void *at, s
 	if (f->kind == VIEW_BOOL) {
 		const bool yes = cJSON_IsTrue(value);
 		memcpy(at, &yes, sizeof(yes));
-		return cJSON_IsBool(value) ? 0 : refuse(e, f->key, "must be true or false");
+		return cJSON_IsBool(value) ? 0 : refuse(e, list, f->key, "must be true or false");
 	}
 	if (f->kind == VIEW_NUMBER) {
 		if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0 && value->valuedouble <= NUMBER_MAX))
-			return refuse(e, f->key, "must be a number from 0");
+			return refuse(e, list, f->key, "must be a number from 0");
 		number = (uint64_t)value->valuedouble;
 		memcpy(at, &number, sizeof(number));
 		return 0;
 	}
 	if (!cJSON_IsString(value))
-		return refuse(e, f->key, "must be a string");
+		return refuse(e, list, f->key, "must be a string");
 	if (f->kind == VIEW_TEXT) {
 		str_copy(at, f->size, value->valuestring);
 		return 0;
 	}
 	if (clock_parse(value->valuestring, &number) < 0)
-		return refuse(e, f->key, "must be a time");
+		return refuse(e, list, f->key, "must be a time");
 	memcpy(at, &number, sizeof(number));
 	return 0;
 }
@@ -119,21 +130,22 @@ static int read_field(const cJSON *item, const struct view_field *f, void *at, s
 int view_list_from_json(const struct view_list *list, const char *text, size_t length, void **ret_items, size_t *ret_count, struct err *e)
 {
 	scoped(json_drop) cJSON *root = cJSON_ParseWithLength(text, length);
-	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, "items"), *item;
+	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, list->key), *item;
+	const bool left_out = !items && strcmp(list->key, "items") != 0;
 	size_t count = 0;
 
-	if (strcmp(json_text(root, "apiVersion"), STOKER_API_VERSION) != 0 || strcmp(json_text(root, "kind"), list->kind) != 0 || !cJSON_IsArray(items))
+	if (strcmp(json_text(root, "apiVersion"), STOKER_API_VERSION) != 0 || strcmp(json_text(root, "kind"), list->kind) != 0 || (!cJSON_IsArray(items) && !left_out))
 		return err_rule(e, EBADMSG, "no %s of " STOKER_API_VERSION, list->kind);
 	const int size = cJSON_GetArraySize(items);
 	if (size > list->items_max)
-		return err_rule(e, EMSGSIZE, "items: more than %d", list->items_max);
+		return err_rule(e, EMSGSIZE, "%s: more than %d", list->key, list->items_max);
 	scoped(scoped_free) char *views = calloc((size_t)size + 1, list->item_bytes);
 	if (!views)
 		return err_set(e, ENOMEM, "cannot read a list");
 	cJSON_ArrayForEach(item, items)
 	{
 		for (size_t f = 0; f < list->field_count; f++)
-			if (read_field(item, &list->fields[f], views + count * list->item_bytes + list->fields[f].offset, e) < 0)
+			if (read_field(item, list, &list->fields[f], views + count * list->item_bytes + list->fields[f].offset, e) < 0)
 				return -e->code;
 		count++;
 	}

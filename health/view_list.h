@@ -20,13 +20,21 @@ struct view_field {
 
 struct view_list {
 	const char *kind; /* "ExecutorList" */
+	const char *key;  /* of the array in it: "items" */
 	const struct view_field *fields;
 	size_t field_count, item_bytes;
 	int items_max; /* that are read back */
 };
 
-/* One line; malloc'ed. `node` is a node's name, which needs no escape. */
-int view_list_to_json(const struct view_list *list, const void *items, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
+/* One array of a document. */
+struct view_part {
+	const struct view_list *list;
+	const void *items;
+	size_t count;
+};
 
-/* *ret_items: a malloc'ed array of the list's structs. */
+/* One line, of the first part's kind; malloc'ed. `node` is a node's name, which needs no escape. */
+int view_list_to_json(const struct view_part *parts, size_t part_count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
+
+/* *ret_items: a malloc'ed array of the list's structs. An array that is not there is empty, but for "items". */
 int view_list_from_json(const struct view_list *list, const char *text, size_t length, void **ret_items, size_t *ret_count, struct err *e);

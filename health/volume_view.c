@@ -1,7 +1,6 @@
 #include "health/volume_view.h"
 
 #include "base/scoped.h"
-#include "health/view_list.h"
 
 #define AT(member) offsetof(struct volume_view, member), sizeof(((struct volume_view *)0)->member)
 static const struct view_field fields[] = {
@@ -22,11 +21,14 @@ static const struct view_field fields[] = {
 	{"measuredTime", VIEW_TIME, AT(measured_wall_us)},
 };
 
-static const struct view_list list = {"VolumeList", fields, ARRAY_SIZE(fields), sizeof(struct volume_view), VOLUME_VIEWS_MAX};
+static const struct view_list list = {"VolumeList", "items", fields, ARRAY_SIZE(fields), sizeof(struct volume_view), VOLUME_VIEWS_MAX};
 
-int volume_views_to_json(const struct volume_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
+int volume_views_to_json(const struct volume_view *views, size_t count, const struct account_view *accounts, size_t account_count, const char *node,
+			 uint64_t wall_us, char **ret_text, struct err *e)
 {
-	return view_list_to_json(&list, views, count, node, wall_us, ret_text, e);
+	const struct view_part parts[] = {{&list, views, count}, {&account_list, accounts, account_count}};
+
+	return view_list_to_json(parts, ARRAY_SIZE(parts), node, wall_us, ret_text, e);
 }
 
 int volume_views_from_json(const char *text, size_t length, struct volume_view **ret_views, size_t *ret_count, struct err *e)

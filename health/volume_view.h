@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/executor.h"
+#include "health/account_view.h"
 #include "volumes/volume.h"
 
 #define VOLUME_VIEWS_MAX 4096 /* that are read back */
@@ -18,5 +19,6 @@ struct volume_view {
 };
 
 /* As executor_views_to_json and executor_views_from_json. */
-int volume_views_to_json(const struct volume_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
+int volume_views_to_json(const struct volume_view *views, size_t count, const struct account_view *accounts, size_t account_count, const char *node,
+			 uint64_t wall_us, char **ret_text, struct err *e);
 int volume_views_from_json(const char *text, size_t length, struct volume_view **ret_views, size_t *ret_count, struct err *e);

@@ -242,6 +242,24 @@ uint64_t volumes_used_inodes(const struct volumes_entry *entry)
 	return used(entry->total_inodes, entry->free_inodes);
 }
 
+static double fullness(const struct volumes_entry *entry)
+{
+	return entry->total_bytes ? (double)volumes_used_bytes(entry) / (double)entry->total_bytes : 0;
+}
+
+const struct volumes_entry *volumes_fullest(const struct volumes *volumes, const char *pod_uid)
+{
+	const struct volumes_entry *fullest = NULL;
+
+	for (unsigned i = 0; i < volumes->count; i++) {
+		const struct volumes_entry *entry = volumes->entries[i];
+		if (entry->volume.type != VOLUME_CHECKPOINT && entry->measured_us && strcmp(entry->volume.at.pod_uid, pod_uid) == 0 &&
+		    (!fullest || fullness(entry) > fullness(fullest)))
+			fullest = entry;
+	}
+	return fullest;
+}
+
 /* --- the mount table --- */
 
 /* The part of the path between two marks, as a name; false if it is none. */

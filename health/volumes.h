@@ -63,6 +63,9 @@ struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct c
 /* Is it scratch in memory that a dead container may leave full? */
 bool volumes_is_scratch(const struct volumes_entry *entry);
 
+/* Of the pod's volumes that were measured the one that is used the most of its size; NULL = none. Checkpoints are the server's. */
+const struct volumes_entry *volumes_fullest(const struct volumes *volumes, const char *pod_uid);
+
 /* As measured last; 0 = not yet. */
 uint64_t volumes_used_bytes(const struct volumes_entry *entry);
 uint64_t volumes_used_inodes(const struct volumes_entry *entry);

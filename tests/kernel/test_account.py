@@ -2,6 +2,7 @@
 import ctypes
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -226,6 +227,12 @@ def the_pod_that_fills_the_disk_is_named(t):
     health = k.node.health()
     assert "etl-exec-3" in health["conditions"][0]["message"], health["conditions"]
     assert "etl-exec-3" in k.node.cli("health", "-o", "wide").stdout
+    shown = json.loads(k.node.cli("volumes", "-o", "json").stdout)["accounts"]
+    mine = next(a for a in shown if a["pod"] == "spark/etl-exec-3")
+    assert shown[0] == mine and mine["fastest"] and mine["filesystem"] == k.disk.mount_point and mine["usedBytes"] > 70 << 20 and mine["grownBytes"] > 10 << 20, shown
+    assert not next(a for a in shown if a["pod"] == "spark/old-exec-1")["fastest"], shown
+    table = k.node.cli("volumes").stdout
+    assert re.search(r"^WRITER +FILESYSTEM +USED", table, re.M) and re.search(r"^spark/etl-exec-3 .* fastest$", table, re.M), table
     assert health["podStorage"]["emptyDir"] > 100 << 20, health["podStorage"]
     status, metrics = k.node.get("/metrics")
     assert status == 200 and 'stoker_pod_storage_bytes{kind="emptyDir"} ' in metrics and "etl-exec-3" not in metrics, metrics

@@ -314,7 +314,10 @@ def a_dead_executors_files_go_and_others_stay(t):
     container = s.new(pod=pod, limit_mib=64)
     container.kill()
     s.runtime.stopped(container)
-    s.death(container)
+    death = s.death(container)
+    assert death["volume"]["name"] == "scratch" and death["volume"]["sizeBytes"] == 16 * MIB and death["volume"]["usedBytes"] >= 2 * MIB, death
+    said = s.node.cli("why", pod.name).stdout
+    assert "volume" in said and "scratch: 2 MiB of 16 MiB" in said, said
     s.node.wait_for(lambda: not os.path.exists(left), "what the dead executor wrote to be gone")
     assert os.path.exists(f"{volumes.target()}/mine")
 

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "base/str.h"
 #include "health/accounts.h"
+#include "health/volume_view.h"
 
 #define S   1000000ULL
 #define GIB (1ULL << 30)
@@ -121,6 +123,40 @@ static void test_rounds_are_rare_while_all_is_well(void **unused)
 	assert_true(accounts_is_due(&a, true, 130 * S));
 }
 
+/* What `stoker volumes` shows: there and back, whoever wrote the most first, one fastest for each filesystem. */
+static void test_the_views_of_a_round(void **unused)
+{
+	struct accounts a = {0};
+	struct account_view views[4], *again = NULL;
+	char *text = NULL;
+	size_t count = 0;
+	struct err e = {0};
+
+	(void)unused;
+	round_of(&a, 1000 * S, 1 * GIB, 30 * GIB);
+	round_of(&a, 1600 * S, 21 * GIB, 31 * GIB);
+	account_views(&a, 1610 * S, 5000 * S, views);
+	assert_int_equal(volume_views_to_json(NULL, 0, views, a.count, "n", 5000 * S, &text, &e), 0);
+	assert_int_equal(account_views_from_json(text, strlen(text), &again, &count, &e), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(again[0].pod, "spark/etl-exec-3");
+	assert_string_equal(again[0].filesystem, "8:1");
+	assert_true(again[0].grown_bytes == 20 * GIB && again[0].grown_seconds == 600 && again[0].fastest && again[0].bytes == 21 * GIB);
+	assert_true(again[0].measured_wall_us == 4990 * S && again[0].inodes == 10 && !again[0].at_least);
+	assert_string_equal(again[1].pod, "spark/big");
+	assert_true(again[1].grown_bytes == GIB && !again[1].fastest);
+	assert_string_equal(again[2].filesystem, "8:2"); /* the largest, and nothing new */
+	assert_true(again[2].grown_bytes == 0 && !again[2].fastest && again[2].bytes == 500 * GIB);
+	free(text);
+	free(again);
+	/* of an older agent */
+	static const char older[] = "{\"apiVersion\":\"stoker.dev/v1alpha1\",\"kind\":\"VolumeList\",\"items\":[]}";
+	assert_int_equal(account_views_from_json(older, strlen(older), &again, &count, &e), 0);
+	assert_int_equal(count, 0);
+	free(again);
+	accounts_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_crumbs_are_nobodys_fault),
 		cmocka_unit_test(test_a_cut_walk_says_at_least_and_dead_pods_are_named_so),
 		cmocka_unit_test(test_who_is_gone_is_forgotten_and_growth_is_of_the_last_minutes),
+		cmocka_unit_test(test_the_views_of_a_round),
 		cmocka_unit_test(test_rounds_are_rare_while_all_is_well),
 	};
 

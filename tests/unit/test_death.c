@@ -435,6 +435,9 @@ static void test_json(void **unused)
 	prepare(&expected[6], &f);
 	death_explain(&f, &d);
 	d.number = 7;
+	str_copy(d.volume, sizeof(d.volume), "scratch");
+	d.volume_size_bytes = 64 * MIB;
+	d.volume_used_bytes = 63 * MIB;
 	assert_int_equal(death_to_json(&d, &text, &e), 0);
 	assert_int_equal(death_from_json(text, strlen(text), &again, &e), 0);
 	assert_int_equal(death_to_json(&again, &twice, &e), 0);
@@ -442,6 +445,8 @@ static void test_json(void **unused)
 	assert_non_null(strstr(text, "\"kind\":\"ExecutorDeath\""));
 	assert_non_null(strstr(text, "\"setting\":\"spark.executor.memoryOverhead\",\"value\":\"576m\""));
 	assert_int_equal(again.number, 7);
+	assert_string_equal(again.volume, "scratch");
+	assert_true(again.volume_size_bytes == 64 * MIB && again.volume_used_bytes == 63 * MIB);
 	free(text);
 	free(twice);
 	assert_int_equal(death_from_json("{}", 2, &again, &e), -EBADMSG);

@@ -248,6 +248,29 @@ static void test_what_the_mount_table_tells(void **unused)
 	}
 }
 
+static void test_the_fullest_of_a_pod(void **unused)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+		uint64_t total, left, measured_us;
+	} row[] = {{"a", VOLUME_SCRATCH, 64, 32, 1}, {"b", VOLUME_DISK, 100, 10, 1}, {"c", VOLUME_SCRATCH, 64, 1, 0}, {"d", VOLUME_CHECKPOINT, 10, 0, 1}};
+	struct volumes table = {0};
+
+	(void)unused;
+	assert_null(volumes_fullest(&table, UID));
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct volume v = asked(row[i].type, row[i].name, 0);
+		struct volumes_entry *entry = volumes_put(&table, &v);
+		entry->total_bytes = row[i].total;
+		entry->free_bytes = row[i].left;
+		entry->measured_us = row[i].measured_us;
+	}
+	assert_string_equal(volumes_fullest(&table, UID)->volume.at.name, "b");
+	assert_null(volumes_fullest(&table, "another"));
+	volumes_drop(&table);
+}
+
 /* A restarted stokerd learns what there is; what is unmounted by somebody else is forgotten; what is being made is not. */
 static void test_the_table_follows_the_mounts(void **unused)
 {
@@ -283,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_an_injected_scratch_shares_the_limit),
 		cmocka_unit_test(test_what_the_mount_table_tells),
+		cmocka_unit_test(test_the_fullest_of_a_pod),
 		cmocka_unit_test(test_the_table_follows_the_mounts),
 	};
 
