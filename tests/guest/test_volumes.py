@@ -14,6 +14,7 @@ import cases  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
 from cases import case, only_long, wait_for  # noqa: E402
+from volume_stage import fail_in_turn, started  # noqa: E402
 from volumes import FILL_BYTES, FILL_INODES, as_user, mount_at, mounts  # noqa: E402
 
 SPEC = importlib.util.spec_from_file_location("kernel_volumes", os.path.join(HERE, "..", "kernel", "test_volumes.py"))
@@ -48,7 +49,7 @@ def a_disk(t, kind, options="prjquota", mkfs=None):
 
 def with_disks(t, *found):
     listed = "".join(f"  - name: d{i}\n    path: {d.mount_point}\n    namespaces: ['team-*']\n" for i, d in enumerate(found))
-    return kernel.started(t, f"  disks:\n{listed}")
+    return started(t, f"  disks:\n{listed}")
 
 
 def volume_directory(disk, pod, name="scratch", gone=""):
@@ -188,8 +189,8 @@ def every_system_call_of_a_disk_volume_failing_in_turn(t):
         os.makedirs(pod.target() + "/a/b")
         return pod
 
-    kernel.fail_in_turn(t, n, asker, wire.VOLUME_MAKE, kubelet.pod, after_make, errnums=(errno.EIO,), type_=wire.DISK, uid=185)
-    kernel.fail_in_turn(t, n, asker, wire.VOLUME_REMOVE, made, lambda pod, failed, what: nothing_is_left(pod, what), errnums=(errno.EIO,))
+    fail_in_turn(t, n, asker, wire.VOLUME_MAKE, kubelet.pod, after_make, errnums=(errno.EIO,), type_=wire.DISK, uid=185)
+    fail_in_turn(t, n, asker, wire.VOLUME_REMOVE, made, lambda pod, failed, what: nothing_is_left(pod, what), errnums=(errno.EIO,))
 
 
 if __name__ == "__main__":

@@ -11,41 +11,13 @@ sys.path.insert(0, os.path.dirname(__file__))
 import disks  # noqa: E402
 import volumes  # noqa: E402
 import wire  # noqa: E402
-from cases import case, main, only_long, wait_for  # noqa: E402
+from cases import case, main, wait_for  # noqa: E402
 from container import Container, Pod as CgroupPod  # noqa: E402
 from node import Node  # noqa: E402
+from volume_stage import UUIDS, old_kernel, spark_files, started  # noqa: E402
 from volumes import FILL_BYTES, FILL_INODES, Asker, Kubelet, as_user, mount_at, tree  # noqa: E402
 
 MIB = 1 << 20
-FSOPEN, FSPICK = 430, 433
-UUIDS = ("0a1b2c3d-1111-4222-8333-444455556666", "99999999-aaaa-bbbb-cccc-ddddeeeeffff")
-
-
-def started(t, more="", broker=None):
-    """Kubelet, node and who asks."""
-    kubelet = Kubelet(t)
-    n = Node(t, period="10m", extra=kubelet.settings() + f"volumes:\n  scratch:\n    max: 64Mi\n{more}")
-    n.tmpfs("size=1m")
-    if broker:
-        n.start_roles(broker)
-    else:
-        n.start()
-    return kubelet, n, Asker(t, n)
-
-
-def spark_files(path, user=185):
-    """As an executor leaves them, and what is not Spark's."""
-    for name in ("blockmgr-" + UUIDS[0], "spark-" + UUIDS[1]):
-        for i in range(4):
-            os.makedirs(f"{path}/{name}/{i:02x}")
-            with open(f"{path}/{name}/{i:02x}/shuffle_0_{i}_0.data", "wb") as f:
-                f.write(b"x" * 100000)
-    for name in ("spark-events", "blockmgr-" + UUIDS[0] + "-old", "spark-" + UUIDS[0].upper(), "mine"):
-        os.makedirs(f"{path}/{name}")
-    with open(f"{path}/spark-{UUIDS[0]}", "w") as f:
-        f.write("a file of that name")
-    os.symlink("mine", f"{path}/blockmgr-{UUIDS[1]}")
-    return sorted(set(os.listdir(path)) - {"blockmgr-" + UUIDS[0], "spark-" + UUIDS[1]})
 
 
 # --- bounds and owners ---
@@ -387,12 +359,6 @@ def what_is_mounted_reaches_who_shares_the_kubelets_directory(t):
     assert asker.remove(pod).errnum == 0 and not seen() and not mount_at(pod.target())
 
 
-def old_kernel():
-    """fsopen(2) and fspick(2) are not there: Linux before 5.2."""
-    disks.refuse_call(FSOPEN, errno.ENOSYS)
-    disks.refuse_call(FSPICK, errno.ENOSYS)
-
-
 @case
 def a_kernel_without_the_new_mount_api(t):
     """The same result, byte for byte of the mount table."""
@@ -422,124 +388,6 @@ def a_kernel_without_the_new_mount_api(t):
         for p in n.extra_processes:
             n.end(p)
     assert seen[0] == seen[1], seen
-
-
-# --- disks without quota (with it: tests/guest/test_volumes.py, this machine's kernel has none) ---
-
-@case
-def a_disk_without_quota_says_what_is_missing(t):
-    plain, xfs = disks.Disk(t, "ext4", os.path.join(t.dir, "plain")), disks.Disk(t, "xfs", os.path.join(t.dir, "xfs"))
-    memory = disks.Tmpfs(t, "size=1m", os.path.join(t.dir, "memory"))
-    listed = "".join(f"  - name: d{i}\n    path: {d.mount_point}\n    namespaces: ['*']\n" for i, d in enumerate((plain, xfs, memory)))
-    kubelet, _, asker = started(t, f"  disks:\n{listed}  - name: gone\n    path: {t.dir}/gone\n    namespaces: ['*']\n")
-    for source, words in enumerate((("tune2fs", "prjquota"), ("prjquota",), ("neither ext4 nor xfs",))):
-        pod = kubelet.pod()
-        refused = asker.make(pod, type_=wire.DISK, source=source)
-        assert refused.errnum == errno.EOPNOTSUPP and all(w in refused.text for w in words), refused
-        assert not os.path.exists(pod.target())
-        gone = asker.remove(pod)
-        assert (gone.errnum, gone.already) == (0, 1), gone
-    assert asker.make(kubelet.pod(), type_=wire.DISK, source=3).errnum == errno.ENOENT
-    for d in (plain, xfs, memory):
-        assert not os.path.exists(f"{d.mount_point}/.stoker-volumes")
-
-
-# --- every system call failing in turn ---
-
-ERRNUMS = (errno.EIO, errno.ENOMEM) if os.environ.get("STOKER_LONG") else (errno.EIO,)
-
-
-def fail_in_turn(t, n, asker, kind, arrange, settle, errnums=ERRNUMS, **more):
-    """`arrange` gives a pod for which the request has something to do; `settle` checks what is there after it, given the answer."""
-    tool, pid = os.path.join(os.environ["STOKER_TESTS"], "nth_fail"), n.pid("stoker-broker")
-    n.wait("Healthy")
-    held = len(n.settled_descriptors("stoker-broker"))
-    for errnum in errnums:
-        for number in range(1, 300):
-            pod = arrange()
-            tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
-            assert tracer.stdout.readline() == "ready\n"
-            answer = asker.ask(kind, pod, **more)
-            outcome = tracer.stdout.read().strip()
-            tracer.wait(30)
-            n.wait_for(lambda: not n.children("stoker-broker"), "the child to end")
-            failed = isinstance(answer, wire.Refused) or answer.errnum != 0
-            settle(pod, failed, (number, errnum, outcome, answer))
-            if outcome.startswith("ended before"):
-                assert number > 15, (kind, number)
-                break
-        else:
-            raise AssertionError("the child never ran through")
-    assert len(n.settled_descriptors("stoker-broker")) == held, n.descriptors(pid)
-
-
-def nothing_is_left(kubelet, n, pod, what):
-    assert not volumes.mounts(kubelet.root) and not os.path.exists(pod.target()), what
-    assert not volumes.mounts(n.runtime) and not [x for x in os.listdir(n.runtime) if x.startswith("making")], what
-    kubelet.remove(pod)
-
-
-def every_call_of_a_volumes_life(t, kubelet, n, asker):
-    """A failed make has left nothing, a failed remove or bound can be asked again, and then nothing is left either."""
-    def made():
-        pod = kubelet.pod()
-        answer = asker.make(pod)
-        assert answer.errnum == 0, answer
-        return pod
-
-    def after_make(pod, failed, what):
-        if not failed:
-            assert mount_at(pod.target()) and asker.remove(pod).already == 0, what
-        nothing_is_left(kubelet, n, pod, what)
-
-    def after_remove(pod, failed, what):
-        again = asker.remove(pod)
-        assert again.errnum == 0, (what, again)
-        assert failed or again.already, (what, again)
-        nothing_is_left(kubelet, n, pod, what)
-
-    def after_bound(pod, failed, what):
-        now = asker.stat(pod)
-        assert (now.size, now.inodes) in ((4 * MIB, 1000), (8 * MIB, 2000)), what
-        assert failed or now.size == 8 * MIB, what
-        after_remove(pod, True, what)
-
-    fail_in_turn(t, n, asker, wire.VOLUME_MAKE, kubelet.pod, after_make)
-    fail_in_turn(t, n, asker, wire.VOLUME_REMOVE, made, after_remove)
-    if os.environ.get("STOKER_LONG"):
-        fail_in_turn(t, n, asker, wire.VOLUME_BOUND, made, after_bound, size=8 * MIB, inodes=2000)
-    return made, after_remove
-
-
-@case
-def every_system_call_of_making_and_removing_failing_in_turn(t):
-    every_call_of_a_volumes_life(t, *started(t))
-
-
-@case
-@only_long
-def every_system_call_of_a_request_failing_in_turn(t):
-    kubelet, n, asker = started(t)
-    made, after_remove = every_call_of_a_volumes_life(t, kubelet, n, asker)
-
-    def filled():
-        pod = made()
-        spark_files(pod.target())
-        return pod
-
-    def after_empty(pod, failed, what):
-        again = asker.empty(pod)
-        assert again.errnum == 0 and (failed or again.already), (what, again)
-        assert "mine" in os.listdir(pod.target()) and f"blockmgr-{UUIDS[0]}" not in os.listdir(pod.target()), what
-        after_remove(pod, True, what)
-    fail_in_turn(t, n, asker, wire.VOLUME_EMPTY, filled, after_empty, errnums=(errno.EIO,))
-    fail_in_turn(t, n, asker, wire.VOLUME_STAT, made, lambda pod, failed, what: after_remove(pod, True, what), errnums=(errno.EIO,))
-
-
-@case
-@only_long
-def every_system_call_failing_without_the_new_mount_api(t):
-    every_call_of_a_volumes_life(t, *started(t, broker=old_kernel))
 
 
 if __name__ == "__main__":
