@@ -142,56 +142,58 @@ static void test_node_defaults_to_the_host_in_lower_case(void **unused)
 	assert_memory_equal(&config, &defaults, sizeof(config));
 }
 
+static const char every_key[] =
+	"node: node-7.example\n"
+	"runtimeDir: /var/run/st\n"
+	"discover: off\n"
+	"kubeletRoot: /data/kubelet\n"
+	"watch:\n"
+	"- path: /\n"
+	"- {path: /mnt/with space, role: kubelet}\n"
+	"- path: \"/mnt/new\\nline\"\n"
+	"  role: spark-2\n"
+	"- path: /mnt/\xc3\xa4\n"
+	"- path: /mnt/..hidden/...\n"
+	"- {path: '/mnt/disks/*', ignore: true}\n"
+	"probe:\n"
+	"  period: 2m\n"
+	"  deadline: 250ms\n"
+	"  recoverAfter: 100\n"
+	"  minimumBad: 1h\n"
+	"  directory: probe here\n"
+	"  uid: 4294967294\n"
+	"space:\n  warn: 10.25%\n  bad: 5Gi\n"
+	"inodes:\n  warn: off\n  bad: 0.5%, at most 7\n"
+	"forecast: {horizon: 1h}\n"
+	"web:\n  listen: '[::1]:80'\n"
+	"report:\n"
+	"  kubernetes: off\n"
+	"  kubeconfig: /etc/kube/config\n"
+	"  taint: PreferNoSchedule\n"
+	"  taintKey: Unhealthy_1\n"
+	"  taintFor: []\n"
+	"  aliases: [StorageReady]\n"
+	"  maxTainted: 100%\n"
+	"  taintSingleNode: true\n"
+	"executors:\n"
+	"  watch: off\n"
+	"  nriSocket: /run/nri/other.sock\n"
+	"  criSocket: /run/other/cri.sock\n"
+	"  dryRun: true\n"
+	"  annotations: true\n"
+	"  pythonOomGroup: single\n"
+	"  oomScoreAdj: driversLast\n"
+	"deaths: {keepRecords: 7, keepBytes: 64Ki}\n"
+	"redact: {regex: '(?i)pass|pin[.]code'}\n"
+	"retire: true\n"
+	"log: {level: debug}\n";
+
 static void test_every_key_is_read(void **unused)
 {
-	static const char text[] = "node: node-7.example\n"
-				   "runtimeDir: /var/run/st\n"
-				   "discover: off\n"
-				   "kubeletRoot: /data/kubelet\n"
-				   "watch:\n"
-				   "- path: /\n"
-				   "- {path: /mnt/with space, role: kubelet}\n"
-				   "- path: \"/mnt/new\\nline\"\n"
-				   "  role: spark-2\n"
-				   "- path: /mnt/\xc3\xa4\n"
-				   "- path: /mnt/..hidden/...\n"
-				   "- {path: '/mnt/disks/*', ignore: true}\n"
-				   "probe:\n"
-				   "  period: 2m\n"
-				   "  deadline: 250ms\n"
-				   "  recoverAfter: 100\n"
-				   "  minimumBad: 1h\n"
-				   "  directory: probe here\n"
-				   "  uid: 4294967294\n"
-				   "space:\n  warn: 10.25%\n  bad: 5Gi\n"
-				   "inodes:\n  warn: off\n  bad: 0.5%, at most 7\n"
-				   "forecast: {horizon: 1h}\n"
-				   "web:\n  listen: '[::1]:80'\n"
-				   "report:\n"
-				   "  kubernetes: off\n"
-				   "  kubeconfig: /etc/kube/config\n"
-				   "  taint: PreferNoSchedule\n"
-				   "  taintKey: Unhealthy_1\n"
-				   "  taintFor: []\n"
-				   "  aliases: [StorageReady]\n"
-				   "  maxTainted: 100%\n"
-				   "  taintSingleNode: true\n"
-				   "executors:\n"
-				   "  watch: off\n"
-				   "  nriSocket: /run/nri/other.sock\n"
-				   "  criSocket: /run/other/cri.sock\n"
-				   "  dryRun: true\n"
-				   "  annotations: true\n"
-				   "  pythonOomGroup: single\n"
-				   "  oomScoreAdj: driversLast\n"
-				   "deaths: {keepRecords: 7, keepBytes: 64Ki}\n"
-				   "redact: {regex: '(?i)pass|pin[.]code'}\n"
-				   "retire: true\n"
-				   "log: {level: debug}\n";
 	static struct config c;
 	(void)unused;
 
-	parse_good(text, sizeof(text) - 1, &c);
+	parse_good(every_key, sizeof(every_key) - 1, &c);
 	assert_string_equal(c.node, "node-7.example");
 	assert_string_equal(c.runtime_dir, "/var/run/st");
 	assert_int_equal(c.discover, CONFIG_DISCOVER_OFF);
@@ -219,6 +221,14 @@ static void test_every_key_is_read(void **unused)
 	expect_amount(&c.inodes.warn, 0, 0);
 	expect_amount(&c.inodes.bad, 50, 7);
 	assert_int_equal(c.forecast.horizon_us, 3600 * S);
+}
+
+static void test_every_key_of_reports_and_executors_is_read(void **unused)
+{
+	static struct config c;
+	(void)unused;
+
+	parse_good(every_key, sizeof(every_key) - 1, &c);
 	assert_string_equal(c.web.listen, "[::1]:80");
 	assert_int_equal(c.report.kubernetes, CONFIG_KUBERNETES_OFF);
 	assert_string_equal(c.report.kubeconfig, "/etc/kube/config");
@@ -640,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_said_is_the_defaults),
 		cmocka_unit_test(test_node_defaults_to_the_host_in_lower_case),
 		cmocka_unit_test(test_every_key_is_read),
+		cmocka_unit_test(test_every_key_of_reports_and_executors_is_read),
 		cmocka_unit_test(test_every_key_of_volumes_is_read),
 		cmocka_unit_test(test_namespaces_that_may),
 		cmocka_unit_test(test_both_ends_of_every_range_and_the_words),
