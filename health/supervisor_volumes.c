@@ -206,7 +206,9 @@ static void take_result(struct supervisor *s, const struct volume_question *q, c
 {
 	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
 
-	if (entry)
+	if (entry && q->what == WIRE_VOLUME_EMPTY && result->errnum == 0)
+		volumes_emptied(entry, result);
+	else if (entry)
 		volumes_result(entry, result, clock_mono_us());
 	if (q->what == WIRE_VOLUME_BOUND && entry)
 		bounded(s, entry, result);

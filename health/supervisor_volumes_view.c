@@ -72,7 +72,7 @@ void supervisor_volumes_of_death(struct supervisor *s, struct death *death)
 	if (entry) {
 		str_copy(death->volume, sizeof(death->volume), entry->volume.at.name);
 		death->volume_size_bytes = entry->total_bytes;
-		death->volume_used_bytes = volumes_used_bytes(entry);
+		death->volume_used_bytes = volumes_left_bytes(entry);
 	} else if (death->executor.injected_bytes) {
 		/* It went with the container; what lay in it was its files in memory. */
 		str_copy(death->volume, sizeof(death->volume), "injected");

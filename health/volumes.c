@@ -153,13 +153,20 @@ struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct c
 	return NULL;
 }
 
+static void give(struct volumes_entry *entry, const struct executor *executor)
+{
+	if (strcmp(entry->owner.container_id, executor->container_id) != 0)
+		entry->left_bytes = 0; /* was another one's */
+	entry->owner = *executor;
+}
+
 bool volumes_own(struct volumes *volumes, const struct executor *executor)
 {
 	if (executor->sidecar)
 		return false;
 	for (unsigned i = 0; i < volumes->count; i++)
 		if (strcmp(volumes->entries[i]->volume.at.pod_uid, executor->pod_uid) == 0)
-			volumes->entries[i]->owner = *executor;
+			give(volumes->entries[i], executor);
 	return true;
 }
 
@@ -242,9 +249,19 @@ uint64_t volumes_used_inodes(const struct volumes_entry *entry)
 	return used(entry->total_inodes, entry->free_inodes);
 }
 
+void volumes_emptied(struct volumes_entry *entry, const struct volume_result *result)
+{
+	entry->left_bytes = used(result->size_bytes, result->free_bytes);
+}
+
+uint64_t volumes_left_bytes(const struct volumes_entry *entry)
+{
+	return entry->left_bytes ? entry->left_bytes : volumes_used_bytes(entry);
+}
+
 static double fullness(const struct volumes_entry *entry)
 {
-	return entry->total_bytes ? (double)volumes_used_bytes(entry) / (double)entry->total_bytes : 0;
+	return entry->total_bytes ? (double)volumes_left_bytes(entry) / (double)entry->total_bytes : 0;
 }
 
 const struct volumes_entry *volumes_fullest(const struct volumes *volumes, const char *pod_uid)

@@ -28,6 +28,7 @@ struct volumes_entry {
 	uint64_t total_bytes, total_inodes, free_bytes, free_inodes; /* as measured */
 	uint64_t measured_us;	/* 0 = not yet */
 	uint64_t bound_bytes;	/* asked for last; 0 = not yet */
+	uint64_t left_bytes;	/* what the last dead container had left when its files were removed; 0 = nothing */
 	struct executor owner;	/* container_id "" = not seen yet */
 };
 
@@ -70,5 +71,9 @@ const struct volumes_entry *volumes_fullest(const struct volumes *volumes, const
 uint64_t volumes_used_bytes(const struct volumes_entry *entry);
 uint64_t volumes_used_inodes(const struct volumes_entry *entry);
 
-/* What a request about it ended with. */
+/* What was used when a dead container's files were removed, or as measured last. */
+uint64_t volumes_left_bytes(const struct volumes_entry *entry);
+
+/* What a request about it ended with; of emptying it the figures are those of before. */
+void volumes_emptied(struct volumes_entry *entry, const struct volume_result *result);
 void volumes_result(struct volumes_entry *entry, const struct volume_result *result, uint64_t now_us);

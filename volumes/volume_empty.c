@@ -49,6 +49,8 @@ int volume_empty(const struct config *config, const struct volume *v, struct vol
 		return root_fd;
 	if (type == VOLUME_CHECKPOINT)
 		return err_rule(e, EOPNOTSUPP, "a checkpoint is never emptied");
+	if (volume_measure(root_fd, r, e) < 0)
+		return -e->code;
 	r->step = VOLUME_REMOVE;
 	int done = empty_directory(root_fd, &removed, e);
 	if (done < 0)

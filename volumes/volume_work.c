@@ -40,7 +40,7 @@ static int read_spot_mark(const struct volume_spot *spot, const struct volume_at
 	return root_fd < 0 ? root_fd : read_mark(root_fd, at, ret, e);
 }
 
-static int measure(int root_fd, struct volume_result *r, struct err *e)
+int volume_measure(int root_fd, struct volume_result *r, struct err *e)
 {
 	struct statfs st;
 
@@ -60,7 +60,7 @@ static void measure_spot(const struct volume_spot *spot, struct volume_result *r
 	scoped(fd_drop) int root_fd = volume_spot_enter(spot, O_PATH, NULL);
 
 	if (root_fd >= 0)
-		measure(root_fd, r, NULL);
+		volume_measure(root_fd, r, NULL);
 }
 
 /* --- make --- */
@@ -234,14 +234,14 @@ int volume_bound(const struct config *config, const struct volume *v, struct vol
 	if (type != VOLUME_NONE && type != VOLUME_SCRATCH)
 		return err_rule(e, EOPNOTSUPP, "a volume of type %s is not bounded anew", volume_type_name(type));
 	r->step = VOLUME_COMPARE;
-	if (measure(root_fd, r, e) < 0)
+	if (volume_measure(root_fd, r, e) < 0)
 		return -e->code;
 	r->already = is_bounded(r, v);
 	if (!r->already) {
 		r->step = VOLUME_PREPARE;
 		if (tmpfs_bound(root_fd, v->size_bytes, v->inodes, e) < 0)
 			return -e->code;
-		measure(root_fd, r, NULL);
+		volume_measure(root_fd, r, NULL);
 	}
 	r->step = VOLUME_DONE;
 	return 0;
@@ -256,7 +256,7 @@ int volume_stat(const struct config *config, const struct volume *v, struct volu
 	if (root_fd < 0)
 		return root_fd;
 	r->step = VOLUME_COMPARE;
-	if (measure(root_fd, r, e) < 0)
+	if (volume_measure(root_fd, r, e) < 0)
 		return -e->code;
 	r->already = 1;
 	r->step = VOLUME_DONE;

@@ -24,7 +24,10 @@ volume_work volume_remove; /* of these and the rest only `at` counts */
 volume_work volume_bound;  /* and the bounds; also of the kubelet's own tmpfs */
 volume_work volume_stat;
 volume_work checkpoint_look; /* checkpoint_look.c: the same of the node's mount of one, and what its calls took */
-volume_work volume_empty; /* volume_empty.c */
+volume_work volume_empty; /* volume_empty.c; the sizes are those of before */
+
+/* Into *result. */
+int volume_measure(int root_fd, struct volume_result *result, struct err *e);
 
 /* The root (O_PATH) of a volume that is there and is ours, or of the kubelet's emptyDir: a tmpfs, and with `directory` also one on disk.
  * *ret_type is VOLUME_NONE for the kubelet's. */
