@@ -28,8 +28,8 @@ CHECKPOINT, SCRATCH, AT_NODE = 3, 1, 3
 USER = 185
 NAME_SERVER, NAME = "127.0.0.77", "nas.stoker.test"
 
-
 TEAM = f"  - {{name: team, server: 127.0.0.1, port: {CLIENT_PORT}, export: /team, namespaces: [spark]}}\n"
+INJECTED = "  inject:\n  - {namespaces: [spark], path: /checkpoints, checkpoint: team}\n"  # so stokerd wants it: the pods here are the broker's alone
 
 
 class Stage:
@@ -255,7 +255,7 @@ def a_server_that_is_gone_comes_back(t):
 @case
 @only_long
 def what_is_stale_is_replaced_for_new_pods(t):
-    s = Stage(t, more="  inject:\n  - {namespaces: [spark], path: /checkpoints, checkpoint: team}\n")  # so stokerd wants it: the pods here are the broker's alone
+    s = Stage(t, more=INJECTED)
     wait_for(lambda: s.state()["mounted"], "stokerd to have mounted it", 60, 0.1)
     old = s.kubelet.pod()
     assert s.publish(old).errnum == 0
@@ -278,7 +278,8 @@ def what_is_stale_is_replaced_for_new_pods(t):
 @only_long
 def a_server_with_a_slow_disk_is_slow(t):
     """It answers pings and statfs at once: what pods wait for stands in the mount's statistics alone."""
-    s = Stage(t, on_disk=True)
+    s = Stage(t, on_disk=True, more=INJECTED)
+    wait_for(lambda: s.state()["mounted"], "stokerd to have mounted it", 60, 0.1)
     pod = s.kubelet.pod()
     assert s.publish(pod).errnum == 0
     s.wait_state("healthy")

@@ -107,7 +107,7 @@ def run_one(function):
                 text += note()
             except Exception:
                 text += traceback.format_exc()
-    signal.alarm(120)
+    signal.alarm(600 if getattr(function, "only_long", False) else 120)
     context.close()
     signal.alarm(0)
     if outcome == "FAILED":

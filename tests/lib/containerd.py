@@ -133,7 +133,7 @@ class Runtime:
 
     def crictl(self, *args, check=True):
         socket = f"unix://{self.home}/containerd.sock"
-        r = subprocess.run([f"{CACHE}/bin/crictl", "--runtime-endpoint", socket, "--image-endpoint", socket, "--timeout", "300s" if EMULATED else "60s", *args],
+        r = subprocess.run([f"{CACHE}/bin/crictl", "--runtime-endpoint", socket, "--image-endpoint", socket, "--timeout", "600s" if EMULATED else "60s", *args],
                            capture_output=True, text=True)
         assert not check or r.returncode == 0, (args, r.stdout, r.stderr)
         return r.stdout.strip()
