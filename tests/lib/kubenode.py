@@ -155,6 +155,9 @@ class KubeNode(Cluster):
             raise Skip("cgroup v2 on the host: this tier knows v1 and hybrid; v2 is the guest's")
         for d in self.controllers():
             os.makedirs(f"{d}/{self.cgroup}", exist_ok=True)
+            if os.path.exists(f"{d}/{self.cgroup}/cpu.shares"):  # else all pods together count as one process beside those of other tests
+                with open(f"{d}/{self.cgroup}/cpu.shares", "w") as f:
+                    f.write("8192")
         for name in ("cpuset.cpus", "cpuset.mems"):
             with open(f"/sys/fs/cgroup/cpuset/{name}") as f, open(f"/sys/fs/cgroup/cpuset/{self.cgroup}/{name}", "w") as out:
                 out.write(f.read())

@@ -128,7 +128,7 @@ def deleted_and_decommissioned(t):
 @case
 def more_for_python_lets_the_job_pass_and_half_of_it_does_not(t):
     w = SparkNode.of_all_cases(t)
-    had, hog = 768, ("python-hog", 1170)
+    had, hog = 768, ("python-hog", 1350)  # beyond half of the least increase that may be told, within all of it
     job = PodJob(t, w, heap_mib=HEAP, overhead_mib=had).warm()
     (ok, _), death = bring_about(w, job, lambda pod, pid: job.step(*hog), "python", "PythonWorkerExhausted", lives=True)
     assert not ok, death
@@ -144,9 +144,8 @@ def more_for_python_lets_the_job_pass_and_half_of_it_does_not(t):
         job = PodJob(t, w, heap_mib=HEAP, overhead_mib=more).warm()
         ok, words = job.step(*hog)
         assert ok == passes, (more, words, death)
-        if passes:
-            assert wanted <= 1.5 * (job.rss_mib(job.executor()[1]) + int(hog[1]) - HEAP), death  # the worker has given its own back
         job.end()
+    assert wanted <= 1.5 * int(hog[1]), death  # beside a heap that counts whole, it takes that much at least
 
 
 @only_long
@@ -165,15 +164,16 @@ def local_dirs_on_disk_let_the_job_pass(t):
 @only_long
 @case
 def a_larger_heap_lets_the_job_pass(t):
+    """The least of these that is too much, each a quarter more than the one before; the recommended heap is half as much again."""
     w = SparkNode.of_all_cases(t)
-    for heap, passes in ((HEAP, False), (HEAP * 3 // 2, True)):
-        job = PodJob(t, w, heap_mib=heap).warm()
-        pod, _ = job.executor()
-        ok, words = job.step("thrash", 3000000)
-        assert ok == passes, words
-        if not passes:
-            assert setting(expect(w, job, pod, "heap", "ExecutorHeapExhausted", code=52)) == HEAP * 3 // 2
-        job.end()
+    job = PodJob(t, w, heap_mib=HEAP).warm()
+    pod, _ = job.executor()
+    rows = next((rows for rows in (3000000, 3750000, 4690000, 5860000, 7320000) if not job.step("thrash", rows)[0]), None)
+    wanted = setting(expect(w, job, pod, "heap", "ExecutorHeapExhausted", code=52))
+    print(f"    {rows} rows are too much for {HEAP} MiB, {wanted} are told", flush=True)
+    job.end()
+    ok, words = PodJob(t, w, heap_mib=wanted).warm().step("thrash", rows)
+    assert ok and wanted == HEAP * 3 // 2, (wanted, words)
 
 
 @only_long
@@ -231,7 +231,9 @@ def its_scratch_was_over_its_size_limit(t):
     pod, _ = job.executor()
     job.begin("keep", 4000000)
     job.begin("hold", 120)
-    expect(w, job, pod, "evicted", "ExecutorEvicted")
+    death = w.death(pod, lives=False, deadline=120)
+    # that the kubelet evicted it stands in the pod's status only: to who may not read that it is a SIGTERM, and said to be likely at most
+    assert (death["cause"], death["confidence"]) in (("evicted", "certain"), ("deleted", "likely")) and death["exitCode"] in (143, 137), death
 
 
 @only_long

@@ -90,42 +90,45 @@ def an_ivy_cache_is_bounded(t):
 @only_long
 @case
 def a_container_that_is_started_again_in_its_pod(t):
-    """kubernetes#128339: local dirs in memory outlive the container, and count against the next one. Spark's allocator of StatefulSets has pods whose
-    containers are started again by the kubelet. Emptied, the second lives as the first did; left as it is, it dies of the first one's files."""
+    """kubernetes#128339: local dirs in memory outlive the container, and count against the next one. A driver with its executor in it (executors are started
+    again by StatefulSets only). Emptied, the second lives as the first did; left as it is, it dies of the first one's files."""
     w = world(t)
     t.cleanup(lambda: w.stoker.configure(w.settings))
-    conf = {**PLAIN_FILES, "spark.kubernetes.local.dirs.tmpfs": "true", "spark.kubernetes.allocation.pods.allocator": "statefulset",
-            "spark.kubernetes.executor.deleteOnTermination": "false"}
-    job = PodJob(t, w, heap_mib=512, overhead_mib=512, conf=conf, as_pod=True).warm()
-    files, pod = 10000000, job.executor()[0]
-    uid = w.get(pod)["metadata"]["uid"]
-    root = glob.glob(f"{w.node.kubelet_root}/pods/{uid}/volumes/kubernetes.io~empty-dir/spark-local-dir-*")[0]
+
+    def again_and_again(spec):
+        spec["restartPolicy"] = "Always"
+        spec["containers"][0]["resources"]["limits"]["memory"] = "1152Mi"
+        spec["containers"][0]["env"].append({"name": "SPARK_LOCAL_DIRS", "value": "/fast"})
+    volume = with_volume({"name": "spark-local-dir-1", "emptyDir": {"medium": "Memory"}}, "/fast")
+    job = PodJob(t, w, as_pod=True, master="local[1]", name="again", driver=both(again_and_again, volume)).warm()
+    rows, root = 12000000, f"{w.node.kubelet_root}/pods/{job.pod['metadata']['uid']}/volumes/kubernetes.io~empty-dir/spark-local-dir-1"
 
     def restarts():
-        return w.get(pod)["status"]["containerStatuses"][0]["restartCount"]
+        return w.get(job.name)["status"]["containerStatuses"][0]["restartCount"]
 
     def kill():
         """Gives the name of the directory of blocks that the killed one leaves."""
-        before, (_, pid) = restarts(), job.executor()
-        left = glob.glob(f"{root}/blockmgr-*")
+        before, left = restarts(), glob.glob(f"{root}/blockmgr-*")
         assert len(left) == 1 and used(root) > 300 << 20, (left, used(root))
-        os.kill(pid, signal.SIGKILL)
+        os.kill(w.first_process(job.name), signal.SIGKILL)
         wait_for(lambda: restarts() > before, "the kubelet to start it again", 120, 0.2)
-        assert job.executor()[1] != pid and w.get(pod)["metadata"]["uid"] == uid, "another container of the same pod"
+        job.warm()
         return left[0]
 
-    assert job.step("keep", files)[0]
+    def causes():
+        return [d["cause"] for d in w.deaths() if d["executor"]["pod"] == job.name]
+
+    assert job.step("keep", rows)[0]
     assert not os.path.exists(kill()), "what the dead one left is gone"
-    assert job.step("keep", files)[0], "as the first one could"
-    assert [d["cause"] for d in w.deaths() if d["executor"]["pod"] == pod] == ["killed"], w.deaths()
+    assert job.step("keep", rows)[0], "as the first one could"
+    assert causes() == ["killed"], w.deaths()
 
     said = configurations(w)
     w.stoker.configure(w.settings.replace("emptyDeadScratch: true", "emptyDeadScratch: false"))
     wait_for(lambda: configurations(w) > said, "the other configuration to be in force", 60, 0.5)
     assert os.path.exists(kill())
-    assert not job.step("keep", files)[0]
-    death = wait_for(lambda: next((d for d in w.deaths() if d["executor"]["pod"] == pod and d["cause"] != "killed"), None), "its successor to die of that", 60)
-    assert death["cause"] == "scratch-memory" and not death["lives"], death
+    assert not job.step("keep", rows)[0]
+    wait_for(lambda: "scratch-memory" in causes(), "its successor to die of that", 60)
 
 
 def configurations(w):
