@@ -59,6 +59,7 @@ static const cyaml_schema_field_t report_fields[] = {
 	STRING("group", struct config_raw_report, group),
 	STRING("maxTainted", struct config_raw_report, max_tainted),
 	STRING("taintSingleNode", struct config_raw_report, taint_single_node),
+	STRING("pods", struct config_raw_report, pods),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t executors_fields[] = {

@@ -87,6 +87,7 @@ struct config {
 		uint32_t group;			   /* report.group: gid that may reach the reporter's socket: 0 to 4294967294, default 0 */
 		char max_tainted[8];		   /* report.maxTainted: "1" to "100" nodes or "1%" to "100%", default "10%" */
 		uint32_t taint_single_node;	   /* report.taintSingleNode: bool, default false */
+		uint32_t pods;			   /* report.pods: bool, default false: pods are read from the API (get, list) */
 	} report;
 	struct config_executors executors;
 	struct config_volumes volumes;

@@ -47,6 +47,7 @@ static const struct rule rules[] = {
 	{"report.maxTainted", "10%", GROUP(report, max_tainted), INTO(report.max_tainted), RULE_TEXT, .check = config_unit_share},
 	{"report.taintSingleNode", "false", GROUP(report, taint_single_node), INTO(report.taint_single_node), RULE_WORD, "must be true or false", 0, 1,
 	 .words = {"false", "true"}},
+	{"report.pods", "false", GROUP(report, pods), INTO(report.pods), RULE_WORD, "must be true or false", 0, 1, .words = {"false", "true"}},
 	{"executors.watch", "auto", GROUP(executors, watch), INTO(executors.watch), RULE_WORD, "must be auto or off", 0, CONFIG_RECOGNITION_OFF, .words = {"auto", "off"}},
 	{"executors.nriSocket", STOKER_NRI_SOCKET, GROUP(executors, nri_socket), INTO(executors.nri_socket), RULE_TEXT, .check = config_unit_path},
 	{"executors.criSocket", "", GROUP(executors, cri_socket), INTO(executors.cri_socket), RULE_TEXT, .check = config_unit_path_or_none},

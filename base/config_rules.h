@@ -31,7 +31,7 @@ struct config_raw_report {
 	char **aliases, **taint_for;
 	uint32_t aliases_count, taint_for_count;
 	bool taint_for_is_there; /* libcyaml does not tell an empty list from none, and here they differ */
-	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node;
+	char *kubernetes, *kubeconfig, *taint, *taint_key, *group, *max_tainted, *taint_single_node, *pods;
 };
 struct config_raw_executors {
 	char *watch, *nri_socket, *cri_socket, *dry_run, *annotations, *python_oom_group, *oom_score_adj;

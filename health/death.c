@@ -31,6 +31,7 @@ static const struct {
 	[DEATH_DISK_FAILED] = {"disk-failed", "LocalDiskFailed", false},
 	[DEATH_EVICTED] = {"evicted", "ExecutorEvicted", false},
 	[DEATH_DELETED] = {"deleted", "ExecutorDeleted", false},
+	[DEATH_PREEMPTED] = {"preempted", "ExecutorPreempted", false},
 	[DEATH_KILLED] = {"killed", "ExecutorKilled", false},
 	[DEATH_CRASHED] = {"crashed", "ExecutorCrashed", false},
 	[DEATH_WRONG_ARCHITECTURE] = {"wrong-architecture", "NotExecutable", false},
@@ -84,6 +85,7 @@ void death_explain(const struct death_facts *facts, struct death *ret)
 	death.jvm_bytes = view.processes.jvm_bytes;
 	death.python_bytes = view.processes.python_bytes;
 	death.other_bytes = view.processes.other_bytes + view.processes.r_bytes;
+	str_copy(death.pod_reason, sizeof(death.pod_reason), *facts->api.reason ? facts->api.reason : facts->api.disruption);
 	death_judge(&view, &death);
 	death_advise(&view, &death);
 	death_say(&view, &death);

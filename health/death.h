@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "cgroups/sample.h"
 #include "health/oom.h"
+#include "health/pod_end.h"
 #include "health/report.h"
 #include "volumes/volume.h"
 
@@ -34,7 +35,8 @@ enum death_cause {
 	DEATH_LIMIT_LOWERED,	   /* memory.max was set below what was in use */
 	DEATH_DISK_READ_ONLY, DEATH_DISK_FULL, DEATH_DISK_FAILED, /* 53, 135, EROFS/ENOSPC/EIO in its log */
 	DEATH_EVICTED,		   /* kubelet: node pressure, emptyDir sizeLimit */
-	DEATH_DELETED,		   /* 143: deleted through the API, drained, preempted */
+	DEATH_DELETED,		   /* 143: deleted through the API, drained, perhaps preempted */
+	DEATH_PREEMPTED,	   /* so the API server says: for a pod of higher priority */
 	DEATH_KILLED,		   /* a signal that nobody here sent: SIGKILL without OOM evidence */
 	DEATH_CRASHED,		   /* SIGSEGV, SIGABRT, SIGBUS, SIGILL of its own */
 	DEATH_WRONG_ARCHITECTURE, DEATH_MISSING_FILE, /* 126, 127 */
@@ -102,7 +104,7 @@ struct death_facts {
 	int32_t exit_code;    /* as kubelet shows it: 128 + signal; -1 = not known */
 	char runtime_reason[32]; /* "OOMKilled", "StartError" …; "" */
 	char runtime_message[256]; /* redacted */
-	char kubelet_reason[32]; /* "Evicted" …, where known */
+	struct pod_end api; /* what the API server says of the pod, where that may be asked */
 	/* Counters: what is not explained yet. A Python worker that was killed an hour ago is no part of this death. */
 	uint32_t counters_are_final; /* bool: one of the two below was read after the end: no oom_kill in them then means none */
 	struct sample last;   /* the container's last sample before the end; have = 0: none */
@@ -123,7 +125,6 @@ struct death_facts {
 	uint32_t log_bits;
 	char log_line[256]; /* redacted */
 	char storage_reason[NAME_REASON_BYTES]; /* the node's verdict on the filesystem of its local dirs, "" = healthy */
-	uint32_t signal_sent_by_us; /* 0 = none */
 	uint32_t deleted; /* bool: the pod was being stopped (NRI StopPodSandbox before the exit) */
 	uint64_t started_wall_us, ended_wall_us;
 };
@@ -144,6 +145,7 @@ struct death {
 	char setting[96];   /* "spark.executor.memoryOverhead"; "" = none helps */
 	char value[48];	    /* "1229m" */
 	uint64_t value_bytes;
+	char pod_reason[POD_END_WORD_BYTES]; /* as the API server says it: "Evicted", "PreemptionByScheduler" …; "" = none, or not known */
 	char summary[320];  /* one sentence with the number first */
 	char advice[320];   /* what to change or do, and why */
 	char evidence[640]; /* what it rests on, "; " between */

@@ -38,7 +38,7 @@ void death_event(const struct death *death, const struct event_pod *about, struc
 	uint64_t hash = hash_fnv1a(HASH_START, about->uid, strlen(about->uid));
 
 	/* Somebody wanted it so, and the application is not charged with it. */
-	event.warning = !death_is_good((enum death_cause)death->cause) && death->cause != DEATH_DELETED;
+	event.warning = !death_is_good((enum death_cause)death->cause) && death->cause != DEATH_DELETED && death->cause != DEATH_PREEMPTED;
 	/* A driver hears of each of its executors. */
 	hash = hash_fnv1a(hash, death->executor.pod_uid, strlen(death->executor.pod_uid));
 	event.subject = hash ? hash : 1;

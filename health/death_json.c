@@ -44,6 +44,7 @@ static const struct field head_fields[] = {
 	{"startTime", FIELD_TIME, AT(death, started_wall_us)},
 	{"endTime", FIELD_TIME, AT(death, ended_wall_us)},
 	{"explainedAfterMicros", FIELD_U64, AT(death, explained_after_us)},
+	{"podReason", FIELD_TEXT, AT(death, pod_reason)},
 	{"summary", FIELD_TEXT, AT(death, summary)},
 	{"setting", FIELD_TEXT, AT(death, setting)},
 	{"value", FIELD_TEXT, AT(death, value)},

@@ -150,6 +150,7 @@ static const char *const advices[DEATH_CAUSE_MAX_] = {
 	[DEATH_DISK_DENIED] = "The local dirs must be writable for the user of the pod (fsGroup, or the owner of the hostPath)",
 	[DEATH_EVICTED] = "Give the pod a request or a sizeLimit for what it writes, or a disk of its own for its local dirs",
 	[DEATH_DELETED] = "Look who deleted the pod: its driver, a drain, a preemption; spark.decommission.enabled=true hands blocks over first",
+	[DEATH_PREEMPTED] = "A pod of higher priority took its place (PriorityClass, queue); spark.decommission.enabled=true hands blocks over first",
 	[DEATH_KILLED] = "Somebody sent the signal, the kernel did not run out of memory: kubelet does when a deleted pod has not ended within its grace period, or a liveness probe fails",
 	[DEATH_CRASHED] = "A bug in native code or in the JVM: see hs_err_pid*.log and the libraries in use",
 	[DEATH_WRONG_ARCHITECTURE] = "Is the image built for this node's architecture, and is the volume not mounted noexec?",

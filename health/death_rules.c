@@ -16,7 +16,7 @@
 #define IS_SURE	      0x0008U /* with IS_NO_OOM: the counters were read after the end */
 #define IS_EVICTED    0x0010U
 #define IS_DELETED    0x0020U /* somebody stops the pod */
-#define IS_OURS	      0x0040U /* stoker sent the signal */
+#define IS_API	      0x0040U /* the API server says that the pod was to go, and by now */
 #define IS_NO_START   0x0080U /* the runtime says so */
 #define IS_SICK	      0x0100U /* the node's verdict on the disk of its local dirs */
 #define IS_SICK_RO    0x0200U
@@ -31,8 +31,10 @@
 #define IS_SURVIVED   0x40000U /* killed for memory were others: the JVM is not among the victims */
 #define IS_JVM_VICTIM 0x80000U
 #define IS_FILLING    0x100000U /* a volume in memory that it has may be full */
+#define IS_PREEMPTED  0x200000U
 
-#define YOUNG_US (600 * US_PER_S)
+#define YOUNG_US       (600 * US_PER_S)
+#define GRACE_SLACK_US (3 * US_PER_S) /* times of the API are whole seconds, of another clock */
 
 #define CANNOT_REACH  (DEATH_LOG_UNKNOWN_HOST | DEATH_LOG_REFUSED | DEATH_LOG_CONNECT_TIMEOUT)
 #define BESIDE_HEAP   (DEATH_LOG_METASPACE_OOM | DEATH_LOG_DIRECT_OOM)
@@ -63,13 +65,21 @@ static const struct rule rules[] = {
 	{CODE_ANY, IS_LIVING, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_LIKELY, "it goes on and fails its tasks"},
 	{CODE_ANY, IS_LIVING, 0, 0, 0, DEATH_UNKNOWN, DEATH_GUESS, NULL},
 	/* said by who knows */
+	{CODE(137), IS_EVICTED | IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL}, /* the kernel was faster */
+	{CODE(137), IS_PREEMPTED | IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE_ANY, IS_EVICTED, 0, 0, 0, DEATH_EVICTED, DEATH_CERTAIN, "kubelet evicted it"},
 	{CODE_ANY, IS_NO_START, 0, DEATH_LOG_EXEC_FORMAT, 0, DEATH_WRONG_ARCHITECTURE, DEATH_CERTAIN, "the runtime could not start it"},
 	{CODE_ANY, IS_NO_START, 0, DEATH_LOG_NOT_FOUND, 0, DEATH_MISSING_FILE, DEATH_CERTAIN, "the runtime could not start it"},
 	{CODE_ANY, IS_NO_START, 0, 0, 0, DEATH_START_FAILED, DEATH_CERTAIN, "the runtime could not start it"},
+	{CODE(143), IS_PREEMPTED, 0, 0, 0, DEATH_PREEMPTED, DEATH_CERTAIN, "SIGTERM; its pod was preempted"},
+	{CODE(137), IS_PREEMPTED | IS_NO_OOM, 0, 0, 0, DEATH_PREEMPTED, DEATH_CERTAIN, "its pod was preempted: killed when the grace period was over"},
+	{CODE(137), IS_PREEMPTED, 0, 0, 0, DEATH_PREEMPTED, DEATH_LIKELY, "its pod was preempted: killed when the grace period was over"},
+	{CODE(0), IS_PREEMPTED, 0, 0, DEATH_LOG_SHUTDOWN, DEATH_PREEMPTED, DEATH_LIKELY, "its pod was preempted, and it left in time"},
+	{CODE(CODE_UNKNOWN), IS_PREEMPTED | IS_NO_OOM, 0, 0, 0, DEATH_PREEMPTED, DEATH_LIKELY, "its pod was preempted"},
 	{CODE(0), 0, 0, DEATH_LOG_DECOMMISSION, 0, DEATH_DECOMMISSIONED, DEATH_CERTAIN, "it was asked to hand over and leave"},
 	{CODE(0), IS_SURVIVED, 0, 0, 0, BY_KERNEL, 0, NULL}, /* it left right after a kill in it: kubelet shows OOMKilled and Succeeded together */
 	{CODE(0), 0, 0, DEATH_LOG_DRIVER_GONE, DEATH_LOG_SHUTDOWN, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended"}, /* it means 1, and its main may return first */
+	{CODE(0), IS_API | IS_LOG_READ, EXECUTOR_DECOMMISSION, 0, DEATH_LOG_SHUTDOWN, DEATH_DECOMMISSIONED, DEATH_LIKELY, "its pod was to go, and it may hand over first"},
 	{CODE(0), IS_NO_LOG, EXECUTOR_DECOMMISSION, 0, 0, DEATH_FINISHED, DEATH_GUESS, "its log, which would tell an end from a decommissioning, was gone"},
 	{CODE(0), 0, 0, 0, 0, DEATH_FINISHED, DEATH_CERTAIN, NULL},
 	/* OutOfMemoryError: the JVM's own limits, no kernel in it */
@@ -94,7 +104,7 @@ static const struct rule rules[] = {
 	/* 137 without that */
 	{CODE(137), IS_NO_OOM, EXECUTOR_JVM_KILL_ON_OOM, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_CERTAIN, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_LIKELY, "the kernel killed nobody"},
-	{CODE(137), IS_OURS, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "stoker sent the signal"},
+	{CODE(137), IS_API | IS_NO_OOM, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "its pod was to go: killed when the grace period was over"},
 	{CODE(137), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "its pod was being stopped: killed when the grace period was over"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_SIGTERM, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM first, then killed: the grace period was over"},
 	{CODE(137), IS_NO_OOM | IS_HEAP_FULL | IS_NO_LOG, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
@@ -117,7 +127,6 @@ static const struct rule rules[] = {
 	{CODE(135), 0, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_LIKELY, "SIGBUS: a mapped file could not be read or written"},
 	{CODE(135), 0, 0, 0, 0, DEATH_CRASHED, DEATH_LIKELY, "SIGBUS"},
 	/* asked to go */
-	{CODE(143), IS_OURS, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "stoker sent the signal"},
 	{CODE(143), IS_RUN, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "SIGTERM"},
 	{CODE(143), 0, 0, DEATH_LOG_SHUTDOWN, 0, DEATH_FINISHED, DEATH_LIKELY, "its driver had told it to stop"},
 	{CODE(143), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "SIGTERM; its pod was being stopped"},
@@ -204,6 +213,25 @@ static uint32_t look_at_disk(const char *reason)
 	return IS_SICK | (strcmp(reason, "ReadOnlyFilesystem") == 0 ? IS_SICK_RO : 0) | (is_one_of(reason, full, ARRAY_SIZE(full)) ? IS_SICK_FULL : 0);
 }
 
+/* Who wanted the pod to go, by the words of Kubernetes. */
+static uint32_t look_at_api(const struct death_facts *f)
+{
+	static const char *const preempted[] = {"PreemptionByScheduler", "Preempting" /* kubelet, for a critical pod */};
+	static const char *const to_go[] = {"EvictionByEvictionAPI", "DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet", "Terminated", "NodeShutdown", "DeadlineExceeded"};
+	const struct pod_end *api = &f->api;
+
+	if (strcmp(api->reason, "Evicted") == 0)
+		return IS_EVICTED;
+	/* Kubelet kills when the grace period is over, not before: then it was somebody else. */
+	if (f->exit_code == 137 && api->kill_wall_us > f->ended_wall_us + GRACE_SLACK_US)
+		return 0;
+	if (is_one_of(api->disruption, preempted, ARRAY_SIZE(preempted)) || is_one_of(api->reason, preempted, ARRAY_SIZE(preempted)))
+		return IS_PREEMPTED | IS_API | IS_DELETED;
+	if (api->deleted_first || is_one_of(api->disruption, to_go, ARRAY_SIZE(to_go)) || is_one_of(api->reason, to_go, ARRAY_SIZE(to_go)))
+		return IS_API | IS_DELETED;
+	return 0;
+}
+
 static uint32_t look(const struct death_view *v)
 {
 	static const char *const not_started[] = {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"};
@@ -218,9 +246,7 @@ static uint32_t look(const struct death_view *v)
 		{v->kill == DEATH_KILL_HERE && !v->main_survived, IS_OOM},
 		{v->kill == DEATH_KILL_NONE, IS_NO_OOM},
 		{v->sure == DEATH_CERTAIN, IS_SURE},
-		{strcmp(f->kubelet_reason, "Evicted") == 0, IS_EVICTED},
 		{f->deleted, IS_DELETED},
-		{f->signal_sent_by_us, IS_OURS},
 		{is_one_of(f->runtime_reason, not_started, ARRAY_SIZE(not_started)), IS_NO_START},
 		{v->heap_bytes > 0 && v->processes.jvm_bytes >= v->heap_bytes / 10 * 9, IS_HEAP_FULL},
 		{f->log_is_read || f->log_bits, IS_LOG_READ},
@@ -233,7 +259,7 @@ static uint32_t look(const struct death_view *v)
 		{*f->scratch_name, IS_FILLING},
 		{v->oom && strcmp(v->oom->comm, "java") == 0, IS_JVM_VICTIM},
 	};
-	uint32_t is = look_at_disk(f->storage_reason);
+	uint32_t is = look_at_disk(f->storage_reason) | look_at_api(f);
 
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		is |= facts[i].so ? facts[i].bit : 0;
@@ -248,11 +274,24 @@ static bool fits(const struct rule *rule, const struct death_facts *f, uint32_t 
 
 /* --- what speaks for it --- */
 
+static void prove_api(const struct pod_end *api, struct death *death)
+{
+	const char *more = *api->message ? ": " : "";
+
+	if (*api->reason)
+		death_prove(death, "the pod's status says %s%s%s", api->reason, more, api->message);
+	else if (*api->disruption)
+		death_prove(death, "the pod's condition DisruptionTarget says %s%s%s", api->disruption, more, api->message);
+	else if (api->deleted_first)
+		death_prove(death, "the API server was asked to delete the pod before it ended");
+}
+
 static void prove_rest(const struct death_view *v, uint32_t is, struct death *death)
 {
 	const struct death_facts *f = v->facts;
 	bool by_memory = is & (IS_OOM | IS_SURVIVED);
 
+	prove_api(&f->api, death);
 	if (*f->storage_reason)
 		death_prove(death, "the node says %s of its local dirs' filesystem", f->storage_reason);
 	if (is & IS_NO_START && *f->runtime_message)

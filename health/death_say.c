@@ -73,6 +73,7 @@ static const char *const words[DEATH_CAUSE_MAX_] = {
 	[DEATH_DISK_DENIED] = "its local dirs are not writable for its user",
 	[DEATH_EVICTED] = "evicted by kubelet",
 	[DEATH_DELETED] = "its pod was deleted, drained or preempted",
+	[DEATH_PREEMPTED] = "its pod was preempted, for one of higher priority",
 	[DEATH_CRASHED] = "crashed by itself",
 	[DEATH_WRONG_ARCHITECTURE] = "its command cannot be executed here",
 	[DEATH_MISSING_FILE] = "its command was not found",

@@ -363,6 +363,26 @@ void executors_status(struct executors *x, const struct wire_status *status, str
 	executors_changed(x);
 }
 
+/* It has nothing more to say once the pod is gone or over, or somebody wanted it to go. */
+static bool is_all(const struct wire_pod_told *told)
+{
+	return told->errnum != 0 || told->end.over || *told->end.reason || *told->end.disruption || told->end.kill_wall_us;
+}
+
+void executors_api(struct executors *x, uint64_t id, const struct wire_pod_told *told)
+{
+	for (unsigned i = 0; i < x->count; i++) {
+		struct executors_entry *entry = x->entries[i];
+		if (!entry->api_awaited || entry->api_id != id)
+			continue;
+		entry->api_awaited = false;
+		entry->api_is_known = is_all(told);
+		if (told->errnum == 0 && words_of(entry))
+			entry->words->api = told->end;
+	}
+	executors_changed(x);
+}
+
 void executors_refused(struct executors *x, uint64_t id)
 {
 	for (unsigned i = 0; i < x->count; i++) {

@@ -66,6 +66,8 @@ struct executors_entry {
 	bool code_is_runtimes; /* the runtime was asked for it */
 	uint64_t status_asked_us, status_id;
 	bool status_awaited, status_is_known;
+	uint64_t api_asked_us, api_id; /* the API server, of its pod */
+	bool api_awaited, api_is_known;
 	struct wire_adjusted adjusted; /* what is still to be looked for */
 	struct death_processes processes;
 	uint64_t processes_asked_us;
@@ -85,6 +87,7 @@ struct executors_entry {
 struct executors_words {
 	char runtime_reason[32], runtime_message[256];
 	char log_line[256];
+	struct pod_end api; /* what the API server says of its pod */
 };
 
 /* Keeps the counts of containers that are gone: on v2 its counters do too. */
@@ -111,6 +114,8 @@ struct executors_ops {
 	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
 	uint64_t (*tail)(struct executors *executors, const struct executors_entry *entry); /* the question's number */
 	uint64_t (*status)(struct executors *executors, const struct executors_entry *entry); /* likewise */
+	/* Ask the API server how its pod came to its end; answered by executors_api(). 0: not now, or never. NULL: nobody to be asked. */
+	uint64_t (*api)(struct executors *executors, const struct executors_entry *entry);
 	/* What was set at its creation is not in force: said once, and not tried again. NULL: nobody to be told. */
 	void (*unverified)(struct executors *executors, const struct executors_entry *entry, const char *what);
 	/* What this node's health says against the disks of executors: a reason, or "". NULL: nothing. */
@@ -161,6 +166,7 @@ void executors_processes(struct executors *executors, const struct wire_processe
 void executors_tail(struct executors *executors, uint64_t id, const struct wire_log *log, struct moment now); /* `id`: of the question */
 void executors_status(struct executors *executors, const struct wire_status *status, struct moment now);
 void executors_refused(struct executors *executors, uint64_t id); /* this question is not answered */
+void executors_api(struct executors *executors, uint64_t id, const struct wire_pod_told *told);
 
 /* A volume in memory that it has may be full, or ("") the node says that a disk is sick: if its log says that tasks fail for it, that is
  * told, once for as long as it goes on. False: not asked now, too soon. */

@@ -14,6 +14,7 @@
 #define GAP_US	       60000000ULL
 #define PIDS_MAX       512
 #define EXIT_OF_SIGKILL 137
+#define EXIT_OF_SIGTERM 143
 
 /* --- the evidence --- */
 
@@ -45,6 +46,17 @@ static uint64_t count_kills(const struct executors_entry *entry)
 	return own.oom_kill > left ? own.oom_kill : left;
 }
 
+/* Who acts through the API server is obeyed by kubelet with signals, or leaves time to hand over. */
+static bool may_be_by_api(const struct executors_entry *entry)
+{
+	const struct executor *x = &entry->executor;
+
+	if (!entry->table->ops->api || x->source == EXECUTOR_FROM_RUN || !*x->pod_uid)
+		return false;
+	return !entry->has_code || entry->exit_code == EXIT_OF_SIGKILL || entry->exit_code == EXIT_OF_SIGTERM ||
+	       (entry->exit_code == 0 && x->flags & EXECUTOR_DECOMMISSION);
+}
+
 struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left)
 {
 	const uint64_t counted = count_kills(entry);
@@ -65,6 +77,10 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 		.status_asked_us = entry->status_asked_us,
 		.status_awaited = entry->status_awaited,
 		.status_is_known = entry->status_is_known || !entry->table->ops->status,
+		.api_wanted = may_be_by_api(entry),
+		.api_asked_us = entry->api_asked_us,
+		.api_awaited = entry->api_awaited,
+		.api_is_known = entry->api_is_known,
 		.tail_asked_us = entry->tail_asked_us,
 		.tail_is_there = entry->tail_is_there,
 	};
@@ -141,6 +157,7 @@ static void exit_facts(const struct executors_entry *entry, bool lives, struct d
 		str_copy(f->runtime_reason, sizeof(f->runtime_reason), entry->words->runtime_reason);
 		str_copy(f->runtime_message, sizeof(f->runtime_message), entry->words->runtime_message);
 		str_copy(f->log_line, sizeof(f->log_line), entry->words->log_line);
+		f->api = entry->words->api;
 	}
 	/* The kernel's SIGKILL of the first process is its exit code. */
 	for (uint32_t i = 0; !lives && !entry->has_code && i < f->oom_count; i++)
@@ -286,7 +303,13 @@ static void ask(struct executors_entry *entry, const struct settle *settle, stru
 		entry->status_awaited = entry->status_id != 0;
 		entry->status_is_known = entry->status_id == 0;
 	}
-	if ((settle->ask_tail && entry->tail_is_there) || (settle->ask_status && entry->status_is_known))
+	if (settle->ask_api) {
+		entry->api_asked_us = now.us;
+		entry->api_id = x->ops->api(x, entry);
+		entry->api_awaited = entry->api_id != 0;
+		entry->api_is_known = entry->api_id == 0;
+	}
+	if ((settle->ask_tail && entry->tail_is_there) || (settle->ask_status && entry->status_is_known) || (settle->ask_api && entry->api_is_known))
 		entry->settle_us = now.us;
 }
 

@@ -54,6 +54,8 @@ static const struct {
 	{KUBE_POD_EVENT_MAKE, 409, KUBE_DONE},
 	{KUBE_POD_EVENT_MAKE, 404, KUBE_REFUSED}, /* the namespace is gone */
 	{KUBE_POD_EVENT, 404, KUBE_CONFLICT},
+	{KUBE_POD, 404, KUBE_DONE}, /* it is gone: an answer too */
+	{KUBE_OWNER, 404, KUBE_DONE},
 	{KUBE_NODES, 410, KUBE_CONFLICT}, /* the continue token is too old: from the beginning */
 };
 
@@ -77,7 +79,8 @@ void kube_answer_words(enum kube_lane lane, enum kube_meaning meaning, long http
 	static const char *const doing[KUBE_LANE_MAX_] = {"get nodes",     "patch nodes/status", "patch nodes", "list leases",
 							    "create leases", "update leases",	"list nodes",  "get another node",
 							    "create events", "patch events", "create events about pods", "patch events about pods",
-							    "patch nodes/status for report.aliases", "patch nodes/status (a dry run of what the policy must refuse)"};
+							    "patch nodes/status for report.aliases", "patch nodes/status (a dry run of what the policy must refuse)",
+							    "get pods for report.pods", "get pods for report.pods", "list pods for report.pods"};
 
 	if (size > 0)
 		*text = '\0';

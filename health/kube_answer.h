@@ -20,6 +20,9 @@ enum kube_lane {
 	KUBE_POD_EVENT,
 	KUBE_ALIAS,	 /* PATCH nodes/status: a condition under another name */
 	KUBE_POLICY,	 /* PATCH nodes/status as a dry run: what the admission policy must refuse */
+	KUBE_POD,	 /* GET a pod whose container ended */
+	KUBE_OWNER,	 /* GET the metadata of an executor's pod: its driver owns it */
+	KUBE_PODS,	 /* GET the metadata of a few pods: which one is the driver */
 	KUBE_LANE_MAX_
 };
 

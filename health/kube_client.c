@@ -236,27 +236,33 @@ static void set_common(struct kube_client *client, struct kube_request *r, const
 #define NODES  "/api/v1/nodes"
 #define EVENTS_OF "/apis/events.k8s.io/v1/namespaces/"
 #define EVENTS	  EVENTS_OF "default/events"
+#define NAMESPACES "/api/v1/namespaces/"
+/* Metadata alone: what is in a pod's environment does not come here. */
+#define METADATA(kind) "Accept: application/json;as=" kind ";g=meta.k8s.io;v=v1"
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/" STOKER_NAMESPACE "/leases"
 
 int kube_client_send(struct kube_client *client, enum kube_lane lane, const char *target, char *body, struct err *e)
 {
 	static const struct {
-		const char *path, *suffix, *method, *type;
+		const char *path, *suffix, *method, *type, *accept;
 	} lanes[KUBE_LANE_MAX_] = {
-		[KUBE_READ] = {NODES "/", "", "GET", NULL},
+		[KUBE_READ] = {NODES "/", "", "GET"},
 		[KUBE_CONDITION] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 		[KUBE_TAINT] = {NODES "/", "", "PATCH", "Content-Type: application/json-patch+json"},
-		[KUBE_LEASES] = {LEASES, "", "GET", NULL},
+		[KUBE_LEASES] = {LEASES, "", "GET"},
 		[KUBE_LEASE_MAKE] = {LEASES, "", "POST", "Content-Type: application/json"},
 		[KUBE_LEASE] = {LEASES "/", "", "PUT", "Content-Type: application/json"},
-		[KUBE_NODES] = {NODES, "", "GET", NULL},
-		[KUBE_HOLDER] = {NODES "/", "", "GET", NULL},
+		[KUBE_NODES] = {NODES, "", "GET"},
+		[KUBE_HOLDER] = {NODES "/", "", "GET"},
 		[KUBE_EVENT_MAKE] = {EVENTS, "", "POST", "Content-Type: application/json"},
 		[KUBE_EVENT] = {EVENTS "/", "", "PATCH", "Content-Type: application/merge-patch+json"},
 		[KUBE_POD_EVENT_MAKE] = {EVENTS_OF, "/events", "POST", "Content-Type: application/json"},
 		[KUBE_POD_EVENT] = {EVENTS_OF, "", "PATCH", "Content-Type: application/merge-patch+json"},
 		[KUBE_ALIAS] = {NODES "/", "/status", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
 		[KUBE_POLICY] = {NODES "/", "/status?dryRun=All", "PATCH", "Content-Type: application/strategic-merge-patch+json"},
+		[KUBE_POD] = {NAMESPACES, "", "GET"},
+		[KUBE_OWNER] = {NAMESPACES, "", "GET", NULL, METADATA("PartialObjectMetadata")},
+		[KUBE_PODS] = {NAMESPACES, "", "GET", NULL, METADATA("PartialObjectMetadataList")},
 	};
 	struct kube_request *r = &client->requests[lane];
 	char url[KUBE_URL_BYTES];
@@ -266,7 +272,7 @@ int kube_client_send(struct kube_client *client, enum kube_lane lane, const char
 		request_clear(r);
 		return err_set(e, ENOMEM, "request");
 	}
-	r->headers = curl_slist_append(NULL, "Accept: application/json");
+	r->headers = curl_slist_append(NULL, lanes[lane].accept ? lanes[lane].accept : "Accept: application/json");
 	if (lanes[lane].type)
 		r->headers = curl_slist_append(r->headers, lanes[lane].type);
 	if (set_login(client, r, e) < 0) {

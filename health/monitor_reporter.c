@@ -9,6 +9,17 @@ static void say_policy(struct monitor *m, uint32_t policy)
 		monitor_input(m, "policy", "degraded", "no admission policy limits this agent's token: the API server would have let it change a label (a dry run, nothing was changed)");
 }
 
+static void say_pods(struct monitor *m, uint32_t pods)
+{
+	if (pods == REPORT_PODS_THERE)
+		monitor_input(m, "pods", "ok", "the API server is asked how executors came to their end, and for drivers on other nodes");
+	else if (pods == REPORT_PODS_MISSING)
+		monitor_input(m, "pods", "degraded", "report.pods is on, and the right to get and list pods is missing");
+	else if (!m->config.report.pods && m->pods_said)
+		monitor_input(m, "pods", "off", "report.pods is off");
+	m->pods_said = m->pods_said || pods == REPORT_PODS_THERE || pods == REPORT_PODS_MISSING;
+}
+
 void monitor_reporter(struct monitor *m, const struct report_state *state)
 {
 	bool first = !m->reporter.connected && !m->reporter.off;
@@ -31,5 +42,6 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 		monitor_input(m, "others", against ? "degraded" : "ok", words);
 	}
 	say_policy(m, state->policy);
+	say_pods(m, state->pods);
 	m->ops->changed(m);
 }

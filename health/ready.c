@@ -31,6 +31,7 @@ static const struct {
 	{"roster", READY_WARNING, READY_WARNING, "executors are not found while the runtime has no NRI; look at the broker's log"},
 	{"cgroups", READY_WARNING, READY_WARNING, "executors are watched less closely, deaths explained from less; mount the host's /sys/fs/cgroup, raise fs.inotify.max_user_watches"},
 	{"policy", READY_WARNING, READY_WARNING, "apply deploy/kustomize/base/policy.yaml (Kubernetes 1.30 or newer); without it who steals this token can write every node (docs/rights.md)"},
+	{"pods", READY_WARNING, READY_WARNING, "add the component deploy/kustomize/components/pods, or set report.pods: false (docs/rights.md); everything else goes on"},
 	{"csi", READY_WARNING, READY_WARNING, "pods with volumes of csi.stoker.dev wait; the agent needs the kubelet's plugins/csi.stoker.dev and plugins_registry at their own place (kubeletRoot), or volumes.csi: off"},
 	{"accounts", READY_WARNING, READY_WARNING, "who fills a disk is not named; look at the broker's log"},
 	{"sweep", READY_WARNING, READY_WARNING, "what Spark left on hostPaths stays there; stoker sweep says why, docs/volumes.md what it needs"},

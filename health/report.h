@@ -41,6 +41,9 @@ const char *report_more_type(enum report_more more); /* "stoker.dev/CheckpointRe
 /* Whether a policy of the API server keeps this agent's token to its own conditions and taint, as a dry run showed. */
 enum report_policy { REPORT_POLICY_UNKNOWN, REPORT_POLICY_THERE, REPORT_POLICY_MISSING, REPORT_POLICY_MAX_ };
 
+/* The optional right to get and list pods (report.pods). */
+enum report_pods { REPORT_PODS_OFF, REPORT_PODS_UNKNOWN, REPORT_PODS_THERE, REPORT_PODS_MISSING, REPORT_PODS_MAX_ };
+
 struct report {
 	uint64_t sequence; /* rises by one with every change */
 	char node[NAME_NODE_BYTES];
@@ -74,6 +77,7 @@ struct report_state {
 	uint32_t taint_holder; /* enum taint_holder, with taint_why */
 	uint32_t others_seen, others_bad; /* what other agents say on the node object: bits of kube_others.h */
 	uint32_t policy; /* enum report_policy */
+	uint32_t pods;	 /* enum report_pods */
 	uint32_t has_condition; /* bool: `condition` below was read from the node object */
 	struct report_condition condition;
 };

@@ -38,7 +38,7 @@ static bool is_the_brakes(enum kube_lane lane)
 /* Lanes whose trouble is said, but costs neither condition nor taint. */
 static bool may_wait(enum kube_lane lane)
 {
-	return (lane >= KUBE_EVENT_MAKE && lane <= KUBE_POD_EVENT) || lane == KUBE_ALIAS || lane == KUBE_POLICY;
+	return (lane >= KUBE_EVENT_MAKE && lane <= KUBE_POD_EVENT) || lane == KUBE_ALIAS || (lane >= KUBE_POLICY && lane <= KUBE_PODS);
 }
 
 /* Behind "connected to …": what goes wrong beside condition and taint. */
@@ -70,6 +70,7 @@ static void tell(struct reporter *r)
 	s->others_seen = r->node.others_seen & kube_others_mask(r->config.report.aliases);
 	s->others_bad = r->node.others_bad & s->others_seen;
 	s->policy = r->policy.found;
+	s->pods = reporter_pods_found(r);
 	if (is_published(r))
 		s->sequence = r->report.sequence;
 	if (r->client_ready) {
@@ -112,7 +113,7 @@ static void on_answer(struct kube_client *client, enum kube_lane lane, const str
 	if (is_the_brakes(lane))
 		reporter_brake_answer(r, lane, answer);
 	if (is_the_brakes(lane) || reporter_events_answer(r, lane, answer) || reporter_aliases_answer(r, lane, answer) ||
-	    reporter_policy_answer(r, lane, answer)) {
+	    reporter_policy_answer(r, lane, answer) || reporter_pods_answer(r, lane, answer)) {
 		reporter_step(r);
 		return;
 	}
@@ -176,6 +177,7 @@ static void reporter_step(struct reporter *r)
 
 	if (!r->client_ready)
 		connect_to_cluster(r);
+	reporter_pods_step(r, now, &next); /* without a cluster too: who asks is answered */
 	if (r->client_ready) {
 		bool retire = r->config.retire && r->node.known, have = r->node.known && (retire || r->report.sequence > 0);
 		bool heartbeat = have && !retire && now >= r->heartbeat_due_us;
@@ -260,6 +262,10 @@ static void link_record(struct link *link, const struct record *record)
 
 	if (take_event(r, record))
 		return;
+	if (reporter_pods_record(r, record)) {
+		reporter_step(r);
+		return;
+	}
 	if (record->header.type != WIRE_REPORT || !report || !str_is_ended(report->node, sizeof(report->node)) || !str_is_ended(report->taint.key, sizeof(report->taint.key)) || !str_is_ended(report->taint.value, sizeof(report->taint.value)) ||
 	    !str_is_ended(report->taint.effect, sizeof(report->taint.effect)) || !conditions_are_sound(report)) {
 		link->refused++;
@@ -305,8 +311,11 @@ void reporter_configure(struct reporter *r, const struct config *config)
 	str_copy(r->config.report.max_tainted, sizeof(r->config.report.max_tainted), config->report.max_tainted);
 	r->config.report.taint_single_node = config->report.taint_single_node;
 	r->config.report.taint = config->report.taint;
+	r->config.report.pods = config->report.pods;
+	r->config.redact = config->redact;
 	r->config.retire = config->retire;
 	r->retired_said = false;
+	reporter_pods_configure(r);
 	r->brake.not_before_us = 0;
 	if (r->loop)
 		reporter_step(r);
@@ -326,6 +335,7 @@ int reporter_start(struct reporter *r, uv_loop_t *loop, const struct log *log, c
 	str_copy(r->server_host, sizeof(r->server_host), getenv("KUBERNETES_SERVICE_HOST") ? getenv("KUBERNETES_SERVICE_HOST") : "");
 	str_copy(r->server_port, sizeof(r->server_port), getenv("KUBERNETES_SERVICE_PORT") ? getenv("KUBERNETES_SERVICE_PORT") : "");
 	brake_start(&r->brake, config->node, clock_boot_us());
+	reporter_pods_configure(r);
 	uv_timer_init(loop, &r->due);
 	r->due.data = r;
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_SOCKET);

@@ -17,6 +17,7 @@
 #include "health/report.h"
 #include "health/reporter_events.h"
 #include "health/reporter_lane.h"
+#include "health/reporter_pods.h"
 #include "health/reporter_policy.h"
 #include "health/wire.h"
 
@@ -43,6 +44,7 @@ struct reporter {
 	struct reporter_events events;
 	struct reporter_aliases aliases;
 	struct reporter_policy policy;
+	struct reporter_pods pods;
 	struct report_state state, state_sent;
 	struct brake brake;
 	struct kube_lease_list inbox;

@@ -230,6 +230,9 @@ static int take_answer(struct reporter *r, enum kube_lane lane, const struct kub
 	case KUBE_POD_EVENT:
 	case KUBE_ALIAS:
 	case KUBE_POLICY:
+	case KUBE_POD:
+	case KUBE_OWNER:
+	case KUBE_PODS:
 	case KUBE_LANE_MAX_: break;
 	}
 	return 0;

@@ -18,6 +18,8 @@
 #define SETTLE_STATUS_US   1000000ULL /* the runtime's own status of it, where it tells no codes by itself */
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
 #define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
+#define SETTLE_API_US	   2000000ULL /* what the API server says of the pod, after the end: kubelet tells it of one within a second or so (0.6 s measured) */
+#define SETTLE_API_AGAIN_US 300000ULL /* it does not know of the end yet */
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
 #define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */
 #define SETTLE_POLL_LATE_US 100000ULL
@@ -37,6 +39,10 @@ struct settle_evidence {
 	uint64_t status_asked_us; /* the runtime, of its status; 0 = not yet */
 	bool status_awaited;	  /* it was asked, and has not answered */
 	bool status_is_known;	  /* it has said all that it will say */
+	bool api_wanted;	/* this end may be somebody's who acts through the API server, and that may be asked */
+	uint64_t api_asked_us;	/* last; 0 = not yet */
+	bool api_awaited;	/* it was asked, and has not answered */
+	bool api_is_known;	/* it has said all that it will say */
 	uint64_t tail_asked_us; /* the end of the container's log; 0 = not asked for */
 	bool tail_is_there;	/* or will not come */
 };
@@ -53,6 +59,7 @@ struct settle {
 	uint64_t until_us;
 	bool ask_tail;	      /* the end of its log is wanted */
 	bool ask_status;      /* what the runtime says of it is wanted */
+	bool ask_api;	      /* what the API server says of its pod is wanted */
 	const char *waits_for; /* in words, for the log */
 };
 

@@ -205,6 +205,12 @@ void supervisor_complaint(void *supervisor, const struct wire_complaint *complai
 
 void supervisor_say_death(struct supervisor *supervisor, const struct death *death); /* as Events, on its pod and on its driver's */
 
+/* --- supervisor_pods.c: where report.pods is on --- */
+
+uint64_t supervisor_ask_pod(struct supervisor *supervisor, const struct executor *executor); /* the question's number; 0: not now, or never */
+bool supervisor_pod_told(struct supervisor *supervisor, const struct record *record);	     /* of the reporter; true if it was one and well formed */
+void supervisor_say_to_driver(struct supervisor *supervisor, const struct death *death);     /* an Event on a driver that is not here */
+
 /* --- supervisor_csi.c: the kubelet's sockets, stoker-csi --- */
 
 void supervisor_csi_start(struct supervisor *supervisor);

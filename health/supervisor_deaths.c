@@ -17,13 +17,16 @@ void supervisor_say_death(struct supervisor *s, const struct death *death)
 {
 	if (!death_is_said(death))
 		return;
+	bool is_here = false;
+
 	say_about(s, death, &death->executor);
-	for (unsigned i = 0; i < s->executors.count; i++) {
+	for (unsigned i = 0; i < s->executors.count && !is_here; i++) {
 		const struct executor *other = &s->executors.entries[i]->executor;
-		if (!death_is_driver(&death->executor, other))
-			continue;
-		say_about(s, death, other);
-		break;
+		is_here = death_is_driver(&death->executor, other);
+		if (is_here)
+			say_about(s, death, other);
 	}
+	if (!is_here)
+		supervisor_say_to_driver(s, death);
 	supervisor_send_events(s);
 }

@@ -122,6 +122,11 @@ static uint64_t ask_status(struct executors *x, const struct executors_entry *en
 	return link_send(&s->broker, WIRE_STATUS, ++s->asked, &ask, sizeof(ask)) ? s->asked : 0;
 }
 
+static uint64_t ask_api(struct executors *x, const struct executors_entry *entry)
+{
+	return supervisor_ask_pod(x->owner, &entry->executor);
+}
+
 static const char *storage_reason(struct executors *x)
 {
 	const struct supervisor *s = x->owner;
@@ -382,7 +387,7 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .unverified = unverified, .storage = storage_reason, .death = on_death, .changed = changed};
+		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = storage_reason, .death = on_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);

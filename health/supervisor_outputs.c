@@ -100,6 +100,8 @@ static void reporter_record(struct link *link, const struct record *record)
 	struct supervisor *s = link->owner;
 	const struct report_state *state = record_payload(record, sizeof(*state));
 
+	if (supervisor_pod_told(s, record))
+		return;
 	if (record->header.type != WIRE_REPORT_STATE || !state || !str_is_ended(state->detail, sizeof(state->detail)) ||
 	    !str_is_ended(state->taint_why, sizeof(state->taint_why)) || state->taint_holder >= HOLDER_MAX_ || !str_is_ended(state->condition.reason, sizeof(state->condition.reason))) {
 		link->refused++;

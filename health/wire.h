@@ -6,8 +6,10 @@
 
 #include "base/config.h"
 #include "base/executor.h"
+#include "health/driver_clue.h"
 #include "health/event.h"
 #include "base/config_volumes.h"
+#include "health/pod_end.h"
 #include "health/report.h"
 #include "volumes/account.h"
 #include "volumes/finding.h"
@@ -45,6 +47,10 @@ enum wire_type {
 	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
 	/* stokerd -> reporter */
 	WIRE_EVENT = 48, /* struct event */
+	WIRE_POD_ASK,	 /* struct wire_pod_ask: how did this pod come to its end? Answered by WIRE_POD_TOLD */
+	WIRE_DRIVER_EVENT, /* struct wire_driver_event: the same for the driver, once its pod is found */
+	/* reporter -> stokerd */
+	WIRE_POD_TOLD, /* struct wire_pod_told */
 	/* stokerd -> nri */
 	WIRE_NRI_CONFIG = 64, /* struct wire_nri_config: first, and again when it changes; beside it the lock, which is kept */
 	WIRE_NRI_CONNECTION,  /* no payload, its number is the id; the socket connected to the runtime beside it; the one before is closed */
@@ -233,6 +239,23 @@ struct wire_status {
 	char reason[32];	   /* "OOMKilled", "Error", "Completed", "StartError" … */
 	char message[256];	   /* redacted; with errnum: what went wrong */
 	char socket[CONFIG_SUN_PATH_BYTES]; /* of the one that answered; of errnum ENOENT "" */
+};
+
+struct wire_pod_ask {
+	struct event_pod pod;
+	char container[EXECUTOR_LABEL_BYTES];
+};
+
+struct wire_pod_told {
+	int32_t errnum; /* ENOENT it is gone, EACCES the right is missing or report.pods is off, EBUSY, EIO the API server does not answer: not now */
+	uint32_t zero;
+	struct pod_end end;
+};
+
+/* Its event.pod is "": whom it is about is to be found. */
+struct wire_driver_event {
+	struct event event;
+	struct driver_clue clue;
 };
 
 struct wire_scanned {

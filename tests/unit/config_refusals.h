@@ -143,6 +143,7 @@ static const struct {
 	{"report:\n  maxTainted: 99999999999999999999\n", "line 2: report.maxTainted: must be at most 7 bytes, not 20"},
 	{"report:\n  maxTainted:\n", "line 2: report.maxTainted: must not be empty (default 10%)"},
 	{"report:\n  taintSingleNode: yes\n", "line 2: report.taintSingleNode: must be true or false, not 'yes'"},
+	{"report:\n  pods: get\n", "line 2: report.pods: must be true or false, not 'get'"},
 	{"retire: 1\n", "line 1: retire: must be true or false, not '1'"},
 	{"report:\n  taintKey: a/b/c\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'a/b/c'"},
 	{"report:\n  taintKey: UP.case/x\n", "line 2: report.taintKey: must be a qualified name like stoker.dev/unhealthy, not 'UP.case/x'"},

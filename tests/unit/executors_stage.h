@@ -24,7 +24,8 @@
 struct stage {
 	struct executors table;
 	struct log log;
-	unsigned deaths, tails, statuses, asked, unverified;
+	unsigned deaths, tails, statuses, asked, unverified, apis;
+	bool has_api; /* somebody can ask the API server */
 	char what[96];
 	uint64_t last_id; /* of a question */
 	struct death last;
@@ -54,6 +55,15 @@ static inline uint64_t take_status(struct executors *x, const struct executors_e
 	(void)entry;
 	s->statuses++;
 	return ++s->last_id;
+}
+
+static inline uint64_t take_api(struct executors *x, const struct executors_entry *entry)
+{
+	struct stage *s = x->owner;
+
+	(void)entry;
+	s->apis += s->has_api;
+	return s->has_api ? ++s->last_id : 0;
 }
 
 static inline void take_unverified(struct executors *x, const struct executors_entry *entry, const char *what)
@@ -91,7 +101,7 @@ static inline struct moment at(const struct stage *s)
 
 static inline int open_stage(void **state)
 {
-	static const struct executors_ops ops = {.processes = take_processes, .tail = take_tail, .status = take_status, .unverified = take_unverified, .storage = healthy, .death = take_death, .changed = nothing};
+	static const struct executors_ops ops = {.processes = take_processes, .tail = take_tail, .status = take_status, .api = take_api, .unverified = take_unverified, .storage = healthy, .death = take_death, .changed = nothing};
 	struct stage *s = calloc(1, sizeof(*s));
 
 	*state = s;

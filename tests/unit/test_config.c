@@ -77,6 +77,7 @@ static void expect_defaults(const struct config *c)
 	assert_int_equal(c->report.aliases, 0);
 	assert_string_equal(c->report.max_tainted, "10%");
 	assert_int_equal(c->report.taint_single_node, 0);
+	assert_int_equal(c->report.pods, 0);
 	assert_int_equal(c->executors.watch, CONFIG_RECOGNITION_AUTO);
 	assert_string_equal(c->executors.nri_socket, "/var/run/nri/nri.sock");
 	assert_string_equal(c->executors.cri_socket, "");
@@ -175,6 +176,7 @@ static const char every_key[] =
 	"  aliases: [StorageReady]\n"
 	"  maxTainted: 100%\n"
 	"  taintSingleNode: true\n"
+	"  pods: true\n"
 	"executors:\n"
 	"  watch: off\n"
 	"  nriSocket: /run/nri/other.sock\n"
@@ -238,6 +240,7 @@ static void test_every_key_of_reports_and_executors_is_read(void **unused)
 	assert_int_equal(c.report.aliases, 2);
 	assert_string_equal(c.report.max_tainted, "100%");
 	assert_int_equal(c.report.taint_single_node, 1);
+	assert_int_equal(c.report.pods, 1);
 	assert_int_equal(c.executors.watch, CONFIG_RECOGNITION_OFF);
 	assert_string_equal(c.executors.nri_socket, "/run/nri/other.sock");
 	assert_string_equal(c.executors.cri_socket, "/run/other/cri.sock");
@@ -606,6 +609,7 @@ static void test_a_struct_that_lies_is_caught(void **unused)
 	LIE(c.log_level = (enum log_level)9);
 	LIE(strcpy(c.report.max_tainted, "0%"));
 	LIE(c.report.taint_single_node = 2);
+	LIE(c.report.pods = 2);
 	LIE(c.retire = 7);
 	LIE(c.executors.watch = (enum config_recognition)2);
 	LIE(c.executors.python_oom_group = (enum config_oom_group)3);

@@ -44,8 +44,9 @@ struct expectation {
 	uint64_t jvm, python, shmem, cache, dirty, kernel; /* of the last sample, MiB */
 	uint64_t used;
 	uint64_t limit_was;
-	const char *storage, *reason, *kubelet, *filling;
-	bool not_final, sibling, neighbours, deleted, ours, run, driver, sidecar, no_log, no_processes;
+	const char *storage, *reason, *filling;
+	struct pod_end api;
+	bool not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes;
 };
 
 #define JAVA_HERE {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290, .python = 60, .kernel = 20}
@@ -92,7 +93,28 @@ static const struct expectation expected[] = {
 	{"pod deleted, nobody saw who", 143, DEATH_DELETED, DEATH_LIKELY, "", "", .log = DEATH_LOG_SIGTERM},
 	{"pod deleted, grace period over", 137, DEATH_DELETED, DEATH_LIKELY, "", "", .deleted = true},
 	{"the application is over", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM | DEATH_LOG_SHUTDOWN},
-	{"emptyDir sizeLimit", 143, DEATH_EVICTED, DEATH_CERTAIN, "", "", .kubelet = "Evicted"},
+	{"emptyDir sizeLimit", 143, DEATH_EVICTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Evicted", .disruption = "TerminationByKubelet"}},
+	{"node pressure", 137, DEATH_EVICTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Evicted"}},
+	{"the kernel was faster than kubelet", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE, .api = {.over = 1, .reason = "Evicted"}},
+	{"preempted by the scheduler", 143, DEATH_PREEMPTED, DEATH_CERTAIN, "", "", .api = {.disruption = "PreemptionByScheduler", .kill_wall_us = 90000000, .deleted_first = 1}},
+	{"preempted by kubelet", 137, DEATH_PREEMPTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Preempting"}},
+	{"preempted, killed at the end of the grace period", 137, DEATH_PREEMPTED, DEATH_CERTAIN, "", "", .api = {.disruption = "PreemptionByScheduler", .kill_wall_us = 61000000}},
+	{"preempted, killed by somebody else before that", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .api = {.disruption = "PreemptionByScheduler", .kill_wall_us = 91000000}},
+	{"preempted, and it handed over", 0, DEATH_PREEMPTED, DEATH_LIKELY, "", "", .api = {.disruption = "PreemptionByScheduler"}, .flags = EXECUTOR_DECOMMISSION},
+	{"preempted, a worker was killed for memory before", 137, DEATH_PREEMPTED, DEATH_LIKELY, "", "", .container = ONE, .said = PYTHON_HERE, .api = {.disruption = "PreemptionByScheduler"}},
+	{"preempted, killed for memory", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE, .api = {.disruption = "PreemptionByScheduler"}},
+	{"preempted, no exit code", -1, DEATH_PREEMPTED, DEATH_LIKELY, "", "", .api = {.disruption = "PreemptionByScheduler"}},
+	{"preempted, its heap was full", 52, DEATH_HEAP, DEATH_LIKELY, "spark.executor.memory", "1536m", .api = {.disruption = "PreemptionByScheduler"}},
+	{"drained", 143, DEATH_DELETED, DEATH_CERTAIN, "", "", .api = {.disruption = "EvictionByEvictionAPI", .deleted_first = 1, .kill_wall_us = 90000000}},
+	{"tainted off", 137, DEATH_DELETED, DEATH_CERTAIN, "", "", .api = {.disruption = "DeletionByTaintManager", .deleted_first = 1, .kill_wall_us = 62000000}},
+	{"node shut down", 143, DEATH_DELETED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Terminated", .disruption = "TerminationByKubelet"}},
+	{"deleted by somebody", 143, DEATH_DELETED, DEATH_CERTAIN, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}},
+	{"deleted, killed at the end of the grace period", 137, DEATH_DELETED, DEATH_CERTAIN, "", "", .api = {.deleted_first = 1, .kill_wall_us = 60000000}},
+	{"deleted because it was dead", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .api = {.kill_wall_us = 62000000}},
+	{"deleted, it may hand over", 0, DEATH_DECOMMISSIONED, DEATH_LIKELY, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION},
+	{"… when the application was over", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION, .log = DEATH_LOG_SHUTDOWN},
+	{"… its log is not known", 0, DEATH_FINISHED, DEATH_GUESS, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION, .no_log = true},
+	{"over, and nobody wanted it so", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .api = {.over = 1}},
 	{"standalone worker gone", 255, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	{"driver killed, its main was faster", 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	{"told to stop, then its driver left", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_SHUTDOWN},
@@ -132,7 +154,6 @@ static const struct expectation expected[] = {
 	{"the neighbour's kill in the log is not ours", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .sibling = true, .said = {.limit = SIDE, .where = SIDE, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290}, .used = 700},
 	{"a worker was OOM-killed, then somebody killed the JVM", 137, DEATH_KILLED, DEATH_LIKELY, NULL, NULL, .container = {.oom = 1, .oom_kill = 1}, .said = PYTHON_HERE, .jvm = 290},
 	{"the kernel's log names others, and its name is not java", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "a,pid=1,uid=0", .scope = OOM_MEMCG}, .jvm = 0, .used = 1400},
-	{"stoker's own signal", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .ours = true},
 	/* nothing is known */
 	{"137, nothing was read", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .not_final = true, .no_log = true},
 	{"no exit code, no evidence", -1, DEATH_UNKNOWN, DEATH_GUESS, "", "", .no_log = true},
@@ -204,14 +225,13 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 	f->counters_are_final = !row->not_final;
 	f->sibling_oom = row->sibling;
 	f->deleted = row->deleted;
-	f->signal_sent_by_us = row->ours;
 	f->limit_was_bytes = row->limit_was * MIB;
 	f->log_bits = row->log;
 	f->log_is_read = !row->no_log;
 	f->started_wall_us = 1000000;
 	f->ended_wall_us = 61000000;
 	str_copy(f->runtime_reason, sizeof(f->runtime_reason), row->reason ? row->reason : "");
-	str_copy(f->kubelet_reason, sizeof(f->kubelet_reason), row->kubelet ? row->kubelet : "");
+	f->api = row->api;
 	str_copy(f->storage_reason, sizeof(f->storage_reason), row->storage ? row->storage : "");
 	str_copy(f->scratch_name, sizeof(f->scratch_name), row->filling ? row->filling : "");
 	f->scratch_total_bytes = row->filling ? 96 * MIB : 0;
@@ -358,7 +378,7 @@ static void end_strings(struct death_facts *f)
 		{x->container_id, sizeof(x->container_id)}, {x->pod_uid, sizeof(x->pod_uid)}, {x->name_space, sizeof(x->name_space)}, {x->pod, sizeof(x->pod)},
 		{x->container, sizeof(x->container)}, {x->app_id, sizeof(x->app_id)}, {x->app_name, sizeof(x->app_name)}, {x->executor_id, sizeof(x->executor_id)},
 		{x->spark_version, sizeof(x->spark_version)}, {x->queue, sizeof(x->queue)}, {f->runtime_reason, sizeof(f->runtime_reason)},
-		{f->kubelet_reason, sizeof(f->kubelet_reason)}, {f->log_line, sizeof(f->log_line)}, {f->storage_reason, sizeof(f->storage_reason)},
+		{f->api.reason, sizeof(f->api.reason)}, {f->api.disruption, sizeof(f->api.disruption)}, {f->api.message, sizeof(f->api.message)}, {f->log_line, sizeof(f->log_line)}, {f->storage_reason, sizeof(f->storage_reason)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

@@ -347,6 +347,69 @@ static void adjust(struct stage *s, int score)
 	assert_int_equal(s->asked, 1);
 }
 
+static void answer_api(struct stage *s, int errnum, const struct pod_end *end)
+{
+	const struct wire_pod_told told = {.errnum = errnum, .end = end ? *end : (struct pod_end){0}};
+
+	executors_api(&s->table, s->last_id, &told);
+}
+
+static void test_who_acts_through_the_api_server_is_asked_for(void **state)
+{
+	struct stage *s = *state;
+	const struct pod_end nothing_yet = {0}, preempted = {.disruption = "PreemptionByScheduler", .kill_wall_us = 1795680990 * SEC, .deleted_first = 1};
+
+	s->has_api = true;
+	begin(s, ID);
+	stop(s, ID, 143);
+	run(s, 1 * MS);
+	answer_tail(s, ID, DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM");
+	assert_int_equal(s->apis, 1);
+	/* it does not know of the end: again, and only then it is told */
+	answer_api(s, 0, &nothing_yet);
+	run(s, SETTLE_API_AGAIN_US);
+	assert_int_equal(s->apis, 2);
+	assert_int_equal(s->deaths, 0);
+	answer_api(s, 0, &preempted);
+	run(s, 1 * MS);
+	assert_int_equal(s->deaths, 1);
+	assert_int_equal(s->last.cause, DEATH_PREEMPTED);
+	assert_string_equal(s->last.pod_reason, "PreemptionByScheduler");
+}
+
+/* Refused, gone, late, or nobody to be asked: as if there were no such right. An end that is nobody's work is not asked for. */
+static void test_without_the_api_server_all_goes_on(void **state)
+{
+	static const struct {
+		bool has_api;
+		int code, errnum; /* -1: no answer */
+		unsigned asked;
+		uint64_t told_within_us;
+	} row[] = {
+		{false, 143, -1, 0, 50 * MS}, {true, 143, EACCES, 1, 50 * MS}, {true, 143, ENOENT, 1, 50 * MS}, {true, 137, EIO, 1, 50 * MS},
+		{true, 143, -1, 1, SETTLE_API_US + 50 * MS}, {true, 52, -1, 0, 50 * MS}, {true, 0, -1, 0, 50 * MS},
+	};
+	struct stage *s = *state;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char id[65];
+		snprintf(id, sizeof(id), "%064zx", i);
+		s->has_api = row[i].has_api;
+		s->apis = s->deaths = 0;
+		begin(s, id);
+		stop(s, id, row[i].code);
+		run(s, 1 * MS);
+		assert_int_equal(s->apis, row[i].asked);
+		if (row[i].errnum >= 0)
+			answer_api(s, row[i].errnum, NULL);
+		answer_tail(s, id, DEATH_LOG_REGISTERED, "");
+		run(s, row[i].told_within_us);
+		if (s->deaths != 1)
+			fail_msg("row %zu: %u deaths told", i, s->deaths);
+		assert_string_equal(s->last.pod_reason, "");
+	}
+}
+
 static void test_what_was_set_is_verified_once(void **state)
 {
 	struct stage *s = *state;
@@ -416,6 +479,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_than_the_table_holds_are_counted, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_code_that_nobody_told_is_asked_for, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_runtime_that_knows_it_not, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_who_acts_through_the_api_server_is_asked_for, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_without_the_api_server_all_goes_on, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_is_verified_once, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_and_is_so, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_the_list_comes_back_as_it_was, open_stage, close_stage),

@@ -16,7 +16,7 @@ static const struct {
 	struct settle_evidence evidence; /* times are after T0; 0 stays 0 */
 	enum settle_what what;
 	uint64_t until_us; /* after T0; 0 = not looked at */
-	bool ask_tail, ask_status;
+	bool ask_tail, ask_status, ask_api;
 } settles[] = {
 	{"nothing has happened", {.now_us = 1}, SETTLE_IDLE, 0, false},
 	{"a kill just now: it may be the end", {.now_us = 1, .killed_us = 1, .counted = 1, .logged = 1}, SETTLE_WAIT, 1 + SETTLE_POLL_US, false},
@@ -65,6 +65,24 @@ static const struct {
 	{"a code that should have come did not: the runtime is asked",
 	 {.now_us = 400 * MS + SETTLE_CODE_US, .ended_us = 2 * MS, .gone_us = 400 * MS, .code_may_come = true, .tail_is_there = true},
 	 SETTLE_WAIT, 400 * MS + SETTLE_CODE_US + SETTLE_STATUS_US, false, true},
+	{"a signal, and the API server may know whose: asked at once, beside the log",
+	 {.now_us = 2 * MS, .ended_us = 2 * MS, .has_code = true, .api_wanted = true}, SETTLE_WAIT, 2 * MS + SETTLE_API_US, true, false, true},
+	{"… and thinks", {.now_us = 3 * MS, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .api_awaited = true, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_API_US, false, false, false},
+	{"… and does not know of the end: in a moment again",
+	 {.now_us = 3 * MS, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_API_AGAIN_US, false, false, false},
+	{"… which is now",
+	 {.now_us = 2 * MS + SETTLE_API_AGAIN_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_API_US, false, false, true},
+	{"… and knows all", {.now_us = 3 * MS, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .api_is_known = true, .tail_is_there = true},
+	 SETTLE_END, 0, false, false, false},
+	{"… and never says more",
+	 {.now_us = 2 * MS + SETTLE_API_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .api_awaited = true, .tail_is_there = true},
+	 SETTLE_END, 0, false, false, false},
+	{"a kill for memory explains itself: nobody is asked",
+	 {.now_us = 2 * MS, .killed_us = 1, .counted = 1, .logged = 1, .log_is_read = true, .main_killed = true, .ended_us = 2 * MS, .api_wanted = true},
+	 SETTLE_END, 0, false, false, false},
 	{"a worker was killed, and it ended of something: the code counts",
 	 {.now_us = 2 * MS, .killed_us = 1, .counted = 1, .logged = 1, .log_is_read = true, .ended_us = 2 * MS, .code_may_come = true, .tail_is_there = true},
 	 SETTLE_WAIT, 2 * MS + SETTLE_CODE_US, false},
@@ -80,13 +98,13 @@ static void test_when_an_end_is_settled(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(settles); i++) {
 		struct settle_evidence v = settles[i].evidence;
-		uint64_t *const times[] = {&v.now_us, &v.killed_us, &v.ended_us, &v.gone_us, &v.tail_asked_us, &v.status_asked_us};
+		uint64_t *const times[] = {&v.now_us, &v.killed_us, &v.ended_us, &v.gone_us, &v.tail_asked_us, &v.status_asked_us, &v.api_asked_us};
 		for (size_t t = 0; t < ARRAY_SIZE(times); t++)
 			later(times[t]);
 		const struct settle s = settle_decide(&v);
-		if (s.what != settles[i].what || s.ask_tail != settles[i].ask_tail || s.ask_status != settles[i].ask_status || (settles[i].until_us && s.until_us != T0 + settles[i].until_us))
-			fail_msg("%s: is %d until %lld (%s), ask %d %d", settles[i].name, (int)s.what, (long long)(s.until_us - T0), s.waits_for ? s.waits_for : "",
-				 s.ask_tail, s.ask_status);
+		if (s.what != settles[i].what || s.ask_tail != settles[i].ask_tail || s.ask_status != settles[i].ask_status || s.ask_api != settles[i].ask_api || (settles[i].until_us && s.until_us != T0 + settles[i].until_us))
+			fail_msg("%s: is %d until %lld (%s), ask %d %d %d", settles[i].name, (int)s.what, (long long)(s.until_us - T0), s.waits_for ? s.waits_for : "",
+				 s.ask_tail, s.ask_status, s.ask_api);
 	}
 }
 
@@ -94,12 +112,12 @@ static void test_when_an_end_is_settled(void **unused)
 static void test_no_wait_is_for_ever(void **unused)
 {
 	(void)unused;
-	for (unsigned bits = 0; bits < 4096; bits++) {
+	for (unsigned bits = 0; bits < 16384; bits++) {
 		struct settle_evidence v = {
 			.killed_us = bits & 1 ? T0 : 0, .counted = bits & 1, .logged = (bits >> 1) & 1, .log_is_read = (bits >> 2) & 1, .main_killed = (bits >> 3) & 1,
 			.victims_left = (bits >> 4) & 1, .ended_us = bits & 32 ? T0 + 1 : 0, .gone_us = bits & 64 ? T0 + 2 : 0, .has_code = (bits >> 7) & 1,
 			.code_may_come = (bits >> 8) & 1, .tail_is_there = (bits >> 9) & 1,
-			.status_is_known = (bits >> 10) & 1,
+			.status_is_known = (bits >> 10) & 1, .api_wanted = (bits >> 12) & 1,
 		};
 		unsigned steps = 0;
 		for (v.now_us = T0 + 2; steps < 1000; steps++) {
@@ -112,6 +130,10 @@ static void test_no_wait_is_for_ever(void **unused)
 			if (s.ask_status) {
 				v.status_asked_us = v.now_us;
 				v.status_awaited = (bits >> 11) & 1; /* else it says that the container runs */
+			}
+			if (s.ask_api) {
+				v.api_asked_us = v.now_us;
+				v.api_awaited = (bits >> 13) & 1;
 			}
 			v.now_us = s.until_us;
 		}
