@@ -25,6 +25,12 @@ struct mapping {
 	char permissions[5], name[128];
 };
 
+/* No disk can take it away, only swapping. */
+static bool is_anonymous(const struct mapping *m)
+{
+	return *m->name == '[' || !*m->name;
+}
+
 /* In the order of worth: what runs out of RLIMIT_MEMLOCK loses the least important. */
 static unsigned worth_of(const struct mapping *m)
 {
@@ -34,7 +40,7 @@ static unsigned worth_of(const struct mapping *m)
 		return 0;
 	if (slash && (str_starts(slash, "/libc.so") || str_starts(slash, "/libuv")))
 		return 1;
-	return *m->name == '[' || !*m->name ? 2 : 3;
+	return is_anonymous(m) ? 3 : 2;
 }
 
 static bool parse_mapping(const char *line, struct mapping *ret)
@@ -66,7 +72,7 @@ static void lock_mapping(const struct mapping *m, struct resident *r)
 		r->locked_bytes += bytes;
 		return;
 	}
-	r->missed_bytes += bytes;
+	*(is_anonymous(m) ? &r->swappable_bytes : &r->missed_bytes) += bytes;
 	if (!*r->detail)
 		snprintf(r->detail, sizeof(r->detail), "%s: %s (RLIMIT_MEMLOCK, CAP_IPC_LOCK?)", *m->name ? m->name : "anonymous memory", strerror(errno));
 }
@@ -101,5 +107,5 @@ void resident_lock_and_say(const struct log *log)
 		log_warn(log, "not wholly resident: with its disk gone this process may hang", "locked_bytes", log_number(resident.locked_bytes),
 			 "missed_bytes", log_number(resident.missed_bytes), "detail", e.code ? e.text : resident.detail);
 	else
-		log_info(log, "resident", "locked_bytes", log_number(resident.locked_bytes));
+		log_info(log, "resident", "locked_bytes", log_number(resident.locked_bytes), "swappable_bytes", log_number(resident.swappable_bytes));
 }

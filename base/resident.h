@@ -11,7 +11,9 @@
 #include "base/log.h"
 
 struct resident {
-	uint64_t locked_bytes, missed_bytes;
+	uint64_t locked_bytes;
+	uint64_t missed_bytes;	  /* of files, which go with their disk */
+	uint64_t swappable_bytes; /* of no file: harmless where there is no swap */
 	char detail[256]; /* what could not be locked, and why */
 };
 

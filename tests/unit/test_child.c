@@ -229,9 +229,9 @@ static int body_locks(void *argument, int channel)
 
 	(void)argument;
 	(void)channel;
-	if (resident_lock(&all, NULL) < 0 || all.locked_bytes + all.missed_bytes < 100000)
+	if (resident_lock(&all, NULL) < 0 || all.locked_bytes + all.missed_bytes + all.swappable_bytes < 100000)
 		return 1;
-	if ((all.missed_bytes > 0) != (*all.detail != '\0'))
+	if ((all.missed_bytes + all.swappable_bytes > 0) != (*all.detail != '\0'))
 		return 2;
 	if (geteuid() == 0)
 		return 0;
