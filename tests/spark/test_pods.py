@@ -215,10 +215,11 @@ def its_driver_died(t):
 def it_did_not_answer(t):
     """The driver gives it up and deletes its pod; a stopped process ends when the grace period does."""
     w = SparkNode.of_all_cases(t)
-    job = PodJob(t, w, heap_mib=HEAP, conf={"spark.network.timeout": "20s", "spark.executor.heartbeatInterval": "2s"}).warm()
+    job = PodJob(t, w, heap_mib=HEAP, conf={"spark.network.timeout": "20s", "spark.network.timeoutInterval": "5s", "spark.executor.heartbeatInterval": "2s"}).warm()
     pod, pid = job.executor()
     os.kill(pid, signal.SIGSTOP)
-    expect(w, job, pod, "deleted", "ExecutorDeleted", code=137)
+    death = expect(w, job, pod, "killed", "ExecutorKilled", code=137)
+    assert "deleted pod has not ended within its grace period" in death["advice"], death  # by whom is not seen: the pod is stopped after its container
 
 
 @only_long
