@@ -9,13 +9,16 @@ static void say_policy(struct monitor *m, uint32_t policy)
 		monitor_input(m, "policy", "degraded", "no admission policy limits this agent's token: the API server would have let it change a label (a dry run, nothing was changed)");
 }
 
-static void say_pods(struct monitor *m, uint32_t pods)
+/* Not by our own configuration: the reporter may have read the new one before we did, and does not say it twice. */
+static void say_pods(struct monitor *m, const struct report_state *state)
 {
+	const uint32_t pods = state->pods;
+
 	if (pods == REPORT_PODS_THERE)
 		monitor_input(m, "pods", "ok", "the API server is asked how executors came to their end, and for drivers on other nodes");
 	else if (pods == REPORT_PODS_MISSING)
 		monitor_input(m, "pods", "degraded", "report.pods is on, and the right to get and list pods is missing");
-	else if (!m->config.report.pods && m->pods_said)
+	else if (pods == REPORT_PODS_OFF && (state->connected || state->off) && m->pods_said)
 		monitor_input(m, "pods", "off", "report.pods is off");
 	m->pods_said = m->pods_said || pods == REPORT_PODS_THERE || pods == REPORT_PODS_MISSING;
 }
@@ -42,6 +45,6 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 		monitor_input(m, "others", against ? "degraded" : "ok", words);
 	}
 	say_policy(m, state->policy);
-	say_pods(m, state->pods);
+	say_pods(m, state);
 	m->ops->changed(m);
 }
