@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/executor.h"
 #include "cgroups/sample.h"
+#include "health/local_disk.h"
 #include "health/oom.h"
 #include "health/pod_end.h"
 #include "health/report.h"
@@ -124,7 +125,7 @@ struct death_facts {
 	uint32_t log_is_read; /* bool: a word that is missing in log_bits is missing in its log */
 	uint32_t log_bits;
 	char log_line[256]; /* redacted */
-	char storage_reason[NAME_REASON_BYTES]; /* the node's verdict on the filesystem of its local dirs, "" = healthy */
+	struct local_disk disk; /* the node's verdict on the filesystem of its local dirs, as it is now */
 	uint32_t deleted; /* bool: the pod was being stopped (NRI StopPodSandbox before the exit) */
 	uint64_t started_wall_us, ended_wall_us;
 };

@@ -259,7 +259,7 @@ static uint32_t look(const struct death_view *v)
 		{*f->scratch_name, IS_FILLING},
 		{v->oom && strcmp(v->oom->comm, "java") == 0, IS_JVM_VICTIM},
 	};
-	uint32_t is = look_at_disk(f->storage_reason) | look_at_api(f);
+	uint32_t is = look_at_disk(f->disk.bad ? f->disk.reason : "") | look_at_api(f);
 
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		is |= facts[i].so ? facts[i].bit : 0;
@@ -292,8 +292,9 @@ static void prove_rest(const struct death_view *v, uint32_t is, struct death *de
 	bool by_memory = is & (IS_OOM | IS_SURVIVED);
 
 	prove_api(&f->api, death);
-	if (*f->storage_reason)
-		death_prove(death, "the node says %s of its local dirs' filesystem", f->storage_reason);
+	if (*f->disk.reason)
+		death_prove(death, "the node %s %s of '%s', where its local dirs %slie", f->disk.bad ? "says" : "warns", f->disk.reason, f->disk.mount_point,
+			    f->disk.sure ? "" : "may ");
 	if (is & IS_NO_START && *f->runtime_message)
 		death_prove(death, "the runtime: %s", f->runtime_message);
 	if (!by_memory && is & IS_SURE && f->exit_code == 137)

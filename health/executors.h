@@ -118,8 +118,8 @@ struct executors_ops {
 	uint64_t (*api)(struct executors *executors, const struct executors_entry *entry);
 	/* What was set at its creation is not in force: said once, and not tried again. NULL: nobody to be told. */
 	void (*unverified)(struct executors *executors, const struct executors_entry *entry, const char *what);
-	/* What this node's health says against the disks of executors: a reason, or "". NULL: nothing. */
-	const char *(*storage)(struct executors *executors);
+	/* What this node's health says of the disk that its local dirs lie on. NULL: nothing. */
+	void (*storage)(struct executors *executors, const struct executor *executor, struct local_disk *ret);
 	void (*death)(struct executors *executors, const struct death *death);
 	void (*changed)(struct executors *executors); /* something to be waited for: executors_due() is another. NULL: looks by itself */
 };

@@ -169,7 +169,6 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 {
 	const struct executors_pod *pod = entry->pod;
 	const struct executors *x = entry->table;
-	const char *storage = x->ops->storage ? x->ops->storage(entry->table) : NULL;
 
 	memset(f, 0, sizeof(*f));
 	f->executor = entry->executor;
@@ -192,7 +191,8 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->scratch_bytes = entry->last.shmem_bytes;
 	f->log_is_read = entry->tail_was_read;
 	f->log_bits = entry->log_bits;
-	str_copy(f->storage_reason, sizeof(f->storage_reason), storage ? storage : "");
+	if (x->ops->storage)
+		x->ops->storage(entry->table, &entry->executor, &f->disk);
 	f->deleted = pod && pod->stopping.us && (lives || !entry->ended.us || pod->stopping.us <= entry->ended.us);
 	f->started_wall_us = entry->started.wall_us ? entry->started.wall_us : entry->executor.created_wall_us;
 	f->ended_wall_us = lives || !entry->ended.wall_us ? now.wall_us : entry->ended.wall_us;

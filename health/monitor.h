@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "base/executor.h"
 #include "base/log.h"
 #include "health/accounts.h"
 #include "health/block_names.h"
 #include "health/forecast.h"
 #include "health/health.h"
 #include "health/kmsg.h"
+#include "health/local_disk.h"
 #include "health/storage_totals.h"
 #include "health/verdict.h"
 #include "volumes/discover.h"
@@ -150,6 +152,10 @@ bool monitor_is_short(const struct monitor_watch *watch); /* of bytes or inodes,
 bool monitor_any_is_short(const struct monitor *monitor);
 /* Names who fills the filesystems that are short of room. True if what is said has changed. */
 bool monitor_blame(struct monitor *monitor, const struct accounts *accounts);
+
+/* --- monitor_local.c --- */
+
+void monitor_local_disk(const struct monitor *monitor, const struct executor *executor, struct local_disk *ret);
 
 /* --- monitor_targets.c --- */
 

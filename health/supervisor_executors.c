@@ -127,12 +127,11 @@ static uint64_t ask_api(struct executors *x, const struct executors_entry *entry
 	return supervisor_ask_pod(x->owner, &entry->executor);
 }
 
-static const char *storage_reason(struct executors *x)
+static void local_disk(struct executors *x, const struct executor *executor, struct local_disk *ret)
 {
 	const struct supervisor *s = x->owner;
-	const struct report_condition *c = &s->monitor.report.condition;
 
-	return c->status == CONDITION_FALSE ? c->reason : "";
+	monitor_local_disk(&s->monitor, executor, ret);
 }
 
 static void unverified(struct executors *x, const struct executors_entry *entry, const char *what)
@@ -387,7 +386,7 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = storage_reason, .death = on_death, .changed = changed};
+		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = local_disk, .death = on_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);

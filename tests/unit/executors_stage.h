@@ -75,12 +75,6 @@ static inline void take_unverified(struct executors *x, const struct executors_e
 	str_copy(s->what, sizeof(s->what), what);
 }
 
-static inline const char *healthy(struct executors *x)
-{
-	(void)x;
-	return "";
-}
-
 static inline void take_death(struct executors *x, const struct death *death)
 {
 	struct stage *s = x->owner;
@@ -101,7 +95,7 @@ static inline struct moment at(const struct stage *s)
 
 static inline int open_stage(void **state)
 {
-	static const struct executors_ops ops = {.processes = take_processes, .tail = take_tail, .status = take_status, .api = take_api, .unverified = take_unverified, .storage = healthy, .death = take_death, .changed = nothing};
+	static const struct executors_ops ops = {.processes = take_processes, .tail = take_tail, .status = take_status, .api = take_api, .unverified = take_unverified, .death = take_death, .changed = nothing};
 	struct stage *s = calloc(1, sizeof(*s));
 
 	*state = s;

@@ -46,7 +46,7 @@ struct expectation {
 	uint64_t limit_was;
 	const char *storage, *reason, *filling;
 	struct pod_end api;
-	bool not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes;
+	bool warns, not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes;
 };
 
 #define JAVA_HERE {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290, .python = 60, .kernel = 20}
@@ -85,6 +85,7 @@ static const struct expectation expected[] = {
 	{"local dir, full", 53, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .no_log = true, .storage = "InodesExhausted"},
 	{"local dir, not writable", 53, DEATH_DISK_DENIED, DEATH_LIKELY, "", "", .log = DEATH_LOG_NO_LOCAL_DIR | DEATH_LOG_DENIED},
 	{"local dir, why is not known", 53, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .log = DEATH_LOG_NO_LOCAL_DIR},
+	{"local dir, the node only warns", 53, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .no_log = true, .storage = "SpaceLow", .warns = true},
 	{"SIGBUS on a full disk", 135, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .storage = "SpaceExhausted"},
 	{"SIGBUS", 135, DEATH_CRASHED, DEATH_LIKELY, "", ""},
 	/* "Causes, as pods" */
@@ -232,7 +233,8 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 	f->ended_wall_us = 61000000;
 	str_copy(f->runtime_reason, sizeof(f->runtime_reason), row->reason ? row->reason : "");
 	f->api = row->api;
-	str_copy(f->storage_reason, sizeof(f->storage_reason), row->storage ? row->storage : "");
+	str_copy(f->disk.reason, sizeof(f->disk.reason), row->storage ? row->storage : "");
+	f->disk.bad = !row->warns;
 	str_copy(f->scratch_name, sizeof(f->scratch_name), row->filling ? row->filling : "");
 	f->scratch_total_bytes = row->filling ? 96 * MIB : 0;
 	if (row->said.where) {
@@ -378,7 +380,7 @@ static void end_strings(struct death_facts *f)
 		{x->container_id, sizeof(x->container_id)}, {x->pod_uid, sizeof(x->pod_uid)}, {x->name_space, sizeof(x->name_space)}, {x->pod, sizeof(x->pod)},
 		{x->container, sizeof(x->container)}, {x->app_id, sizeof(x->app_id)}, {x->app_name, sizeof(x->app_name)}, {x->executor_id, sizeof(x->executor_id)},
 		{x->spark_version, sizeof(x->spark_version)}, {x->queue, sizeof(x->queue)}, {f->runtime_reason, sizeof(f->runtime_reason)},
-		{f->api.reason, sizeof(f->api.reason)}, {f->api.disruption, sizeof(f->api.disruption)}, {f->api.message, sizeof(f->api.message)}, {f->log_line, sizeof(f->log_line)}, {f->storage_reason, sizeof(f->storage_reason)},
+		{f->api.reason, sizeof(f->api.reason)}, {f->api.disruption, sizeof(f->api.disruption)}, {f->api.message, sizeof(f->api.message)}, {f->log_line, sizeof(f->log_line)}, {f->disk.reason, sizeof(f->disk.reason)}, {f->disk.mount_point, sizeof(f->disk.mount_point)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

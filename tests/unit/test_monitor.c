@@ -291,6 +291,47 @@ static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(
 	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
 }
 
+static struct local_disk local_disk(const struct stage *s, uint32_t flags)
+{
+	const struct executor x = {.role = EXECUTOR_ROLE_EXECUTOR, .flags = flags};
+	struct local_disk disk;
+
+	monitor_local_disk(&s->monitor, &x, &disk);
+	return disk;
+}
+
+/* An executor is told of the disk that its local dirs lie on, not of whatever is sick on the node. */
+static void test_the_disk_of_an_executor(void **state)
+{
+	struct stage *s = *state;
+	struct local_disk disk;
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	assert_string_equal(local_disk(s, 0).reason, "");
+	find(s, 0, 1, true, PROBE_WRITE, EROFS); /* a hostPath's */
+	assert_string_equal(local_disk(s, EXECUTOR_EMPTY_DIRS).reason, "");
+	assert_string_equal(local_disk(s, EXECUTOR_TMPFS_LOCAL_DIRS).reason, "");
+	disk = local_disk(s, 0);
+	assert_true(strcmp(disk.reason, "ReadOnlyFilesystem") == 0 && strcmp(disk.mount_point, "/data") == 0 && disk.bad && !disk.sure);
+	find(s, 1, 2, true, PROBE_WRITE, EIO); /* the kubelet's too: an emptyDir lies there */
+	disk = local_disk(s, EXECUTOR_EMPTY_DIRS | EXECUTOR_TMPFS_LOCAL_DIRS);
+	assert_true(strcmp(disk.reason, "IOErrors") == 0 && strcmp(disk.mount_point, "/var/lib/kubelet") == 0 && disk.bad && disk.sure);
+	assert_string_equal(local_disk(s, 0).mount_point, "/data");
+}
+
+/* Both paths on one filesystem: its verdict is both's. */
+static void test_the_disk_of_an_executor_by_another_name(void **state)
+{
+	struct stage *s = *state;
+
+	good(s, 0, 1);
+	good(s, 1, 1);
+	find(s, 0, 1, true, PROBE_WRITE, EROFS);
+	find(s, 1, 1, true, PROBE_WRITE, EROFS);
+	assert_string_equal(local_disk(s, EXECUTOR_EMPTY_DIRS).reason, "ReadOnlyFilesystem");
+}
+
 static void test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays(void **state)
 {
 	struct stage *s = *state;
@@ -327,6 +368,8 @@ int main(void)
 		stage_test(test_complaints_end_with_the_mount),
 		stage_test(test_remounted_is_not_recovery),
 		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
+		stage_test(test_the_disk_of_an_executor),
+		stage_test(test_the_disk_of_an_executor_by_another_name),
 		stage_test(test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays),
 	};
 
