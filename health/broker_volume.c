@@ -23,14 +23,15 @@ static const struct kind {
 	volume_work *work;
 	bool whole; /* all of the volume counts, not only its place */
 	bool bounds;
+	bool looks; /* and changes nothing */
 	uint64_t deadline_us;
 } kinds[] = {
-	{WIRE_VOLUME_MAKE, volume_make, true, false, DISK_DEADLINE_US},
-	{WIRE_VOLUME_REMOVE, volume_remove, false, false, DISK_DEADLINE_US},
-	{WIRE_VOLUME_BOUND, volume_bound, false, true, BROKER_RELAY_DEADLINE_US},
-	{WIRE_VOLUME_EMPTY, volume_empty, false, false, BROKER_RELAY_DEADLINE_US},
-	{WIRE_VOLUME_STAT, volume_stat, false, false, BROKER_RELAY_DEADLINE_US},
-	{WIRE_CHECKPOINT_LOOK, checkpoint_look, false, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_VOLUME_MAKE, volume_make, true, false, false, DISK_DEADLINE_US},
+	{WIRE_VOLUME_REMOVE, volume_remove, false, false, false, DISK_DEADLINE_US},
+	{WIRE_VOLUME_BOUND, volume_bound, false, true, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_VOLUME_EMPTY, volume_empty, false, false, false, BROKER_RELAY_DEADLINE_US},
+	{WIRE_VOLUME_STAT, volume_stat, false, false, true, BROKER_RELAY_DEADLINE_US},
+	{WIRE_CHECKPOINT_LOOK, checkpoint_look, false, false, true, BROKER_RELAY_DEADLINE_US},
 };
 
 static const struct kind *kind_of(uint32_t what)
@@ -41,6 +42,13 @@ static const struct kind *kind_of(uint32_t what)
 	return NULL;
 }
 
+static bool looks(uint32_t what)
+{
+	const struct kind *kind = kind_of(what);
+
+	return kind && kind->looks;
+}
+
 /* --- checks --- */
 
 /* What has answered has only to end; what hangs has been answered for. */
@@ -49,12 +57,13 @@ static bool is_at_work(const struct broker_job *job)
 	return job->request && job->request->body == broker_body_volume && (!job->answered || job->child.overdue);
 }
 
-/* Two at once would each see what the other has half done. */
-static int check_alone(const struct broker *b, const struct volume_at *at, struct err *e)
+/* Two that change it would each see what the other has half done. Who looks hinders nobody: what an executor's start or end asks for is asked
+ * once, and whoever counts bytes then would take it away. But one look that hangs is enough. */
+static int check_alone(const struct broker *b, const struct kind *kind, const struct volume_at *at, struct err *e)
 {
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
 		const struct volume_at *other = &b->jobs[i].task.volume.at;
-		if (is_at_work(&b->jobs[i]) && other->place == at->place && strcmp(other->pod_uid, at->pod_uid) == 0 && strcmp(other->name, at->name) == 0)
+		if (is_at_work(&b->jobs[i]) && looks(b->jobs[i].task.what) == kind->looks && other->place == at->place && strcmp(other->pod_uid, at->pod_uid) == 0 && strcmp(other->name, at->name) == 0)
 			return err_rule(e, EALREADY, "volume: another request about it is under way");
 	}
 	return 0;
@@ -126,7 +135,7 @@ int broker_check_volume(struct broker *b, const struct record *record, struct br
 		return err_rule(e, EPERM, "volume: this broker has no rights to mount");
 	if (ask->config_hash != b->config->hash)
 		return err_rule(e, ESTALE, "volume: the configuration is another one here");
-	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, &ask->volume.at, e) < 0 ||
+	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, kind, &ask->volume.at, e) < 0 ||
 	    (kind->whole && check_server(b, &ask->volume, e) < 0))
 		return -e->code;
 	job->task.what = kind->what;

@@ -303,7 +303,7 @@ def again_and_again_leaves_all_as_before(t):
 
 @case
 def one_request_of_a_volume_at_a_time(t):
-    """The kubelet's disk is frozen, so the first one waits in the kernel; another volume does not."""
+    """The kubelet's disk is frozen, so the first one waits in the kernel; another volume does not, and who only looks does not either."""
     disk = disks.Disk(t, "ext4", os.path.join(t.dir, "disk"))
     well = Kubelet(t)
     n = Node(t, period="10m", extra=f"kubeletRoot: {disk.mount_point}\nvolumes:\n  scratch:\n    max: 64Mi\n")
@@ -320,6 +320,7 @@ def one_request_of_a_volume_at_a_time(t):
         second = asker.ask(kind, pod)
         assert isinstance(second, wire.Refused) and second.errnum == errno.EALREADY, second
     assert asker.stat(quick).errnum == 0
+    assert asker.stat(pod).errnum == errno.ENOENT, "nothing is mounted there yet"
     disk.thaw()
     assert asker.broker.receive(first).errnum == 0
     assert asker.make(pod).already == 1
