@@ -47,7 +47,8 @@ class Kubelet:
 
     def unmount(self):
         for line in reversed(mounts(self.root)):
-            subprocess.run(["umount", "-l", line.point], check=False)
+            if line.point != self.root:  # a disk of its own may be frozen, and is thawed by its mount point
+                subprocess.run(["umount", "-l", line.point], check=False)
 
     def remove(self, pod):
         shutil.rmtree(f"{self.root}/pods/{pod.uid}")
