@@ -81,12 +81,11 @@ static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volum
 static void tell_pod(struct supervisor *s, const char *pod_uid)
 {
 	const struct config_volumes *rules = &s->monitor.config.volumes;
-	struct wire_nri_scratch told = {.count = 1};
+	struct wire_nri_scratch told = {.volumes = volumes_scratch_of(&s->volumes, rules, pod_uid)};
 
 	if (rules->inject_count == 0 && !rules->annotations)
 		return;
-	str_copy(told.pods[0].uid, sizeof(told.pods[0].uid), pod_uid);
-	told.pods[0].volumes = volumes_scratch_of(&s->volumes, rules, pod_uid);
+	str_copy(told.pod_uid, sizeof(told.pod_uid), pod_uid);
 	role_child_send(&s->nri.role, WIRE_NRI_SCRATCH, 0, &told, sizeof(told), -1);
 }
 

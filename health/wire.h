@@ -379,14 +379,10 @@ struct wire_nri_volumes {
 };
 static_assert(sizeof(struct wire_nri_volumes) <= 8192, "must fit one record");
 
-/* Scratch in memory that these pods have beside what is injected; 0 volumes = none any more. */
-#define WIRE_NRI_SCRATCH_PODS 64
+/* Scratch in memory that a pod has beside what is injected; 0 volumes = none any more. */
 struct wire_nri_scratch {
-	uint32_t count, zero;
-	struct wire_scratch_pod {
-		char uid[EXECUTOR_UID_BYTES];
-		uint32_t volumes, zero;
-	} pods[WIRE_NRI_SCRATCH_PODS];
+	char pod_uid[EXECUTOR_UID_BYTES];
+	uint32_t volumes, zero;
 };
 
 struct wire_checkpoints_ready {

@@ -251,16 +251,6 @@ static bool is_sound(const struct wire_nri_volumes *v)
 	return sound;
 }
 
-static bool take_scratch(struct nri_role *role, const struct wire_nri_scratch *told)
-{
-	if (told->count > WIRE_NRI_SCRATCH_PODS)
-		return false;
-	for (uint32_t i = 0; i < told->count; i++)
-		if (str_is_ended(told->pods[i].uid, sizeof(told->pods[i].uid)))
-			scratch_pods_set(&role->scratch, told->pods[i].uid, told->pods[i].volumes);
-	return true;
-}
-
 static void link_record(struct link *link, const struct record *record)
 {
 	struct nri_role *role = link->owner;
@@ -277,8 +267,8 @@ static void link_record(struct link *link, const struct record *record)
 		role->volumes = *volumes;
 	} else if (record->header.type == WIRE_NRI_CHECKPOINTS && ready) {
 		role->checkpoints = *ready;
-	} else if (record->header.type == WIRE_NRI_SCRATCH && scratch && take_scratch(role, scratch)) {
-		/* taken */
+	} else if (record->header.type == WIRE_NRI_SCRATCH && scratch && str_is_ended(scratch->pod_uid, sizeof(scratch->pod_uid))) {
+		scratch_pods_set(&role->scratch, scratch->pod_uid, scratch->volumes);
 	} else {
 		link->refused++;
 		log_warn(role->log, "record not understood", "type", log_number(record->header.type));
