@@ -134,11 +134,6 @@ bool driver_clue_target(const struct driver_clue *c, enum driver_way way, char *
 
 /* --- the answer --- */
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static bool take_pod(const struct driver_clue *c, const char *name, const char *uid, struct event_pod *ret)
 {
 	struct event_pod pod = {0};
@@ -153,11 +148,11 @@ static bool take_pod(const struct driver_clue *c, const char *name, const char *
 
 static int read_owner(const struct driver_clue *c, const cJSON *json, struct event_pod *ret)
 {
-	const cJSON *meta = member(json, "metadata"), *item;
+	const cJSON *meta = json_member(json, "metadata"), *item;
 
 	if (strcmp(json_text(meta, "uid"), c->executor.uid) != 0)
 		return 0;
-	cJSON_ArrayForEach(item, member(meta, "ownerReferences"))
+	cJSON_ArrayForEach(item, json_member(meta, "ownerReferences"))
 		if (strcmp(json_text(item, "kind"), "Pod") == 0 && strcmp(json_text(item, "apiVersion"), "v1") == 0 && take_pod(c, json_text(item, "name"), json_text(item, "uid"), ret))
 			return 1;
 	return 0;
@@ -165,7 +160,7 @@ static int read_owner(const struct driver_clue *c, const cJSON *json, struct eve
 
 static bool may_be(const struct driver_clue *c, enum driver_way way, const cJSON *meta)
 {
-	const cJSON *labels = member(meta, "labels");
+	const cJSON *labels = json_member(meta, "labels");
 	uint64_t created_wall_us = 0;
 
 	if (strcmp(json_text(labels, "spark-role"), "executor") == 0)
@@ -182,11 +177,11 @@ static int read_list(const struct driver_clue *c, enum driver_way way, const cJS
 	unsigned count = 0;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, member(json, "items")) {
-		const cJSON *meta = member(item, "metadata");
+	cJSON_ArrayForEach(item, json_member(json, "items")) {
+		const cJSON *meta = json_member(item, "metadata");
 		count += may_be(c, way, meta) && take_pod(c, json_text(meta, "name"), json_text(meta, "uid"), &found);
 	}
-	if (count != 1 || *json_text(member(json, "metadata"), "continue"))
+	if (count != 1 || *json_text(json_member(json, "metadata"), "continue"))
 		return 0;
 	*ret = found;
 	return 1;

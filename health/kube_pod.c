@@ -13,11 +13,6 @@
 #define WORD_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define GRACE_MAX_S	(30 * 86400.0)
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static uint64_t time_of(const cJSON *object, const char *key)
 {
 	uint64_t wall_us = 0;
@@ -47,13 +42,13 @@ static bool knows_of_end(const cJSON *status, const char *container, uint64_t *r
 	const cJSON *item;
 	bool knows = false;
 
-	cJSON_ArrayForEach(item, member(status, "containerStatuses")) {
-		const cJSON *terminated = member(member(item, "state"), "terminated");
+	cJSON_ArrayForEach(item, json_member(status, "containerStatuses")) {
+		const cJSON *terminated = json_member(json_member(item, "state"), "terminated");
 		if (strcmp(json_text(item, "name"), container) != 0)
 			continue;
 		/* One that kubelet has started again keeps the end before as lastState. */
 		if (!cJSON_IsObject(terminated))
-			terminated = member(member(item, "lastState"), "terminated");
+			terminated = json_member(json_member(item, "lastState"), "terminated");
 		knows = cJSON_IsObject(terminated);
 		*ret_wall_us = time_of(terminated, "finishedAt");
 	}
@@ -63,7 +58,7 @@ static bool knows_of_end(const cJSON *status, const char *container, uint64_t *r
 /* Times of the API are whole seconds, cut: the deletion came first only if it did so by a second, unless the end is not told yet. */
 static bool is_deleted_first(const cJSON *meta, const cJSON *status, const char *container, bool over, uint64_t kill_wall_us)
 {
-	const cJSON *grace = member(meta, "deletionGracePeriodSeconds");
+	const cJSON *grace = json_member(meta, "deletionGracePeriodSeconds");
 	uint64_t ended_wall_us = 0, grace_us = 0;
 
 	if (!kill_wall_us)
@@ -78,7 +73,7 @@ static bool is_deleted_first(const cJSON *meta, const cJSON *status, const char 
 int kube_pod_end_read(const char *text, size_t length, const char *uid, const char *container, const struct redactor *redactor, struct pod_end *ret, struct err *e)
 {
 	scoped(json_drop) cJSON *json = cJSON_ParseWithLength(text, length);
-	const cJSON *meta = member(json, "metadata"), *status = member(json, "status"), *item;
+	const cJSON *meta = json_member(json, "metadata"), *status = json_member(json, "status"), *item;
 	const char *phase = json_text(status, "phase"), *message = json_text(status, "message");
 	struct pod_end end = {0};
 
@@ -90,7 +85,7 @@ int kube_pod_end_read(const char *text, size_t length, const char *uid, const ch
 	end.kill_wall_us = time_of(meta, "deletionTimestamp");
 	end.deleted_first = is_deleted_first(meta, status, container, end.over, end.kill_wall_us);
 	take_word(end.reason, json_text(status, "reason"));
-	cJSON_ArrayForEach(item, member(status, "conditions")) {
+	cJSON_ArrayForEach(item, json_member(status, "conditions")) {
 		if (strcmp(json_text(item, "type"), "DisruptionTarget") != 0 || strcmp(json_text(item, "status"), "True") != 0)
 			continue;
 		take_word(end.disruption, json_text(item, "reason"));
