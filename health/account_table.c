@@ -19,10 +19,7 @@ static void append_grown(const struct account_view *v, char *text, size_t size)
 	if (!v->grown_bytes)
 		return;
 	column_append_bytes(text, size, v->grown_bytes);
-	if (v->grown_seconds < 120)
-		str_append(text, size, " in %" PRIu64 " s", v->grown_seconds);
-	else
-		str_append(text, size, " in %" PRIu64 " min", v->grown_seconds / 60);
+	accounts_say_time(v->grown_seconds, text, size);
 }
 
 CELL(pod, str_append(text, size, "%s", *v->pod_uid ? v->pod : "dead pods"))

@@ -168,17 +168,20 @@ static void say_share(const struct accounts_sum *s, enum space_resource resource
 		str_append(text, size, ", %s%.0f %% of what is used", s->at_least ? "at least " : "", 100.0 * (double)(amount < used ? amount : used) / (double)used);
 }
 
+void accounts_say_time(uint64_t seconds, char *text, size_t size)
+{
+	if (seconds < 120)
+		str_append(text, size, " in %" PRIu64 " s", seconds);
+	else
+		str_append(text, size, " in %" PRIu64 " min", seconds / 60);
+}
+
 static void say_growth(const struct accounts_sum *s, enum space_resource resource, char *text, size_t size)
 {
-	const uint64_t over_s = accounts_over_us(s) / US_PER_S;
-
 	say_who(s, text, size);
 	str_append(text, size, "wrote ");
 	say_amount(text, size, resource, accounts_grown(s, resource));
-	if (over_s < 120)
-		str_append(text, size, " in %" PRIu64 " s", over_s);
-	else
-		str_append(text, size, " in %" PRIu64 " min", over_s / 60);
+	accounts_say_time(accounts_over_us(s) / US_PER_S, text, size);
 }
 
 static void say_held(const struct accounts_sum *s, enum space_resource resource, uint64_t used, char *text, size_t size)

@@ -53,6 +53,7 @@ void accounts_free(struct accounts *accounts);
 uint64_t accounts_held(const struct accounts_sum *sum, enum space_resource resource);
 uint64_t accounts_grown(const struct accounts_sum *sum, enum space_resource resource);
 uint64_t accounts_over_us(const struct accounts_sum *sum);
+void accounts_say_time(uint64_t seconds, char *text, size_t size); /* appends " in 10 min" */
 
 bool account_place_is_well_formed(const struct account_place *place);
 
