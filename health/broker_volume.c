@@ -62,8 +62,8 @@ static bool is_at_work(const struct broker_job *job)
 static int check_alone(const struct broker *b, const struct kind *kind, const struct volume_at *at, struct err *e)
 {
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
-		const struct volume_at *other = &b->jobs[i].task.volume.at;
-		if (is_at_work(&b->jobs[i]) && looks(b->jobs[i].task.what) == kind->looks && other->place == at->place && strcmp(other->pod_uid, at->pod_uid) == 0 && strcmp(other->name, at->name) == 0)
+		const struct broker_task *task = &b->jobs[i].task;
+		if (is_at_work(&b->jobs[i]) && looks(task->what) == kind->looks && volume_at_is(&task->volume.at, at))
 			return err_rule(e, EALREADY, "volume: another request about it is under way");
 	}
 	return 0;

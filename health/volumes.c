@@ -172,15 +172,10 @@ bool volumes_own(struct volumes *volumes, const struct executor *executor)
 
 /* --- the table --- */
 
-static bool is_at(const struct volume_at *a, const struct volume_at *b)
-{
-	return a->place == b->place && strcmp(a->pod_uid, b->pod_uid) == 0 && strcmp(a->name, b->name) == 0;
-}
-
 struct volumes_entry *volumes_find(const struct volumes *volumes, const struct volume_at *at)
 {
 	for (unsigned i = 0; i < volumes->count; i++)
-		if (is_at(&volumes->entries[i]->volume.at, at))
+		if (volume_at_is(&volumes->entries[i]->volume.at, at))
 			return volumes->entries[i];
 	return NULL;
 }
@@ -207,7 +202,7 @@ static void take_out(struct volumes *volumes, unsigned index)
 void volumes_remove(struct volumes *volumes, const struct volume_at *at)
 {
 	for (unsigned i = 0; i < volumes->count; i++) {
-		if (is_at(&volumes->entries[i]->volume.at, at)) {
+		if (volume_at_is(&volumes->entries[i]->volume.at, at)) {
 			take_out(volumes, i);
 			return;
 		}

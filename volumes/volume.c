@@ -67,6 +67,11 @@ int volume_at_check(const struct volume_at *at, struct err *e)
 	return 0;
 }
 
+bool volume_at_is(const struct volume_at *a, const struct volume_at *b)
+{
+	return a->place == b->place && strcmp(a->pod_uid, b->pod_uid) == 0 && strcmp(a->name, b->name) == 0;
+}
+
 int volume_check_bounds(const struct volume *v, struct err *e)
 {
 	if (v->size_bytes < VOLUME_SIZE_MIN_BYTES || v->size_bytes > VOLUME_SIZE_MAX_BYTES)

@@ -96,6 +96,7 @@ const char *volume_place_name(enum volume_place place); /* "csi", "empty-dir", "
 /* Every rule that holds for any volume: names, ranges, a sub path that stays beneath. The error names the field and the rule. Pure. */
 int volume_check(const struct volume *volume, struct err *e);
 int volume_at_check(const struct volume_at *at, struct err *e);
+bool volume_at_is(const struct volume_at *a, const struct volume_at *b);
 
 /* Only of bounds: for a remount. */
 int volume_check_bounds(const struct volume *volume, struct err *e);
