@@ -206,7 +206,7 @@ static bool is_one_of(const char *text, const char *const *list, size_t count)
 
 static uint32_t look_at_disk(const char *reason)
 {
-	static const char *const full[] = {"SpaceExhausted", "InodesExhausted", "QuotaExhausted"};
+	static const char *const full[] = {"SpaceExhausted", "ReservedBlocks", "InodesExhausted", "QuotaExhausted", "TmpfsSize", "TmpfsInodes"};
 
 	if (!*reason)
 		return 0;
@@ -276,12 +276,13 @@ static bool fits(const struct rule *rule, const struct death_facts *f, uint32_t 
 
 static void prove_api(const struct pod_end *api, struct death *death)
 {
-	const char *more = *api->message ? ": " : "";
+	/* Of an eviction the summary has kubelet's words. */
+	const char *message = death->cause == DEATH_EVICTED ? "" : api->message, *more = *message ? ": " : "";
 
 	if (*api->reason)
-		death_prove(death, "the pod's status says %s%s%s", api->reason, more, api->message);
+		death_prove(death, "the pod's status says %s%s%s", api->reason, more, message);
 	else if (*api->disruption)
-		death_prove(death, "the pod's condition DisruptionTarget says %s%s%s", api->disruption, more, api->message);
+		death_prove(death, "the pod's condition DisruptionTarget says %s%s%s", api->disruption, more, message);
 	else if (api->deleted_first)
 		death_prove(death, "the API server was asked to delete the pod before it ended");
 }

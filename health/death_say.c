@@ -1,6 +1,7 @@
 /* death_say.c - one sentence, the number first. */
 #include <inttypes.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "health/death_view.h"
@@ -61,6 +62,16 @@ static void say_scratch(const struct death_facts *f, struct death *death)
 		   f->scratch_name, f->scratch_total_bytes / MIB);
 }
 
+/* Kubelet's own words: which resource, how much was there, how much this one used. */
+static void say_evicted(const struct death_facts *f, struct death *death)
+{
+	size_t length = strlen(f->api.message);
+
+	while (length > 0 && strchr(" .", f->api.message[length - 1]))
+		length--;
+	str_append(death->summary, sizeof(death->summary), "evicted by kubelet%s%.*s", length ? ": " : "", (int)length, f->api.message);
+}
+
 /* What has no number but the exit code. */
 static const char *const words[DEATH_CAUSE_MAX_] = {
 	[DEATH_UNKNOWN] = "not enough is known to say why",
@@ -71,8 +82,7 @@ static const char *const words[DEATH_CAUSE_MAX_] = {
 	[DEATH_DISK_FULL] = "its local disk is full",
 	[DEATH_DISK_FAILED] = "its local disk failed",
 	[DEATH_DISK_DENIED] = "its local dirs are not writable for its user",
-	[DEATH_EVICTED] = "evicted by kubelet",
-	[DEATH_DELETED] = "its pod was deleted, drained or preempted",
+	[DEATH_DELETED] = "its pod was deleted, drained, preempted or evicted",
 	[DEATH_PREEMPTED] = "its pod was preempted, for one of higher priority",
 	[DEATH_CRASHED] = "crashed by itself",
 	[DEATH_WRONG_ARCHITECTURE] = "its command cannot be executed here",
@@ -102,6 +112,8 @@ void death_say(const struct death_view *v, struct death *death)
 		say_killed(v, death);
 	else if (cause == DEATH_SCRATCH_FULL)
 		say_scratch(v->facts, death);
+	else if (cause == DEATH_EVICTED)
+		say_evicted(v->facts, death);
 	else if (cause == DEATH_OVERHEAD && v->kill != DEATH_KILL_HERE)
 		str_append(death->summary, sizeof(death->summary), "the JVM's own limit of memory outside the heap is reached");
 	else if (is_memory(cause))

@@ -112,7 +112,7 @@ def who_wanted_it_to_go_is_said(t):
     s.patch(x[0][0], {**terminated(143), "reason": "Evicted", "message": EMPTY_DIR, **disruption("TerminationByKubelet")})
     d = s.death(x)
     assert (d["cause"], d["confidence"], d["podReason"]) == ("evicted", "certain", "Evicted"), d
-    assert EMPTY_DIR.strip() in d["evidence"], d
+    assert d["summary"].startswith("evicted by kubelet: " + EMPTY_DIR.strip(" .")), d
     # somebody with kubectl; a drain
     x = s.begin()
     s.cluster.api("DELETE", f"{PODS}/{x[0][0]}")

@@ -87,6 +87,7 @@ static const struct expectation expected[] = {
 	{"local dir, why is not known", 53, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .log = DEATH_LOG_NO_LOCAL_DIR},
 	{"local dir, the node only warns", 53, DEATH_DISK_FAILED, DEATH_LIKELY, "", "", .no_log = true, .storage = "SpaceLow", .warns = true},
 	{"SIGBUS on a full disk", 135, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .storage = "SpaceExhausted"},
+	{"SIGBUS on a disk whose rest is kept for root", 135, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .storage = "ReservedBlocks"},
 	{"SIGBUS", 135, DEATH_CRASHED, DEATH_LIKELY, "", ""},
 	/* "Causes, as pods" */
 	{"Python OOM twice, exit 0, OOMKilled", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .reason = "OOMKilled", .container = ONE},
@@ -287,6 +288,10 @@ static void test_words(void **unused)
 		{.about = "no space left on volume scratch, 96 MiB in memory: tasks that need more fail, the executor lives", .lives = 1, .exit_code = -1, .log = DEATH_LOG_NO_SPACE, .filling = "scratch"},
 		{.about = "1024 MiB of JVM heap are full (exit code 52)", .exit_code = 52, .log = DEATH_LOG_HEAP_OOM},
 		{.about = "signal 9, not for memory: used 1338 MiB of 1408 MiB (exit code 137)", .exit_code = 137, .jvm = 1250, .used = 1338},
+		{.about = "evicted by kubelet: Usage of EmptyDir volume \"d\" exceeds the limit \"1Gi\" (exit code 143)", .exit_code = 143,
+		 .api = {.reason = "Evicted", .message = "Usage of EmptyDir volume \"d\" exceeds the limit \"1Gi\". "}},
+		{.about = "evicted by kubelet (exit code 143)", .exit_code = 143, .api = {.reason = "Evicted"}},
+		{.about = "its pod was deleted, drained, preempted or evicted (exit code 143)", .exit_code = 143},
 	};
 	static struct death_facts f;
 
