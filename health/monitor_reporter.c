@@ -1,3 +1,4 @@
+#include "base/scoped.h"
 #include "health/kube_others.h"
 #include "health/monitor.h"
 
@@ -12,15 +13,20 @@ static void say_policy(struct monitor *m, uint32_t policy)
 /* Not by our own configuration: the reporter may have read the new one before we did, and does not say it twice. */
 static void say_pods(struct monitor *m, const struct report_state *state)
 {
+	static const char *const missing[] = {
+		[REPORT_PODS_MISSING] = "report.pods is on, and the right to get and list pods is missing",
+		[REPORT_PODS_GET_ONLY] = "report.pods is on, and the right to list pods is missing: a driver on another node is found only if it owns its executors",
+		[REPORT_PODS_LIST_ONLY] = "report.pods is on, and the right to get pods is missing: who wanted an executor to go is not asked",
+	};
 	const uint32_t pods = state->pods;
 
 	if (pods == REPORT_PODS_THERE)
 		monitor_input(m, "pods", "ok", "the API server is asked how executors came to their end, and for drivers on other nodes");
-	else if (pods == REPORT_PODS_MISSING)
-		monitor_input(m, "pods", "degraded", "report.pods is on, and the right to get and list pods is missing");
+	else if (pods < ARRAY_SIZE(missing) && missing[pods])
+		monitor_input(m, "pods", "degraded", missing[pods]);
 	else if (pods == REPORT_PODS_OFF && (state->connected || state->off) && m->pods_said)
 		monitor_input(m, "pods", "off", "report.pods is off");
-	m->pods_said = m->pods_said || pods == REPORT_PODS_THERE || pods == REPORT_PODS_MISSING;
+	m->pods_said = m->pods_said || (pods != REPORT_PODS_OFF && pods != REPORT_PODS_UNKNOWN);
 }
 
 void monitor_reporter(struct monitor *m, const struct report_state *state)

@@ -41,8 +41,8 @@ const char *report_more_type(enum report_more more); /* "stoker.dev/CheckpointRe
 /* Whether a policy of the API server keeps this agent's token to its own conditions and taint, as a dry run showed. */
 enum report_policy { REPORT_POLICY_UNKNOWN, REPORT_POLICY_THERE, REPORT_POLICY_MISSING, REPORT_POLICY_MAX_ };
 
-/* The optional right to get and list pods (report.pods). */
-enum report_pods { REPORT_PODS_OFF, REPORT_PODS_UNKNOWN, REPORT_PODS_THERE, REPORT_PODS_MISSING, REPORT_PODS_MAX_ };
+/* The optional rights to get and to list pods (report.pods). */
+enum report_pods { REPORT_PODS_OFF, REPORT_PODS_UNKNOWN, REPORT_PODS_THERE, REPORT_PODS_GET_ONLY, REPORT_PODS_LIST_ONLY, REPORT_PODS_MISSING };
 
 struct report {
 	uint64_t sequence; /* rises by one with every change */

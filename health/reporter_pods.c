@@ -49,7 +49,11 @@ uint32_t reporter_pods_found(const struct reporter *r)
 
 	if (!is_on(r))
 		return REPORT_PODS_OFF;
-	return c[0].bad || c[1].bad ? REPORT_PODS_MISSING : c[0].good && c[1].good ? REPORT_PODS_THERE : REPORT_PODS_UNKNOWN;
+	if (!(c[0].good || c[0].bad) || !(c[1].good || c[1].bad))
+		return REPORT_PODS_UNKNOWN;
+	if (c[0].good)
+		return c[1].good ? REPORT_PODS_THERE : REPORT_PODS_GET_ONLY;
+	return c[1].good ? REPORT_PODS_LIST_ONLY : REPORT_PODS_MISSING;
 }
 
 static void step_check(struct reporter *r, unsigned which, uint64_t now_us, uint64_t *next_us)
@@ -186,6 +190,12 @@ static void say(struct reporter *r, const struct event_pod *driver)
 	next_event(r);
 }
 
+/* The owner is got by its name, the others are looked for in lists. */
+static bool may_go(const struct reporter_pods *p, unsigned way)
+{
+	return !p->checks[way == DRIVER_BY_OWNER ? 0 : 1].bad;
+}
+
 static void step_events(struct reporter *r, uint64_t now_us, uint64_t *next_us)
 {
 	struct reporter_pods *p = &r->pods;
@@ -202,7 +212,7 @@ static void step_events(struct reporter *r, uint64_t now_us, uint64_t *next_us)
 			say(r, &known->pod);
 			continue;
 		}
-		while (p->way < DRIVER_WAY_MAX_ && !driver_clue_target(clue, (enum driver_way)p->way, target, sizeof(target)))
+		while (p->way < DRIVER_WAY_MAX_ && !(may_go(p, p->way) && driver_clue_target(clue, (enum driver_way)p->way, target, sizeof(target))))
 			p->way++;
 		if (p->way == DRIVER_WAY_MAX_) {
 			log_info(r->log, "driver not found", "namespace", clue->executor.name_space, "executor", clue->executor.name, "host", clue->host);

@@ -7,11 +7,12 @@
 #include "health/death_event.h"
 #include "health/supervisor.h"
 
-static bool may_ask(const struct supervisor *s)
+/* `without` is what the reporter says when the right for it is missing, and other rights are there. */
+static bool may_ask(const struct supervisor *s, enum report_pods without)
 {
 	const uint32_t found = s->monitor.reporter.pods;
 
-	return s->monitor.config.report.pods && s->reporter_used && (found == REPORT_PODS_UNKNOWN || found == REPORT_PODS_THERE);
+	return s->monitor.config.report.pods && s->reporter_used && found != REPORT_PODS_OFF && found != REPORT_PODS_MISSING && found != without;
 }
 
 uint64_t supervisor_ask_pod(struct supervisor *s, const struct executor *executor)
@@ -19,7 +20,7 @@ uint64_t supervisor_ask_pod(struct supervisor *s, const struct executor *executo
 	struct wire_pod_ask ask = {.pod = death_pod(executor)};
 
 	str_copy(ask.container, sizeof(ask.container), executor->container);
-	if (!may_ask(s) || !event_pod_is_sound(&ask.pod) || !link_send(&s->reporter, WIRE_POD_ASK, ++s->asked, &ask, sizeof(ask)))
+	if (!may_ask(s, REPORT_PODS_LIST_ONLY) || !event_pod_is_sound(&ask.pod) || !link_send(&s->reporter, WIRE_POD_ASK, ++s->asked, &ask, sizeof(ask)))
 		return 0;
 	return s->asked;
 }
@@ -43,7 +44,7 @@ void supervisor_say_to_driver(struct supervisor *s, const struct death *death)
 	const struct event_pod nobody = {0};
 
 	memset(&say, 0, sizeof(say));
-	if (!may_ask(s) || !driver_clue_of(&death->executor, death->started_wall_us, &say.clue))
+	if (!may_ask(s, REPORT_PODS_MISSING) || !driver_clue_of(&death->executor, death->started_wall_us, &say.clue))
 		return;
 	death_event(death, &nobody, &say.event);
 	if (!link_send(&s->reporter, WIRE_DRIVER_EVENT, 0, &say, sizeof(say)))

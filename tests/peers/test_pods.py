@@ -219,6 +219,39 @@ def without_the_right_it_is_said_once_and_nothing_waits(t):
 
 
 @case
+def each_right_alone_serves_what_needs_it(t):
+    s = PodStage(t)
+    s.wait_pods("ok")
+    notebook, path = s.make("jupyter-anna", {"phase": "Running", "podIP": "10.9.8.7", "podIPs": [{"ip": "10.9.8.7"}]}), s.cluster.path_of(s.rights()[0])
+    asked = {"get": "/api/v1/namespaces/stoker-system/pods/stoker", "list": "/api/v1/namespaces/stoker-system/pods"}
+    with open(s.token_path) as f:
+        token = f.read()
+
+    def code(target):
+        return s.cluster.request("GET", target, token=token)[0]
+    for verb, other, cause in (("get", "list", "preempted"), ("list", "get", "deleted")):
+        s.cluster.api("PATCH", path, {"rules": [{**s.rights()[0]["rules"][0], "verbs": [verb]}]}, "application/merge-patch+json")
+        wait_for(lambda: (code(asked[verb]), code(asked[other])) in ((200, 403), (404, 403)), f"the right to {verb} to be the only one", 20, 0.05)
+        s.node.kill("stoker-reporter")  # else within an hour
+        wait_for(lambda: f"the right to {other} pods" in s.wait_pods("degraded")["detail"], f"the right to {other} to be missed", 60, 0.05)
+        x, before = s.begin(), len(pod_events(s, notebook))
+        s.patch(x[0][0], disruption("PreemptionByScheduler"))
+        s.cluster.api("DELETE", f"{PODS}/{x[0][0]}")
+        s.end(x, 143)
+        assert s.death(x)["cause"] == cause, (verb, s.death(x))
+        x = s.begin()
+        s.end(x, 52)
+        wait_for(lambda x=x: pod_events(s, x[0]), "the Event on the executor", 60, 0.05)
+        if verb == "list":
+            wait_for(lambda: len(pod_events(s, notebook)) > before, "the Event on the driver, by its address", 60, 0.05)
+            continue
+        zeppelin = s.make("spark-abcdef")
+        s.end(s.begin("spark://CoarseGrainedScheduler@zeppelin.team-a.svc:22321", owner=zeppelin), 52)
+        wait_for(lambda: pod_events(s, zeppelin), "the Event on the driver that owns its executor", 60, 0.05)
+        assert len(pod_events(s, notebook)) == before, pod_events(s, notebook)
+
+
+@case
 def by_default_no_pod_is_read(t):
     s = PodStage(t, pods=False)
     before = s.reads()
