@@ -17,6 +17,8 @@ BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindi
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/stoker-system/leases"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
 TEAM_EVENTS = EVENTS.replace("/default/", "/team-a/")
+TEAM_PODS = "/api/v1/namespaces/team-a/pods"
+POD = f"{TEAM_PODS}/x"
 OWN, OTHER = "node-1", "node-2"
 LONG = "n" + "a" * 149  # does not fit into reportingInstance
 NODE, OTHERS_NODE, STATUS = f"/api/v1/nodes/{OWN}", f"/api/v1/nodes/{OTHER}", f"/api/v1/nodes/{OWN}/status"
@@ -291,6 +293,13 @@ NOT_GRANTED = [
     ("an Event deleted", ("DELETE", f"{EVENTS}/other", JSON, None), True),
     ("a pod evicted", ("POST", "/api/v1/namespaces/default/pods/x/eviction", JSON, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "x"}}), False),
     ("pods read", ("GET", "/api/v1/pods", JSON, None), False),
+    ("a pod read", ("GET", POD, JSON, None), False),
+    ("a pod's log read", ("GET", f"{POD}/log", JSON, None), False),
+    ("a pod of its own", ("POST", TEAM_PODS, JSON, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "y"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}), False),
+    ("a pod changed", ("PATCH", POD, MERGE, {"metadata": {"labels": {"spark-role": "driver"}}}), False),
+    ("a pod's status changed", ("PATCH", f"{POD}/status", MERGE, {"status": {"reason": "Evicted"}}), False),
+    ("a pod deleted", ("DELETE", POD, JSON, None), False),
+    ("a command in a pod", ("POST", f"{POD}/exec?command=id&container=c", JSON, None), False),
     ("secrets read", ("GET", "/api/v1/namespaces/stoker-system/secrets", JSON, None), False),
     ("a token made", ("POST", "/api/v1/namespaces/stoker-system/serviceaccounts/stoker/token", JSON,
                       {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}), False),
@@ -472,6 +481,45 @@ def aliases_are_a_component(t):
     assert s.write(status(conditions=[condition("ReadonlyFilesystem", "True")]))[0] == 200
     code, said = s.write(foreign)
     assert code == 403 and "than stoker.dev/ or ReadonlyFilesystem or StorageReady: Ready" in said, said
+
+
+# with the component `pods`; all else about pods stays with NOT_GRANTED
+POD_READS = {
+    "get": [("GET", POD, JSON, None)],
+    "list": [("GET", f"{TEAM_PODS}?fieldSelector=status.podIP%3D10.9.8.7&limit=2", JSON, None), ("GET", f"{TEAM_PODS}?labelSelector=spark-role%3Ddriver", JSON, None)],
+}
+
+
+@case
+def pods_are_a_component(t):
+    """It gives get and list, of every pod: one of another node too, with what stands in its environment (docs/rights.md says so). Narrower by RoleBindings."""
+    s = Stage(t)
+    spec = {"nodeName": OTHER, "containers": [{"name": "c", "image": "none", "env": [{"name": "PASSWORD", "value": "hunter2"}]}]}
+    s.cluster.api("POST", TEAM_PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec})
+
+    def allowed():
+        return sorted(verb for verb, requests in POD_READS.items() for request in requests if s.write(request)[0] == 200)
+    assert allowed() == []
+    role, binding = load("components/pods/rbac.yaml")
+    for thing in (role, binding):
+        s.cluster.apply(thing)
+    wait_for(lambda: allowed() == ["get", "list", "list"], "the reads to be allowed")
+    assert "hunter2" in s.cluster.request("GET", POD, token=s.own)[1]
+    before, granted = s.state(), ("pods read", "a pod read")
+    for request in [r for what, r, _ in NOT_GRANTED if what not in granted] + [("GET", f"{TEAM_PODS}?watch=1", JSON, None)]:
+        code, said = s.write(request)
+        assert code == 403 and "cannot" in said, (request, code, said)
+    assert s.state() == before
+    for verb in ("get", "list"):
+        s.cluster.api("PATCH", s.cluster.path_of(role), {"rules": [{**role["rules"][0], "verbs": [verb]}]}, MERGE)
+        wait_for(lambda verb=verb: set(allowed()) == {verb}, f"{verb} alone")
+    s.cluster.apply(role)
+    s.cluster.request("DELETE", s.cluster.path_of(binding))
+    wait_for(lambda: allowed() == [], "nothing without the binding")
+    s.cluster.apply({**binding, "kind": "RoleBinding", "metadata": {**binding["metadata"], "namespace": "team-a"}})
+    wait_for(lambda: allowed() == ["get", "list", "list"], "the reads of one namespace")
+    for path in ("/api/v1/pods", "/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/pods/x"):
+        assert s.write(("GET", path, JSON, None))[0] == 403, path
 
 
 @case
