@@ -63,7 +63,6 @@ class Kubelet:
 
     def connect(self):
         self.node.start(("stoker-broker",))
-        wait_for(lambda: os.path.exists(self.node.broker_socket), "the broker's socket")
         self.broker = wire.Broker(self.node.broker_socket, deadline=60)
         self.t.cleanup(self.broker.close)
 

@@ -64,7 +64,6 @@ def text_at(data, words):
 def executors_are_found_without_a_runtime(t):
     n = Node(t)
     n.start(("stoker-broker",))
-    wait_for(lambda: os.path.exists(n.broker_socket), "the broker's socket")
     broker = wire.Broker(n.broker_socket)
     t.cleanup(broker.close)
     # as with kubelet's --cgroup-root: other pods of this machine are none of the case's business
@@ -103,7 +102,6 @@ def executors_are_found_without_a_runtime(t):
 def scans_at_a_time_are_few(t):
     n = Node(t)
     n.start(("stoker-broker",))
-    wait_for(lambda: os.path.exists(n.broker_socket), "the broker's socket")
     broker = wire.Broker(n.broker_socket)
     t.cleanup(broker.close)
     asked = [broker.send(SCAN) for _ in range(5)]
@@ -128,7 +126,6 @@ def every_system_call_of_a_scan_failing_in_turn(t):
     the machine's cgroups."""
     n = Node(t)
     n.start(("stoker-broker",))
-    wait_for(lambda: os.path.exists(n.broker_socket), "the broker's socket")
     broker = wire.Broker(n.broker_socket, deadline=30)
     t.cleanup(broker.close)
     broker_pid = n.extra_processes[0].pid

@@ -26,13 +26,7 @@ class Asked:
         self.t, self.cri = t, small_cri.Cri(t, os.path.join(t.dir, "cri", "cri.sock"))
         self.node = Node(t, extra=f"executors:\n  watch: 'off'\n  criSocket: {self.cri.path}\n")
         self.node.start(("stoker-broker",))
-
-        def connected():
-            try:
-                return wire.Broker(self.node.broker_socket, deadline=deadline)
-            except (FileNotFoundError, ConnectionRefusedError):  # not bound, or not listening yet
-                return None
-        self.broker = wait_for(connected, "the broker's socket")
+        self.broker = wire.Broker(self.node.broker_socket, deadline=deadline)
         t.cleanup(self.broker.close)
         self.pid = self.node.extra_processes[0].pid
 

@@ -44,7 +44,6 @@ class Stage:
             self.connect()
 
     def connect(self):
-        wait_for(lambda: os.path.exists(self.node.broker_socket), "the broker's socket")
         self.broker = wire.Broker(self.node.broker_socket, deadline=60)
         self.t.cleanup(self.broker.close)
         self.hash = self.node.config_hash()

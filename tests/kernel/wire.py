@@ -4,6 +4,8 @@ import socket
 import struct
 import time
 
+from cases import wait_for
+
 HEADER = struct.Struct("=HHIQ")  # version, type, length, id
 PROBE, MOUNTS, KMSG = 1, 2, 3
 FINDING, DESCRIPTOR, REFUSED, CHILD_ENDED = 4, 5, 6, 7
@@ -137,13 +139,20 @@ class Refused:
 
 
 class Broker:
-    """Asks the real broker, as stokerd does."""
+    """Asks the real broker, as stokerd does, as soon as it listens."""
 
     def __init__(self, path, deadline=10):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(deadline)
-        self.sock.connect(path)
+        wait_for(lambda: self.connected(path), "the broker's socket")
         self.id = 1000
+
+    def connected(self, path):
+        try:
+            self.sock.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):  # not bound, or not listening yet
+            return False
+        return True
 
     def send(self, kind, body=b"", version=1, length=None, fd=None):
         self.id += 1
