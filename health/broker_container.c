@@ -232,7 +232,7 @@ static int open_log(const struct wire_container_ask *ask, struct err *e)
 
 static int read_tail(int fd, const char *regex, struct wire_log *ret, struct err *e)
 {
-	static char tail[DEATH_LOG_TAIL_BYTES], line[4096], redacted[4096];
+	static char tail[DEATH_LOG_TAIL_BYTES];
 	struct redactor *redactor = redactor_new(regex, e);
 	size_t length = 0;
 
@@ -245,9 +245,7 @@ static int read_tail(int fd, const char *regex, struct wire_log *ret, struct err
 		redactor_free(redactor);
 		return err_set(e, errno, "cannot read the log");
 	}
-	ret->bits = death_read_log(tail, length, line, sizeof(line));
-	redact_line(redactor, line, strlen(line), redacted, sizeof(redacted));
-	str_escape(ret->line, sizeof(ret->line), redacted);
+	ret->bits = death_read_log(tail, length, redactor, ret->line, sizeof(ret->line));
 	redactor_free(redactor);
 	return 0;
 }

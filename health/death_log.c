@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/redact.h"
 #include "base/scoped.h"
 #include "base/str.h"
 #include "health/death.h"
@@ -76,6 +77,17 @@ static const struct {
 	{"MemoryError", DEATH_LOG_MEMORY_ERROR, 60}, /* the last line of a Python traceback */
 };
 
+/* Of the tail: not ended, may hold NUL. */
+struct text_part {
+	const char *bytes;
+	size_t length;
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\0';
+}
+
 static uint32_t read_line(const char *text, uint32_t *weight)
 {
 	uint32_t bits = 0;
@@ -96,8 +108,8 @@ static uint32_t read_line(const char *text, uint32_t *weight)
 	return bits;
 }
 
-/* One line's text, cut, without its CRI head; *ret_us is when it was written, 0 = it does not say. */
-static void take_line(const char *from, size_t length, char text[LINE_BYTES], uint64_t *ret_us)
+/* One line's text, cut, without its CRI head; *ret_us is when it was written, 0 = it does not say. Returns the head's length. */
+static size_t take_line(const char *from, size_t length, char text[LINE_BYTES], uint64_t *ret_us)
 {
 	char raw[LINE_BYTES];
 	size_t n = length < sizeof(raw) - 1 ? length : sizeof(raw) - 1, head = 0;
@@ -115,6 +127,7 @@ static void take_line(const char *from, size_t length, char text[LINE_BYTES], ui
 		head = (size_t)(space - raw) + 10;
 	}
 	memmove(text, raw + head, n - head + 1);
+	return head;
 }
 
 /* The time of the last line that has one. */
@@ -133,34 +146,28 @@ static uint64_t last_time(const char *tail, size_t length)
 	return us;
 }
 
-/* For people: no control characters, nothing that is not UTF-8, no blanks at its ends. */
-static void clean(const char *text, char *line, size_t size)
+/* For people: nothing that a terminal obeys, no blanks at its ends. Redacted whole and cut then: of "://user:password@host" that is cut
+ * before the '@' nobody could tell that it was a password. */
+static void say_line(struct text_part part, const struct redactor *redactor, char *line, size_t size)
 {
-	size_t n = 0;
+	char redacted[LINE_BYTES];
 
-	if (size == 0)
-		return;
-	while (*text == ' ' || *text == '\t')
-		text++;
-	while (*text) {
-		size_t width = str_utf8_length(text);
-		bool plain = width > 1 || (width == 1 && (unsigned char)*text >= 0x20 && *text != 0x7f);
-		if (n + (plain ? width : 1) >= size)
-			break;
-		if (plain)
-			memcpy(line + n, text, width);
-		else
-			line[n] = '?';
-		n += plain ? width : 1;
-		text += width ? width : 1;
-	}
-	while (n > 0 && line[n - 1] == ' ')
-		n--;
-	line[n] = '\0';
+	while (part.length > 0 && is_blank(part.bytes[0]))
+		part.bytes++, part.length--;
+	size_t n = redact_line(redactor, part.bytes, part.length, redacted, sizeof(redacted));
+	for (size_t i = 0; i < n; i++)
+		if (!redacted[i])
+			redacted[i] = ' ';
+	while (n > 0 && is_blank(redacted[n - 1]))
+		redacted[--n] = '\0';
+	str_escape(line, size, redacted);
 }
 
-uint32_t death_read_log(const char *tail, size_t length, char *line, size_t line_size)
+uint32_t death_read_log(const char *tail, size_t length, const struct redactor *redactor, char *line, size_t line_size)
 {
+	/* A full tail begins within a line: of a secret there the name may be missing, so that line is not shown. */
+	bool is_whole = length < DEATH_LOG_TAIL_BYTES;
+	struct text_part said = {tail, 0};
 	uint32_t bits = 0, best = 0;
 
 	if (length > DEATH_LOG_TAIL_BYTES) { /* the end says how it ended */
@@ -168,25 +175,26 @@ uint32_t death_read_log(const char *tail, size_t length, char *line, size_t line
 		length = DEATH_LOG_TAIL_BYTES;
 	}
 	uint64_t last_us = last_time(tail, length);
-	if (line_size > 0)
-		*line = '\0';
 	while (length > 0) {
 		const char *end = memchr(tail, '\n', length);
 		size_t n = end ? (size_t)(end - tail) : length;
 		char text[LINE_BYTES];
 		uint32_t weight = 0;
 		uint64_t us;
-		take_line(tail, n, text, &us);
+		const size_t head = take_line(tail, n, text, &us);
 		if (us == 0 || us + FRESH_US >= last_us) {
 			bits |= read_line(text, &weight);
-			if (weight > best) { /* of equals the first: what follows from it comes later */
+			if (weight > best && is_whole) { /* of equals the first: what follows from it comes later */
 				best = weight;
-				clean(text, line, line_size);
+				said = (struct text_part){tail + head, n - head};
 			}
 		}
+		is_whole = true;
 		n += end ? 1 : 0;
 		tail += n;
 		length -= n;
 	}
+	if (redactor)
+		say_line(said, redactor, line, line_size);
 	return bits;
 }

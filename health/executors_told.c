@@ -71,7 +71,6 @@ void executors_tail(struct executors *x, uint64_t id, const struct wire_log *log
 void executors_status(struct executors *x, const struct wire_status *status, struct moment now)
 {
 	struct executors_entry *entry = executors_find(x, status->who.container_id);
-	char line[sizeof(status->message)];
 
 	if (!entry)
 		return;
@@ -85,7 +84,7 @@ void executors_status(struct executors *x, const struct wire_status *status, str
 			str_copy(words->runtime_reason, sizeof(words->runtime_reason), status->reason);
 			str_copy(words->runtime_message, sizeof(words->runtime_message), status->message);
 		}
-		entry->log_bits |= death_read_log(status->message, strlen(status->message), line, sizeof(line)); /* "exec format error" */
+		entry->log_bits |= death_read_log(status->message, strlen(status->message), NULL, NULL, 0); /* "exec format error" */
 		executors_stopped(x, &status->who, now);
 	}
 	executors_changed(x);

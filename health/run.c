@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/gated_child.h"
+#include "base/redact.h"
 #include "base/str.h"
 #include "health/executors.h"
 #include "health/kernel_log.h"
@@ -40,6 +41,7 @@ struct run {
 	uv_timer_t tick;
 	sigset_t old_mask;
 	struct sigaction old_pipe;
+	struct redactor *redactor;
 	bool ended;
 	uint64_t ended_us;
 	char tail[DEATH_LOG_TAIL_BYTES];
@@ -84,7 +86,7 @@ static uint64_t read_tail(struct executors *executors, const struct executors_en
 	struct wire_log log = {.who = self(run)};
 
 	(void)entry;
-	log.bits = death_read_log(run->tail, run->tail_length, log.line, sizeof(log.line));
+	log.bits = death_read_log(run->tail, run->tail_length, run->redactor, log.line, sizeof(log.line));
 	executors_tail(executors, 1, &log, now());
 	return 1;
 }
@@ -262,9 +264,11 @@ static int watch(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb callback, 
 
 static int block_signals(struct run *run, struct err *e)
 {
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
 	sigset_t mask;
 
+	/* Whoever started us may have had it ignored: then the kernel reaps by itself, and nobody learns how the process ended. */
+	sigaction(SIGCHLD, &usual, NULL);
 	/* Who reads our standard error may go first (a driver that dies): the end is explained all the same. */
 	sigaction(SIGPIPE, &ignore, &run->old_pipe);
 	sigemptyset(&mask);
@@ -295,6 +299,9 @@ static int prepare(struct run *run, struct err *e)
 
 	if (uv_loop_init(&run->loop) < 0)
 		return err_rule(e, ENOMEM, "no loop");
+	run->redactor = redactor_new(REDACT_REGEX, e);
+	if (!run->redactor)
+		return -e->code;
 	if (executors_start(&run->executors, &run->loop, run->options->log, &executors_ops, run, e) < 0 || block_signals(run, e) < 0)
 		return -e->code;
 	executors_nri(&run->executors, true, true); /* we are its runtime, and tell exits */
@@ -340,5 +347,6 @@ int run_supervised(const struct run_options *options, struct run_end *ret, struc
 	fd_drop(&run->child.stderr_fd);
 	fd_drop(&run->signal_fd);
 	fd_drop(&run->kernel_log.fd);
+	redactor_free(run->redactor);
 	return r;
 }

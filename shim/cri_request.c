@@ -127,8 +127,9 @@ static int start_relays(const struct broker_task *task, const unsigned char *sen
 
 static int tell(const struct broker_task *task, const struct cri_status *status, struct wire_status *ret, struct err *e)
 {
-	char message[512], redacted[512];
+	const struct text message = status->message.length > 0 ? status->message : text_of("");
 	struct redactor *redactor = redactor_new(task->regex, e);
+	char redacted[512];
 
 	if (!redactor)
 		return -e->code;
@@ -137,8 +138,8 @@ static int tell(const struct broker_task *task, const struct cri_status *status,
 		return err_rule(e, ESRCH, "the answer is about another container");
 	}
 	text_copy(ret->reason, sizeof(ret->reason), status->reason);
-	text_copy(message, sizeof(message), status->message);
-	redact_line(redactor, message, strlen(message), redacted, sizeof(redacted));
+	/* whole, and cut afterwards: a password that is cut in two looks like a host */
+	redact_line(redactor, message.bytes, message.length, redacted, sizeof(redacted));
 	str_escape(ret->message, sizeof(ret->message), redacted);
 	redactor_free(redactor);
 	ret->log_number = cri_log_number(status->log_path);

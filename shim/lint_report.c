@@ -11,13 +11,13 @@
 
 const char *lint_shown(struct lint *lint, const char *key, const char *value)
 {
-	char cut[SHOWN_BYTES / 4], line[SHOWN_BYTES], shown[SHOWN_BYTES];
+	char line[SHOWN_BYTES], cut[SHOWN_BYTES / 4], shown[SHOWN_BYTES];
 
 	if (redact_is_secret(lint->redactor, key, strlen(key)))
 		return REDACT_SHOWN;
-	str_copy(cut, sizeof(cut), value);
-	redact_line(lint->redactor, cut, strlen(cut), line, sizeof(line)); /* a password in a URL */
-	str_escape(shown, sizeof(shown), line);
+	redact_line(lint->redactor, value, strlen(value), line, sizeof(line)); /* a password in a URL; whole: one that is cut looks like a host */
+	str_copy(cut, sizeof(cut), line);
+	str_escape(shown, sizeof(shown), cut);
 	const char *copy = lint_arena_copy(&lint->arena, shown, strlen(shown));
 	return copy ? copy : "";
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/redact.h"
 #include "base/str.h"
 #include "health/death.h"
 
@@ -10,15 +11,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct redactor *redactor;
 	char line[256];
 
+	if (!redactor)
+		redactor = redactor_new(REDACT_REGEX, NULL);
 	/* a copy of exactly this length, so that reading past its end is seen */
 	char *tail = malloc(size ? size : 1);
 	if (!tail)
 		return 0;
 	memcpy(tail, data, size);
 	memset(line, 'x', sizeof(line));
-	uint32_t bits = death_read_log(tail, size, line, sizeof(line));
+	uint32_t bits = death_read_log(tail, size, redactor, line, sizeof(line));
 	free(tail);
 	if (!str_is_ended(line, sizeof(line)) || (bits == 0 && *line))
 		abort();

@@ -517,24 +517,51 @@ static void test_log(void **unused)
 		{"MemoryError\n", DEATH_LOG_MEMORY_ERROR, "MemoryError"},
 		{"caught a MemoryError\n", 0, ""},
 		{"org.apache.spark.memory.SparkOutOfMemoryError: Unable to acquire 65536 bytes of memory\n", 0, ""},
+		{"Exception in thread \"main\" java.sql.SQLException: jdbc:pg://etl:p4ss@db/x?password=hunter2 \xc2\x9b" "31m\n", DEATH_LOG_EXCEPTION,
+		 "Exception in thread \"main\" java.sql.SQLException: jdbc:pg://*********(redacted)@db/x?password=*********(redacted) \\xc2\\x9b31m"},
 		{"", 0, ""},
 		/* long ago: not of this death */
 		{"2026-11-26T15:00:00Z stderr F java.io.IOException: No space left on device\n2026-11-26T16:00:00Z stderr F RECEIVED SIGNAL TERM\n", DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM"},
-		{"\x01\xff Read-only file system \x1b[31m\n", DEATH_LOG_READ_ONLY, "?? Read-only file system ?[31m"},
+		{"\x01\xff Read-only file system \x1b[31m\n", DEATH_LOG_READ_ONLY, "\\x01\\xff Read-only file system \\x1b[31m"},
 	};
+
+	struct redactor *redactor = redactor_new(REDACT_REGEX, NULL);
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		char line[256] = "x";
-		assert_int_equal(death_read_log(row[i].tail, strlen(row[i].tail), line, sizeof(line)), row[i].bits);
+		assert_int_equal(death_read_log(row[i].tail, strlen(row[i].tail), redactor, line, sizeof(line)), row[i].bits);
 		if (row[i].line)
 			assert_string_equal(line, row[i].line);
 	}
+	redactor_free(redactor);
+}
+
+/* What makes a secret of the words beside it lies where the line, or the tail, is cut. */
+static void test_log_is_redacted_before_it_is_cut(void **unused)
+{
+	static const char sentence[] = "Exception in thread \"main\" X: https://etl:";
+	struct redactor *redactor = redactor_new(REDACT_REGEX, NULL);
+	char line[256], tail[DEATH_LOG_TAIL_BYTES + 1];
+
+	(void)unused;
+	memset(tail, 'p', sizeof(tail)); /* a token of 600 bytes */
+	memcpy(tail, sentence, strlen(sentence));
+	memcpy(tail + 600, "@git.example/x", 15);
+	assert_int_equal(death_read_log(tail, 614, redactor, line, sizeof(line)), DEATH_LOG_EXCEPTION);
+	assert_string_equal(line, "Exception in thread \"main\" X: https://*********(redacted)@git.example/x");
+
+	memset(tail, 'p', sizeof(tail)); /* "…password=", cut before the '=' */
+	memcpy(tail, "word=hunter2 No space left on device\n", 37);
+	assert_int_equal(death_read_log(tail, DEATH_LOG_TAIL_BYTES, redactor, line, sizeof(line)), DEATH_LOG_NO_SPACE);
+	assert_string_equal(line, "");
+	redactor_free(redactor);
 }
 
 static void test_any_log(void **unused)
 {
 	static char tail[DEATH_LOG_TAIL_BYTES + 100];
+	struct redactor *redactor = redactor_new(REDACT_REGEX, NULL);
 
 	(void)unused;
 	random_state = 521288629;
@@ -544,9 +571,10 @@ static void test_any_log(void **unused)
 		fill(tail, length);
 		for (size_t k = 0; k + 12 < length; k += 400)
 			memcpy(tail + k, " stdout F \nD", 12);
-		death_read_log(tail, length, line, sizeof(line));
+		death_read_log(tail, length, redactor, line, sizeof(line));
 		assert_true(str_is_ended(line, sizeof(line)));
 	}
+	redactor_free(redactor);
 }
 
 int main(void)
@@ -561,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_is_redacted_before_it_is_cut),
 		cmocka_unit_test(test_any_log),
 	};
 
