@@ -152,6 +152,8 @@ static int take_result(struct config_source *source, struct err *e)
 		return err_rule(e, EIO, "%s: its reader ended with status %d", source->path, source->status);
 	if (config_rules_check(&source->inbox, e) < 0)
 		return err_wrap(e, "%s", source->path);
+	/* Sockets, state and mounts of this life lie there. */
+	memcpy(source->inbox.runtime_dir, source->current.runtime_dir, sizeof(source->inbox.runtime_dir));
 	return config_override_node(&source->inbox, source->node_override, e);
 }
 

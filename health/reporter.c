@@ -312,6 +312,8 @@ void reporter_configure(struct reporter *r, const struct config *config)
 	r->config.report.taint_single_node = config->report.taint_single_node;
 	r->config.report.taint = config->report.taint;
 	r->config.report.pods = config->report.pods;
+	r->config.report.aliases = config->report.aliases; /* what stands there under these names is ours, not another's */
+	str_copy(r->config.report.taint_key, sizeof(r->config.report.taint_key), config->report.taint_key);
 	r->config.redact = config->redact;
 	r->config.retire = config->retire;
 	r->retired_said = false;

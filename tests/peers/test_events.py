@@ -237,6 +237,15 @@ def aliases_of_both_polarities_come_and_go(t):
     s.node.write_config_now()
     s.node.start()
     wait_for(lambda: not alias(s, "StorageReady"), "StorageReady to be taken off", 60, 0.05)
+    # asked for while it runs: what we write ourselves is not said to be another agent's
+    s.node.report += "  aliases: [StorageReady]\n"
+    s.node.write_config_now()
+    wait_alias(s, "StorageReady", "True")
+    s.disk.trigger_ext4_error()
+    wait_alias(s, "StorageReady", "False")
+    s.repair()
+    wait_alias(s, "StorageReady", "True")
+    assert not s.node.input("others")["detail"], s.node.input("others")
     assert s.cluster.condition(NAME, "Ready")["reason"] == "Test" and s.cluster.condition(NAME)["status"] == "True"
 
 

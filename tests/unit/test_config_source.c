@@ -228,6 +228,18 @@ static void test_node_name_holds_over_reloads(void **state)
 	assert_int_equal(s->source.current.log_level, LOG_DEBUG);
 }
 
+static void test_the_runtime_directory_stays_where_it_is(void **state)
+{
+	struct stage *s = *state;
+
+	put(s->path, "node: n1\nruntimeDir: /run/one\n");
+	start(s);
+	put(s->path, "node: n2\nruntimeDir: /run/another\n");
+	wait_for(s, 1, 0);
+	assert_string_equal(s->source.current.node, "n2");
+	assert_string_equal(s->source.current.runtime_dir, "/run/one");
+}
+
 static void test_a_full_configuration_passes_the_channel(void **state)
 {
 	struct stage *s = *state;
@@ -278,6 +290,7 @@ int main(void)
 		STAGED(test_a_config_map_is_swapped),
 		STAGED(test_hangup_reads_again_and_what_is_the_same_is_not_news),
 		STAGED(test_node_name_holds_over_reloads),
+		STAGED(test_the_runtime_directory_stays_where_it_is),
 		STAGED(test_a_full_configuration_passes_the_channel),
 		STAGED(test_a_reader_that_dies_is_an_error),
 	};
