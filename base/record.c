@@ -98,12 +98,14 @@ const void *record_payload(const struct record *record, size_t length)
 	return record->header.length == length ? record->payload : NULL;
 }
 
-static int fill_address(struct sockaddr_un *address, const char *path, struct err *e)
+/* A socket, and the address of `path`. */
+static int make_socket(const char *path, struct sockaddr_un *ret_address, struct err *e)
 {
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (!str_copy(address->sun_path, sizeof(address->sun_path), path))
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!str_copy(ret_address->sun_path, sizeof(ret_address->sun_path), path))
 		return err_set(e, ENAMETOOLONG, "socket '%s'", path);
-	return 0;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? err_set(e, errno, "cannot make a socket") : fd;
 }
 
 int record_listen(const char *path, mode_t mode, struct err *e)
@@ -111,12 +113,9 @@ int record_listen(const char *path, mode_t mode, struct err *e)
 	struct sockaddr_un address;
 	struct stat st;
 
-	int r = fill_address(&address, path, e);
-	if (r < 0)
-		return r;
-	scoped(fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	scoped(fd_drop) int fd = make_socket(path, &address, e);
 	if (fd < 0)
-		return err_set(e, errno, "cannot make a socket");
+		return fd;
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path); /* of an earlier life; anything else there makes bind fail */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -131,12 +130,9 @@ int record_connect(const char *path, struct err *e)
 {
 	struct sockaddr_un address;
 
-	int r = fill_address(&address, path, e);
-	if (r < 0)
-		return r;
-	scoped(fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	scoped(fd_drop) int fd = make_socket(path, &address, e);
 	if (fd < 0)
-		return err_set(e, errno, "cannot make a socket");
+		return fd;
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_set(e, errno, "cannot connect to '%s'", path);
 	return fd_take(&fd);

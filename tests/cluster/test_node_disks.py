@@ -1,5 +1,4 @@
 """Nodes whose own disks break: the one that the image lies on, the kubelet's, the runtime's."""
-import json
 import os
 import sys
 
@@ -7,21 +6,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import disks  # noqa: E402
 import machine  # noqa: E402
 from cases import case, main, wait_for  # noqa: E402
-from daemonset import DaemonSet, image  # noqa: E402
+from daemonset import CONTAINERS, SETTINGS, DaemonSet, image  # noqa: E402
 from kubenode import KubeNode  # noqa: E402
-from node import UnixConnection  # noqa: E402
-
-CONTAINERS = ("agent", "reporter", "broker")
-SETTINGS = """discover: 'off'
-probe:
-  period: 1s
-  minimumBad: 1s
-web:
-  listen: 127.0.0.1:9469
-report:
-  group: 65532
-  taintSingleNode: true
-"""
 
 
 @case
@@ -73,10 +59,7 @@ def what_is_watched_is_found_on_a_real_kubelet(t):
     t.note(lambda: stoker.logs())
     stoker.apply()
     wait_for(lambda: (node.condition_or_none("stoker.dev/StorageReady") or {}).get("status") == "True", "the condition", 60, 0.1)
-    c = UnixConnection(f"{stoker.runtime}/stoker.sock")
-    c.request("GET", "/v1alpha1/health")
-    health = json.loads(c.getresponse().read())
-    c.close()
+    health = stoker.health()
     found = {f["path"]: (f["origin"], f["source"], f["fsType"], f["roles"]) for f in health["filesystems"]}
     assert found == {disk.mount_point: ("found", disk.device, "ext4", [role]) for disk, role in ((kubelet, "kubelet"), (runtime, "runtime"))}, found
     assert health["inputs"]["discovery"]["state"] == "ok" and "found 2" in health["inputs"]["discovery"]["detail"], health["inputs"]["discovery"]

@@ -8,30 +8,17 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import daemonset  # noqa: E402
 import disks  # noqa: E402
 import images  # noqa: E402
 import machine  # noqa: E402
 from cases import Context, case, main, only_long, wait_for  # noqa: E402
-from daemonset import NAMESPACE, DaemonSet  # noqa: E402
+from daemonset import CONTAINERS, NAMESPACE, DaemonSet  # noqa: E402
 from kubenode import KubeNode  # noqa: E402
-from node import UnixConnection  # noqa: E402
 
-CONTAINERS = ("agent", "reporter", "broker")
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 CAPABILITY = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYSLOG": 34}
-# what is watched is what a case makes, never the disks of the machine that it runs on
-SETTINGS = """discover: 'off'
-probe:
-  period: 1s
-  minimumBad: 1s
-web:
-  listen: 127.0.0.1:9469
-report:
-  group: 65532
-  taintSingleNode: true
-executors:
-  oomScoreAdj: driversLast
-"""
+SETTINGS = daemonset.SETTINGS + "executors:\n  oomScoreAdj: driversLast\n"
 
 
 class World:
@@ -54,14 +41,7 @@ class World:
         disks.run("mount", "--make-rshared", path)
 
     def health(self):
-        c = UnixConnection(f"{self.stoker.runtime}/stoker.sock")
-        try:
-            c.request("GET", "/v1alpha1/health")
-            return json.loads(c.getresponse().read())
-        except (OSError, ValueError):
-            return {"status": "no answer", "inputs": {}}
-        finally:
-            c.close()
+        return self.stoker.health()
 
     def wait(self, status, deadline=60, inputs=("broker", "kmsg", "reporter")):
         def so_far():
@@ -474,8 +454,9 @@ def observe_only_sees_it_within_a_period(t):
 
 @case
 def uninstalled_under_a_fault_leaves_nothing(t):
-    """By the script that people use, as it was installed. The last case."""
+    """By the script that people use, as it was installed, and with the component that adds a right. The last case."""
     w = world(t)
+    w.node.kubectl("apply", "-f", f"{TOP}/deploy/kustomize/components/pods/rbac.yaml")
     w.disk.trigger_ext4_error()
     w.wait_taint(True)
     r = w.stoker.script("uninstall")

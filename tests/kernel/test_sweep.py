@@ -102,11 +102,8 @@ class Stage:
             assert f.read() == "precious"
 
 
-def python(t, code, *argv, executable=None, **more):
-    """A process that does something, says so, and waits at its standard input."""
-    text = f"import sys, os, time\n{code}\nprint('ready', flush=True)\nsys.stdin.read()\n"
-    p = subprocess.Popen([sys.executable, "-c", text, *argv], executable=executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)
-
+def followed(t, p):
+    """It is ready, and ends with the case."""
     def end():
         p.stdin.close()
         p.kill()
@@ -114,6 +111,12 @@ def python(t, code, *argv, executable=None, **more):
     t.cleanup(end)
     wait_ready(p)
     return p
+
+
+def python(t, code, *argv, executable=None, **more):
+    """A process that does something, says so, and waits at its standard input."""
+    text = f"import sys, os, time\n{code}\nprint('ready', flush=True)\nsys.stdin.read()\n"
+    return followed(t, subprocess.Popen([sys.executable, "-c", text, *argv], executable=executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more))
 
 
 def in_a_container(t, root, uid, comm="java", at="/mnt", shell="while read x; do :; done", read_only=False):
@@ -143,15 +146,7 @@ def in_a_container(t, root, uid, comm="java", at="/mnt", shell="while read x; do
         os.chdir("/")
         os.setgid(uid)
         os.setuid(uid)
-    p = subprocess.Popen([f"/{comm}" if comm else "/bin/sh", "-c", "echo ready; " + shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=enter)
-
-    def end():
-        p.stdin.close()
-        p.kill()
-        p.wait(10)
-    t.cleanup(end)
-    wait_ready(p)
-    return p
+    return followed(t, subprocess.Popen([f"/{comm}" if comm else "/bin/sh", "-c", "echo ready; " + shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=enter))
 
 
 # --- what is alive ---

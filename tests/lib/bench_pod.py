@@ -16,11 +16,9 @@ import machine
 from bench import percentile
 from cases import wait_for
 from cluster import ADMIN
-from daemonset import DaemonSet
+from daemonset import CONTAINERS, DaemonSet
 from kubenode import KubeNode
-from node import UnixConnection
 
-CONTAINERS = ("agent", "reporter", "broker")
 NPD_IMAGE = "localhost/node-problem-detector:bench"
 
 
@@ -42,14 +40,7 @@ class Bench:
                  bool(self.node.our_taint(self.node.name)) == (status == "False"), f"the node to be {status}", 120, 0.02)
 
     def health(self):
-        c = UnixConnection(f"{self.stoker.runtime}/stoker.sock")
-        try:
-            c.request("GET", "/v1alpha1/health")
-            return json.loads(c.getresponse().read())
-        except (OSError, ValueError):
-            return None
-        finally:
-            c.close()
+        return self.stoker.get("/v1alpha1/health")
 
     # --- the peer ---
 

@@ -51,7 +51,7 @@ def used(scratch):
 
 
 def table(took):
-    lines = ["", f"Spark's shuffle of {int(ROWS):,} rows on each in turn, {len(took['disk'])} times:", "", "| local directory | median (s) | worst (s) | beside tmpfs |", "|---|---|---|---|"]
+    lines = [f"Spark's shuffle of {int(ROWS):,} rows on each in turn, {len(took['disk'])} times:", "", "| local directory | median (s) | worst (s) | beside tmpfs |", "|---|---|---|---|"]
     plain = statistics.median(took["tmpfs"])
     for place in PLACES:
         median = statistics.median(took[place])

@@ -124,7 +124,7 @@ def measure(b, o, result):
 
 
 def table(r):
-    return "\n".join([f"{r['date']}, {r['machine']}, commit {r['commit']}.", "", *(line for part in r["parts"] for line in PARTS[part][1](r))])
+    return "\n".join([f"{r['date']}, {r['machine']}, commit {r['commit']}.", *(line for part in r["parts"] for line in ("", *PARTS[part][1](r)))])
 
 
 def run(top, cache, argv):

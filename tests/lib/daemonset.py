@@ -9,6 +9,18 @@ from node import UnixConnection
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 NAMESPACE = "stoker-system"
+CONTAINERS = ("agent", "reporter", "broker")
+# what is watched is what a case makes, never the disks of the machine that it runs on
+SETTINGS = """discover: 'off'
+probe:
+  period: 1s
+  minimumBad: 1s
+web:
+  listen: 127.0.0.1:9469
+report:
+  group: 65532
+  taintSingleNode: true
+"""
 
 
 def make_image(path, checkout=TOP):

@@ -396,25 +396,41 @@ static void test_json_that_is_wrong_is_refused_by_name(void **unused)
 		{HEAD ",\"inputs\":{\"1\":{},\"2\":{},\"3\":{},\"4\":{},\"5\":{},\"6\":{},\"7\":{},\"8\":{},\"9\":{},\"a\":{},\"b\":{},\"c\":{},\"d\":{},\"e\":{},\"f\":{},\"g\":{},\"h\":{},\"i\":{},\"j\":{},\"k\":{},\"l\":{},\"m\":{},\"n\":{},\"o\":{},\"p\":{}}}", "inputs: too many"},
 	};
 	scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
-	scoped(scoped_free) char *long_text = malloc(HEALTH_JSON_MAX_BYTES + 1);
 
 	(void)unused;
-	assert_true(h && long_text);
+	assert_non_null(h);
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct err e = {0};
 		if (health_from_json(row[i].text, strlen(row[i].text), h, &e) != -EBADMSG || !strstr(e.text, row[i].words))
 			fail_msg("row %zu: '%s', not '%s'", i, e.text, row[i].words);
 		assert_string_equal(h->node, "");
 	}
+}
+
+static void test_json_that_is_too_much_is_refused(void **unused)
+{
+	scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
+	scoped(scoped_free) char *long_text = malloc(HEALTH_JSON_MAX_BYTES + 1);
 	struct err e = {0};
+
+	(void)unused;
+	assert_true(h && long_text);
 	memset(long_text, ' ', HEALTH_JSON_MAX_BYTES + 1);
 	assert_int_equal(health_from_json(long_text, HEALTH_JSON_MAX_BYTES + 1, h, &e), -EMSGSIZE);
 	memset(long_text, '[', HEALTH_JSON_MAX_BYTES);
 	assert_int_equal(health_from_json(long_text, HEALTH_JSON_MAX_BYTES, h, &e), -EBADMSG);
+}
 
-	/* What is missing is nothing, what is unknown is passed over, twins: the first. */
+/* What is missing is nothing, what is unknown is passed over, twins: the first. */
+static void test_json_of_another_version_is_read(void **unused)
+{
 	static const char good[] = HEAD ",\"new\":[{}],\"node\":\"n\",\"node\":7,\"taint\":null,\"filesystems\":[{\"mountPoint\":\"\\\\q\\\\x00\\\\x4\"}],"
 					"\"conditions\":[{\"type\":\"stoker.dev/Other\",\"status\":\"False\"}]} \n";
+	scoped(scoped_free) struct health *h = calloc(1, sizeof(*h));
+	struct err e = {0};
+
+	(void)unused;
+	assert_non_null(h);
 	assert_int_equal(health_from_json(good, sizeof(good) - 1, h, &e), 0);
 	assert_string_equal(h->node, "n");
 	assert_string_equal(h->filesystems[0].mount_point, "\\q\\x00\\x4");
@@ -576,6 +592,8 @@ int main(void)
 		cmocka_unit_test(test_json_has_the_fields_of_the_contract_in_their_order),
 		cmocka_unit_test(test_json_comes_back_as_it_was),
 		cmocka_unit_test(test_json_that_is_wrong_is_refused_by_name),
+		cmocka_unit_test(test_json_that_is_too_much_is_refused),
+		cmocka_unit_test(test_json_of_another_version_is_read),
 		cmocka_unit_test(test_the_table),
 		cmocka_unit_test(test_the_table_without_utf8_is_ascii),
 		cmocka_unit_test(test_the_headline_tells_the_age),
