@@ -17,6 +17,12 @@ static int start(const struct leaf_role *role, uv_loop_t *loop, struct log *log,
 	return sandbox_enter(role->sandbox, e);
 }
 
+static int usage(const struct leaf_role *role, FILE *out, int code)
+{
+	fprintf(out, "Usage: %s\n\nStarted by stokerd: %s\n", role->name, role->usage);
+	return code;
+}
+
 int leaf_role_main(const struct leaf_role *role, int argc, char **argv)
 {
 	static const struct option options[] = {{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
@@ -28,10 +34,12 @@ int leaf_role_main(const struct leaf_role *role, int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'v': printf("%s " STOKER_VERSION "\n", role->name); return 0;
-		case 'h': printf("Usage: %s\n\nStarted by stokerd: %s\n", role->name, role->usage); return 0;
-		default: fprintf(stderr, "Usage: %s\n\nStarted by stokerd: %s\n", role->name, role->usage); return 64;
+		case 'h': return usage(role, stdout, 0);
+		default: return usage(role, stderr, 64);
 		}
 	}
+	if (optind < argc)
+		return usage(role, stderr, 64);
 	if (sandbox_descriptors(LEAF_ROLE_LINK_FD, &e) < 0 || uv_loop_init(&loop) < 0 || start(role, &loop, &log, &e) < 0) {
 		log_error(&log, "cannot start", "error", e.text);
 		return 1;

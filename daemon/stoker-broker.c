@@ -1,19 +1,13 @@
 /* stoker-broker - the only role with rights: forks a child for each request of a closed list. It reads no foreign bytes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/config_source.h"
 #include "base/fd.h"
-#include "base/heap.h"
-#include "base/log.h"
 #include "base/resident.h"
+#include "base/role_main.h"
 #include "base/sandbox.h"
 #include "build_config.h"
 #include "health/broker.h"
@@ -68,14 +62,13 @@ static struct broker broker; /* large: zeroed, and touched as far as it is used 
 static void use_config(struct config_source *source, const struct config *config)
 {
 	(void)source;
-	role_log.minimum = config->log_level;
-	log_info(&role_log, "configuration in force", "watch", log_number(config->watch_count));
+	role_use_config(&role_log, config);
 }
 
 static void refuse_config(struct config_source *source, const struct err *why)
 {
 	(void)source;
-	log_error(&role_log, "new configuration refused, the old one stays in force", "error", why->text);
+	role_refuse_config(&role_log, why);
 }
 
 /* hostPID: process 1 is the host's. Opened before the rights to do so are dropped. The same namespace needs no entering. */
@@ -93,7 +86,9 @@ static int open_mount_namespace(const char *path, struct err *e)
 	return own.st_ino == other.st_ino ? -1 : fd_take(&fd);
 }
 
-static int start(const char *config_path, const char *namespace_path, uv_loop_t *loop, struct err *e)
+static const char *namespace_path;
+
+static int run(uv_loop_t *loop, const char *config_path, struct err *e)
 {
 	config_source.on_config = use_config;
 	config_source.on_error = refuse_config;
@@ -112,51 +107,37 @@ static int start(const char *config_path, const char *namespace_path, uv_loop_t 
 	if (broker_start(&broker, config_source.current.runtime_dir, e) < 0)
 		return -e->code;
 	resident_lock_and_say(&role_log);
-	return sandbox_enter(broker.without_volumes ? SANDBOX_BROKER : SANDBOX_BROKER_MOUNTS, e);
+	if (sandbox_enter(broker.without_volumes ? SANDBOX_BROKER : SANDBOX_BROKER_MOUNTS, e) < 0)
+		return -e->code;
+	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path);
+	uv_run(loop, UV_RUN_DEFAULT);
+	return 0;
 }
 
-static void usage(FILE *out)
+static const char usage[] =
+	"Usage: stoker-broker [--config FILE] [--mount-namespace FILE] [--without-rights] [--without-volumes]\n"
+	"\n"
+	"The only role of Stoker with rights; answers stokerd at RUNTIMEDIR/broker/broker.sock.\n"
+	"\n"
+	"  --config FILE           default " STOKER_CONFIG_PATH "\n"
+	"  --mount-namespace FILE  probe there, e.g. /proc/1/ns/mnt (in a pod with hostPID)\n"
+	"  --without-rights        probe as what it is, without clones, another uid and the kernel log (overlay observe-only)\n"
+	"  --without-volumes       mount nothing, and be unable to (overlay no-volumes)\n"
+	"  --version, --help\n";
+
+static void take_option(int option, const char *value)
 {
-	fputs("Usage: stoker-broker [--config FILE] [--mount-namespace FILE] [--without-rights] [--without-volumes]\n"
-	      "\n"
-	      "The only role of Stoker with rights; answers stokerd at RUNTIMEDIR/broker/broker.sock.\n"
-	      "\n"
-	      "  --config FILE           default " STOKER_CONFIG_PATH "\n"
-	      "  --mount-namespace FILE  probe there, e.g. /proc/1/ns/mnt (in a pod with hostPID)\n"
-	      "  --without-rights        probe as what it is, without clones, another uid and the kernel log (overlay observe-only)\n"
-	      "  --without-volumes       mount nothing, and be unable to (overlay no-volumes)\n"
-	      "  --version, --help\n",
-	      out);
+	switch (option) {
+	case 'm': namespace_path = value; break;
+	case 'w': broker.without_rights = true; break;
+	default: broker.without_volumes = true;
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"mount-namespace", required_argument, NULL, 'm'}, {"without-rights", no_argument, NULL, 'w'},
-		{"without-volumes", no_argument, NULL, 'V'},
-		{"version", no_argument, NULL, 'v'},	  {"help", no_argument, NULL, 'h'}, {0}};
-	const char *config_path = STOKER_CONFIG_PATH, *namespace_path = NULL;
-	struct err e = {0};
+	static const struct role role = {
+		&role_log, usage, {{"mount-namespace", required_argument, NULL, 'm'}, {"without-rights", no_argument, NULL, 'w'}, {"without-volumes", no_argument, NULL, 'V'}}, take_option, run};
 
-	broker.mount_namespace_fd = -1;
-	heap_give_back();
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		switch (o) {
-		case 'c': config_path = optarg; break;
-		case 'm': namespace_path = optarg; break;
-		case 'w': broker.without_rights = true; break;
-		case 'V': broker.without_volumes = true; break;
-		case 'v': puts("stoker-broker " STOKER_VERSION); return 0;
-		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 64;
-		}
-	}
-	uv_loop_t loop;
-	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || start(config_path, namespace_path, &loop, &e) < 0) {
-		log_error(&role_log, "cannot start", "error", e.text);
-		return 1;
-	}
-	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	return 0;
+	return role_main(&role, argc, argv);
 }

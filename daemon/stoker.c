@@ -12,12 +12,11 @@
 #include "daemon/stoker_health.h"
 #include "daemon/stoker_lint.h"
 #include "daemon/stoker_run.h"
+#include "daemon/stoker_say.h"
 #include "daemon/stoker_sweep.h"
 #include "daemon/stoker_volumes.h"
 #include "daemon/stoker_why.h"
 #include "daemon/stoker_why_enospc.h"
-
-#define EXIT_USAGE 64
 
 static const struct command {
 	const char *name, *summary, *help;

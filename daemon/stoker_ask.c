@@ -13,12 +13,6 @@
 #include "health/health_client.h"
 #include "health/json.h"
 
-int ask_usage(const struct ask *ask, const char *rule, const char *found)
-{
-	fprintf(stderr, "%s: %s%s%s%s (see %s --help)\n", ask->command, rule, found ? ", not '" : "", found ? found : "", found ? "'" : "", ask->command);
-	return EXIT_USAGE;
-}
-
 static int parse_output(struct ask *ask, const char *word)
 {
 	static const char *const names[] = {[ASK_TABLE] = "table", [ASK_WIDE] = "wide", [ASK_JSON] = "json"};
@@ -29,7 +23,7 @@ static int parse_output(struct ask *ask, const char *word)
 			return 0;
 		}
 	}
-	return ask_usage(ask, "--output must be table, wide or json", word);
+	return say_wrong_usage(ask->command, "--output must be table, wide or json", word);
 }
 
 bool ask_parse(struct ask *ask, const char *help, int argc, char **argv)
@@ -47,7 +41,7 @@ bool ask_parse(struct ask *ask, const char *help, int argc, char **argv)
 		case 's': ask->socket = optarg; break;
 		case 'c': ask->config = optarg; break;
 		case 'h': fputs(help, stdout); return false;
-		default: ask->exit_code = ask_usage(ask, "wrong option", NULL);
+		default: ask->exit_code = say_wrong_usage(ask->command, "wrong option", NULL);
 		}
 	}
 	ask->first_argument = optind;
@@ -55,28 +49,23 @@ bool ask_parse(struct ask *ask, const char *help, int argc, char **argv)
 	return ask->exit_code == 0;
 }
 
-int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e)
+void ask_find_socket(const char *socket, const char *config_path, char path[static NAME_PATH_BYTES])
 {
-	scoped(scoped_free) struct config *config = calloc(1, sizeof(*config));
-	char path[NAME_PATH_BYTES];
+	scoped(scoped_free) struct config *config = socket ? NULL : calloc(1, sizeof(*config));
+	const bool configured = config && config_load(config_path ? config_path : STOKER_CONFIG_PATH, config, NULL) == 0;
 
-	/* A configuration that cannot be read does not keep anybody from asking the daemon. */
-	const bool configured = config && !ask->socket && config_load(ask->config ? ask->config : STOKER_CONFIG_PATH, config, NULL) == 0;
-	snprintf(path, sizeof(path), "%s/%s", configured ? config->runtime_dir : STOKER_RUNTIME_DIR, STOKER_HTTP_SOCKET);
-	return health_client_get(ask->socket ? ask->socket : path, http_path, ret_text, ret_length, e);
+	if (socket)
+		str_copy(path, NAME_PATH_BYTES, socket);
+	else
+		snprintf(path, NAME_PATH_BYTES, "%s/%s", configured ? config->runtime_dir : STOKER_RUNTIME_DIR, STOKER_HTTP_SOCKET);
 }
 
-int ask_say_error(const struct err *e)
+int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e)
 {
-	char shown[2 * ERR_TEXT_BYTES];
+	char path[NAME_PATH_BYTES];
 
-	str_escape(shown, sizeof(shown), e->text);
-	fprintf(stderr, "stoker: %s\n", shown);
-	if (e->code == EACCES || e->code == EPERM)
-		fputs("Only root and the socket's group may ask. Try it with sudo.\n", stderr);
-	else
-		fputs("Is stokerd running here? On a host: systemctl status stokerd. In a cluster: kubectl exec -n stoker-system ds/stoker -c agent -- stoker …\n", stderr);
-	return EXIT_UNKNOWN;
+	ask_find_socket(ask->socket, ask->config, path);
+	return health_client_get(path, http_path, ret_text, ret_length, e);
 }
 
 int ask_print_json(const char *text, size_t length)
@@ -100,13 +89,11 @@ int ask_show(const char *command, const char *help, const char *http_path, ask_p
 	if (!ask_parse(&ask, help, argc, argv))
 		return ask.exit_code;
 	if (ask.first_argument < argc)
-		return ask_usage(&ask, "takes no argument", argv[ask.first_argument]);
+		return say_wrong_usage(command, "takes options only", argv[ask.first_argument]);
 	if (ask_get(&ask, http_path, &text, &length, &e) < 0)
-		return ask_say_error(&e);
+		return say_no_answer(command, &e);
 	const int r = ask.output == ASK_JSON ? ask_print_json(text, length) : print(&ask, text, length, &e);
-	if (r < 0 || fflush(stdout) != 0) {
-		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
-		return EXIT_UNKNOWN;
-	}
-	return 0;
+	if (r < 0 && !e.code)
+		err_set(&e, -r, "cannot show the answer");
+	return r < 0 ? say_error(command, &e) : say_end(command, 0);
 }

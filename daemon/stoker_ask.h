@@ -5,9 +5,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
-
-#define EXIT_UNKNOWN 2
-#define EXIT_USAGE   64
+#include "base/names.h"
+#include "daemon/stoker_say.h"
 
 enum ask_output { ASK_TABLE, ASK_WIDE, ASK_JSON };
 
@@ -27,11 +26,13 @@ struct ask {
 
 /* True = go on. False: exit with ask->exit_code (the help was printed, or the usage is wrong and said). */
 bool ask_parse(struct ask *ask, const char *help, int argc, char **argv);
-int ask_usage(const struct ask *ask, const char *rule, const char *found); /* says it; returns EXIT_USAGE */
+
+/* The agent's socket: `socket` if that is given, else as the configuration has it (NULL: the usual one). One that cannot be read keeps nobody
+ * from asking: the daemon says what is wrong with it. */
+void ask_find_socket(const char *socket, const char *config, char path[static NAME_PATH_BYTES]);
 
 /* Asks for the path; malloc'ed and ended by NUL. */
 int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e);
-int ask_say_error(const struct err *e); /* with what to do next; returns EXIT_UNKNOWN */
 int ask_print_json(const char *text, size_t length); /* indented; 0 or -ENOMEM */
 
 /* A command that only shows a list: parses the options, asks, prints JSON as it is or what `print` makes of it. The exit code. */

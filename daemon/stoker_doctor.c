@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "build_config.h"
 #include "daemon/stoker_doctor_roles.h"
+#include "daemon/stoker_say.h"
 #include "health/doctor.h"
 #include "health/health_client.h"
 #include "health/json.h"
@@ -129,28 +130,24 @@ static int parse(int argc, char **argv, struct request *r)
 {
 	static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"socket", required_argument, NULL, 's'}, {"config", required_argument, NULL, 'c'},
 						{"no-color", no_argument, NULL, 'n'},	  {"help", no_argument, NULL, 'h'},	    {0}};
+	static char name[] = "stoker doctor";
 
+	argv[0] = name; /* what getopt_long puts before its complaints */
 	for (int o; (o = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
 		switch (o) {
 		case 'o':
 			r->json = strcmp(optarg, "json") == 0;
-			if (!r->json && strcmp(optarg, "text") != 0) {
-				fprintf(stderr, "stoker doctor: the output is text or json, not '%s'\n", optarg);
-				return -64;
-			}
+			if (!r->json && strcmp(optarg, "text") != 0)
+				return -say_wrong_usage("stoker doctor", "--output must be text or json", optarg);
 			break;
 		case 's': r->socket = optarg; break;
 		case 'c': r->config = optarg; break;
 		case 'n': r->no_color = true; break;
 		case 'h': fputs(stoker_doctor_help, stdout); return 1;
-		default: return -64;
+		default: return -say_wrong_usage("stoker doctor", "wrong option", NULL);
 		}
 	}
-	if (optind < argc) {
-		fprintf(stderr, "stoker doctor: '%s' is too much; see stoker doctor --help\n", argv[optind]);
-		return -64;
-	}
-	return 0;
+	return optind < argc ? -say_wrong_usage("stoker doctor", "takes options only", argv[optind]) : 0;
 }
 
 int stoker_doctor(int argc, char **argv)
@@ -165,17 +162,15 @@ int stoker_doctor(int argc, char **argv)
 	scoped(scoped_free) struct config *config = calloc(1, sizeof(*config));
 	if (!facts || !doctor || !config) {
 		fputs("stoker: out of memory\n", stderr);
-		return 2;
+		return EXIT_UNKNOWN;
 	}
 	read_facts(&r, facts, config);
 	doctor_examine(facts, doctor);
-	if (r.json) {
-		if (print_json(doctor) < 0) {
-			fputs("stoker: out of memory\n", stderr);
-			return 2;
-		}
-	} else {
-		print_text(doctor, !r.no_color && !getenv("NO_COLOR") && isatty(STDOUT_FILENO));
+	if (r.json && print_json(doctor) < 0) {
+		fputs("stoker: out of memory\n", stderr);
+		return EXIT_UNKNOWN;
 	}
-	return doctor_exit_code(doctor);
+	if (!r.json)
+		print_text(doctor, say_in_color(r.no_color));
+	return say_end("stoker doctor", doctor_exit_code(doctor));
 }

@@ -16,13 +16,12 @@
 #include "base/fd.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "daemon/stoker_ask.h"
 #include "daemon/stoker_direct.h"
 #include "health/health_client.h"
 #include "health/health_table.h"
 #include "health/json.h"
 
-#define EXIT_UNKNOWN	  2
-#define EXIT_USAGE	  64
 #define WATCH_SECONDS	  2
 #define WATCH_SECONDS_MAX 3600
 
@@ -125,24 +124,11 @@ static int look_directly(const struct request *r, struct view *view)
 	return 0;
 }
 
-static void socket_path(const struct request *r, char *path, size_t size)
-{
-	scoped(scoped_free) struct config *config = calloc(1, sizeof(*config));
-	struct err ignored = {0};
-
-	/* A configuration that cannot be read does not keep anybody from asking the daemon, who says what is wrong with it. */
-	bool configured = config && !r->socket && load_config(r, config, &ignored) == 0;
-	if (r->socket)
-		str_copy(path, size, r->socket);
-	else
-		snprintf(path, size, "%s/%s", configured ? config->runtime_dir : STOKER_RUNTIME_DIR, STOKER_HTTP_SOCKET);
-}
-
 static int ask_daemon(const struct request *r, struct view *view)
 {
 	char path[NAME_PATH_BYTES];
 
-	socket_path(r, path, sizeof(path));
+	ask_find_socket(r->socket, r->config, path);
 	if (health_client_get(path, HEALTH_HTTP_PATH, &view->json, &view->json_length, &view->error) < 0)
 		return -view->error.code;
 	if (health_from_json(view->json, view->json_length, &view->health, &view->error) < 0)
@@ -169,22 +155,16 @@ static int exit_code(const struct view *view)
 
 /* --- telling --- */
 
-/* What to do next, for the error that is there. */
-static void print_error(FILE *out, const struct request *r, const struct view *view)
+/* With what to do next. */
+static void print_error(const struct request *r, const struct view *view)
 {
-	char shown[2 * ERR_TEXT_BYTES];
-
-	str_escape(shown, sizeof(shown), view->error.text);
-	fprintf(out, "stoker: %s\n", shown);
-	if (r->direct)
+	if (r->direct) {
+		say_error("stoker health", &view->error);
 		return;
-	if (view->error.code == EACCES || view->error.code == EPERM)
-		fputs("Only root and the socket's group may ask. Try: sudo stoker health\n", out);
-	else
-		fputs("Is stokerd running here? On a host: systemctl status stokerd. In a cluster, for a node's pod:\n"
-		      "  kubectl exec -n stoker-system ds/stoker -c agent -- stoker health\n"
-		      "Without it: stoker health --direct [PATH...]\n",
-		      out);
+	}
+	say_no_answer("stoker health", &view->error);
+	if (view->error.code != EACCES && view->error.code != EPERM)
+		fputs("Without it: stoker health --direct [PATH...]\n", stderr);
 }
 
 static int print_json(FILE *out, const struct view *view, bool pretty)
@@ -196,13 +176,6 @@ static int print_json(FILE *out, const struct view *view, bool pretty)
 		return -ENOMEM;
 	fprintf(out, "%s\n", text);
 	return 0;
-}
-
-static bool wants_color(const struct request *r)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return !r->no_color && isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 }
 
 static void print_plugin(const struct view *view)
@@ -221,22 +194,20 @@ static void print_plugin(const struct view *view)
 
 static int print_view(const struct request *r, struct view *view)
 {
-	const struct health_table_options options = {.wide = r->output == OUTPUT_WIDE, .color = wants_color(r)};
+	const struct health_table_options options = {.wide = r->output == OUTPUT_WIDE, .color = say_in_color(r->no_color)};
 	int failed = 0;
 
 	if (r->output == OUTPUT_PLUGIN)
 		print_plugin(view);
 	else if (!view->known)
-		print_error(stderr, r, view);
+		print_error(r, view);
 	else if (r->output == OUTPUT_JSON)
 		failed = print_json(stdout, view, true);
 	else
 		failed = health_table_print(stdout, &view->health, &options, &view->error);
-	if (fflush(stdout) != 0 || failed < 0) {
-		fputs("stoker: cannot write the answer\n", stderr);
-		return EXIT_UNKNOWN;
-	}
-	return exit_code(view);
+	if (failed < 0)
+		err_set(&view->error, -failed, "cannot show the answer");
+	return failed < 0 ? say_error("stoker health", &view->error) : say_end("stoker health", exit_code(view));
 }
 
 /* --- watching --- */
@@ -309,8 +280,7 @@ static int watch(const struct request *r)
 
 static int usage_error(const char *rule, const char *found)
 {
-	fprintf(stderr, "stoker health: %s%s%s%s (see stoker help health)\n", rule, found ? ", not '" : "", found ? found : "", found ? "'" : "");
-	return EXIT_USAGE;
+	return say_wrong_usage("stoker health", rule, found);
 }
 
 static int parse_output(const char *word, struct request *r)

@@ -13,13 +13,12 @@
 #include "base/names.h"
 #include "base/scoped.h"
 #include "base/str.h"
+#include "daemon/stoker_say.h"
 #include "health/json.h"
 #include "shim/lint.h"
 #include "shim/lint_document.h"
 
 #define EXIT_FOUND   1
-#define EXIT_UNKNOWN 2
-#define EXIT_USAGE   64
 #define NAME_BYTES   4096
 
 const char stoker_lint_help[] =
@@ -51,12 +50,7 @@ struct request {
 
 static int usage(const char *rule, const char *found)
 {
-	char shown[512] = "";
-
-	if (found)
-		str_escape(shown, sizeof(shown), found);
-	fprintf(stderr, "stoker lint: %s%s%s%s (see stoker lint --help)\n", rule, found ? ", not '" : "", shown, found ? "'" : "");
-	return -EXIT_USAGE;
+	return -say_wrong_usage("stoker lint", rule, found);
 }
 
 static int ignore_rule(struct request *r, const char *id)
@@ -195,10 +189,7 @@ static int print_rules(void)
 {
 	for (unsigned i = 0; i < LINT_RULE_MAX_; i++)
 		printf("%-24s %-8s %s\n", lint_rule_id((enum lint_rule)i), lint_severity_name(lint_rule_severity((enum lint_rule)i)), lint_rule_summary((enum lint_rule)i));
-	if (fflush(stdout) == 0)
-		return 0;
-	fputs("stoker lint: cannot write the answer\n", stderr);
-	return EXIT_UNKNOWN;
+	return say_end("stoker lint", 0);
 }
 
 static int exit_code(const struct lint *lint)
@@ -249,6 +240,5 @@ int stoker_lint(int argc, char **argv)
 	const int code = judge(&r, argv + optind, &e);
 	if (code >= 0)
 		return code;
-	fprintf(stderr, "stoker lint: %s\n", e.text);
-	return EXIT_UNKNOWN;
+	return say_error("stoker lint", &e);
 }

@@ -11,11 +11,11 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "daemon/stoker_say.h"
 #include "health/death_text.h"
 #include "health/run.h"
 #include "shim/recognise.h"
 
-#define EXIT_USAGE  64
 #define EXIT_SET_UP 125 /* as env(1), timeout(1) and container tools say "I failed, not the command" */
 #define COMMAND_LINE_BYTES 32768
 
@@ -108,7 +108,7 @@ static int take_option(int option, struct request *request)
 		return request->report_fd >= 0 ? -1 : refuse("--report", optarg, strerror(errno));
 	case 'q': request->quiet = true; return -1;
 	case 'h': fputs(stoker_run_help, stdout); return 0;
-	default: fputs("See stoker run --help\n", stderr); return EXIT_USAGE;
+	default: return say_wrong_usage("stoker run", "wrong option", NULL);
 	}
 }
 
@@ -139,6 +139,18 @@ static void recognise_command(char *const *argv, const char *name, struct execut
 
 /* --- what is said --- */
 
+/* In one write: all executors of an application may have one file. */
+static int append_line(int fd, const char *json, struct err *e)
+{
+	const size_t length = strlen(json);
+	scoped(scoped_free) char *line = malloc(length + 1);
+
+	if (!line)
+		return err_set(e, ENOMEM, "cannot write a line");
+	*(char *)mempcpy(line, json, length) = '\n';
+	return fd_write_all(fd, line, length + 1, e);
+}
+
 static void report(struct request *request, const struct death *death)
 {
 	scoped(scoped_free) char *json = NULL;
@@ -148,7 +160,7 @@ static void report(struct request *request, const struct death *death)
 		death_print(death, stderr);
 	if (request->report_fd < 0)
 		return;
-	if (death_to_json(death, &json, &e) < 0 || fd_write_all(request->report_fd, json, strlen(json), &e) < 0 || fd_write_all(request->report_fd, "\n", 1, &e) < 0)
+	if (death_to_json(death, &json, &e) < 0 || append_line(request->report_fd, json, &e) < 0)
 		fprintf(stderr, "stoker run: --report: %s\n", e.text);
 }
 
@@ -165,18 +177,18 @@ int stoker_run(int argc, char **argv)
 						{"help", no_argument, NULL, 'h'},	     {0}};
 	struct request request = {.report_fd = -1};
 	struct log log = {"stoker run", LOG_WARN, STDERR_FILENO};
+	char name[] = "stoker run";
 	struct run_end end;
 	struct err e = {0};
 
+	argv[0] = name; /* what getopt_long puts before its complaints */
 	for (int o; (o = getopt_long(argc, argv, "+hq", options, NULL)) != -1;) {
 		int code = take_option(o, &request);
 		if (code >= 0)
 			return code;
 	}
-	if (optind == argc) {
-		fputs("stoker run: no command. See stoker run --help\n", stderr);
-		return EXIT_USAGE;
-	}
+	if (optind == argc)
+		return say_wrong_usage("stoker run", "takes a COMMAND", NULL);
 	if (request.quiet)
 		log.minimum = LOG_ERROR;
 	request.run.argv = argv + optind;

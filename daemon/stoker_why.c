@@ -100,7 +100,7 @@ static int print_one(const struct ask *ask, const struct deaths *deaths, const c
 		i++;
 	if (i == deaths->count) {
 		str_escape(shown, sizeof(shown), wanted);
-		fprintf(stderr, "stoker: of '%s' no death is known on this node (%zu others are: stoker why). It lives, ended on another node, or is forgotten.\n", shown,
+		fprintf(stderr, "stoker why: of '%s' no death is known on this node (%zu others are: stoker why). It lives, ended on another node, or is forgotten.\n", shown,
 			deaths->count);
 		return EXIT_UNKNOWN;
 	}
@@ -129,9 +129,9 @@ static int print_answer(const struct ask *ask, const char *wanted, const char *t
 		puts("No death of a Spark container is known on this node.");
 	else
 		r = death_table_print(stdout, deaths.items, deaths.count, ask->output == ASK_WIDE, &e);
-	if (r < 0)
-		fprintf(stderr, "stoker: %s\n", e.code ? e.text : "cannot write the answer");
-	return r < 0 ? EXIT_UNKNOWN : 0;
+	if (r < 0 && !e.code)
+		err_set(&e, -r, "cannot show the answer");
+	return r < 0 ? say_error(ask->command, &e) : 0;
 }
 
 int stoker_why(int argc, char **argv)
@@ -144,13 +144,9 @@ int stoker_why(int argc, char **argv)
 	if (!ask_parse(&ask, stoker_why_help, argc, argv))
 		return ask.exit_code;
 	if (ask.first_argument + 1 < argc)
-		return ask_usage(&ask, "takes one argument at most", argv[ask.first_argument + 1]);
+		return say_wrong_usage(ask.command, "takes one argument at most", argv[ask.first_argument + 1]);
 	if (ask_get(&ask, DEATHS_HTTP_PATH, &text, &length, &e) < 0)
-		return ask_say_error(&e);
+		return say_no_answer(ask.command, &e);
 	const int code = print_answer(&ask, ask.first_argument < argc ? argv[ask.first_argument] : NULL, text, length);
-	if (fflush(stdout) != 0) {
-		fputs("stoker: cannot write the answer\n", stderr);
-		return EXIT_UNKNOWN;
-	}
-	return code;
+	return say_end(ask.command, code);
 }

@@ -14,11 +14,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "daemon/stoker_say.h"
 #include "volumes/enospc_try.h"
 
 #define EXIT_CAUSE   1
-#define EXIT_UNKNOWN 2
-#define EXIT_USAGE   64
 #define DEADLINE_US  (10 * US_PER_S)
 #define DEFAULT_UID  65534
 
@@ -238,8 +237,7 @@ static void print_json(const struct view *view)
 
 static int usage_error(const char *rule, const char *found)
 {
-	fprintf(stderr, "stoker why-enospc: %s%s%s%s (see stoker help why-enospc)\n", rule, found ? ", not '" : "", found ? found : "", found ? "'" : "");
-	return EXIT_USAGE;
+	return say_wrong_usage("stoker why-enospc", rule, found);
 }
 
 static int parse_errno(const char *word, struct request *r)
@@ -312,19 +310,19 @@ int stoker_why_enospc(int argc, char **argv)
 	struct view view = {0};
 	struct err e = {0};
 	int bad = parse(argc, argv, &r);
+	char shown[1024];
 
 	if (bad)
 		return bad < 0 ? 0 : bad;
-	if (look(&r, argv[optind], &view, &e) < 0) {
-		fprintf(stderr, "stoker: %s\n", e.text);
-		return EXIT_UNKNOWN;
-	}
+	if (look(&r, argv[optind], &view, &e) < 0)
+		return say_error("stoker why-enospc", &e);
 	if (view.report->look_errnum || view.hangs) {
-		fprintf(stderr, "stoker: '%s' %s%s. Ask: stoker health --direct\n", argv[optind], view.hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ",
+		str_escape(shown, sizeof(shown), argv[optind]);
+		fprintf(stderr, "stoker why-enospc: '%s' %s%s. Ask: stoker health --direct\n", shown, view.hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ",
 			view.hangs ? "" : strerror(view.report->look_errnum));
 		return EXIT_UNKNOWN;
 	}
 	judge(&r, &view);
 	(r.json ? print_json : print_text)(&view);
-	return fflush(stdout) == 0 ? exit_code(&view) : EXIT_UNKNOWN;
+	return say_end("stoker why-enospc", exit_code(&view));
 }

@@ -1,16 +1,11 @@
 /* stokerd - the supervisor: state and verdicts, without any capability. `--all` starts every role instead. */
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/config_source.h"
-#include "base/heap.h"
 #include "base/launcher.h"
-#include "base/log.h"
 #include "base/resident.h"
+#include "base/role_main.h"
 #include "base/sandbox.h"
 #include "base/scoped.h"
 #include "base/str.h"
@@ -24,9 +19,7 @@ static struct launcher launcher;
 
 static void use_config(struct config_source *source, const struct config *config)
 {
-	(void)source;
-	role_log.minimum = config->log_level;
-	log_info(&role_log, "configuration in force", "watch", log_number(config->watch_count));
+	role_use_config(&role_log, config);
 	monitor_input(&supervisor.monitor, "config", "ok", source->path);
 	supervisor_configure(&supervisor, config);
 }
@@ -34,7 +27,7 @@ static void use_config(struct config_source *source, const struct config *config
 static void refuse_config(struct config_source *source, const struct err *why)
 {
 	(void)source;
-	log_error(&role_log, "new configuration refused, the old one stays in force", "error", why->text);
+	role_refuse_config(&role_log, why);
 	monitor_input(&supervisor.monitor, "config", "degraded", why->text);
 }
 
@@ -95,45 +88,36 @@ static int run_all(uv_loop_t *loop, const char *config_path, struct err *e)
 	return launcher_run(&launcher, e);
 }
 
-static void usage(FILE *out)
+static const char usage[] =
+	"Usage: stokerd [--config FILE] [--all]\n"
+	"\n"
+	"Watches the filesystems of the configuration and says whether this node can run Spark executors.\n"
+	"\n"
+	"  --config FILE  default " STOKER_CONFIG_PATH "\n"
+	"  --all          start stoker-broker, stokerd and stoker-reporter, and start again what ends (for trying; as root)\n"
+	"  --version, --help\n"
+	"\n"
+	"Try it:\n"
+	"  printf 'watch:\\n- path: /var\\n' > /tmp/stoker.yaml\n"
+	"  stokerd --all --config /tmp/stoker.yaml &\n"
+	"  stoker health\n";
+
+static bool all;
+
+static void take_option(int option, const char *value)
 {
-	fputs("Usage: stokerd [--config FILE] [--all]\n"
-	      "\n"
-	      "Watches the filesystems of the configuration and says whether this node can run Spark executors.\n"
-	      "\n"
-	      "  --config FILE  default " STOKER_CONFIG_PATH "\n"
-	      "  --all          start stoker-broker, stokerd and stoker-reporter, and start again what ends (for trying; as root)\n"
-	      "  --version, --help\n"
-	      "\n"
-	      "Try it:\n"
-	      "  printf 'watch:\\n- path: /var\\n' > /tmp/stoker.yaml\n"
-	      "  stokerd --all --config /tmp/stoker.yaml &\n"
-	      "  stoker health\n",
-	      out);
+	(void)value;
+	all = all || option == 'a';
+}
+
+static int run(uv_loop_t *loop, const char *config_path, struct err *e)
+{
+	return (all ? run_all : run_supervisor)(loop, config_path, e);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"all", no_argument, NULL, 'a'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *config_path = STOKER_CONFIG_PATH;
-	bool all = false;
-	struct err e = {0};
-	uv_loop_t loop;
+	static const struct role role = {&role_log, usage, {{"all", no_argument, NULL, 'a'}}, take_option, run};
 
-	heap_give_back();
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		switch (o) {
-		case 'c': config_path = optarg; break;
-		case 'a': all = true; break;
-		case 'v': puts("stokerd " STOKER_VERSION); return 0;
-		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 64;
-		}
-	}
-	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || (all ? run_all : run_supervisor)(&loop, config_path, &e) < 0) {
-		log_error(&role_log, "cannot start", "error", e.text);
-		return 1;
-	}
-	return 0;
+	return role_main(&role, argc, argv);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -87,11 +88,14 @@ static void print_volume(FILE *out, const struct death *death)
 void death_print(const struct death *death, FILE *out)
 {
 	static const char *const sure[] = {"a guess", "likely", "certain"};
+	const time_t ended = (time_t)(death->ended_wall_us / US_PER_S);
 	bool bold = isatty(fileno(out));
-	char who[512], when[CLOCK_TEXT_BYTES];
+	char who[512], when[48];
+	struct tm tm = {0};
 
 	executor_say(&death->executor, who, sizeof(who));
-	clock_format(death->ended_wall_us, 0, when);
+	localtime_r(&ended, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z", &tm);
 	fprintf(out, "%s%s: %s%s\n", bold ? "\033[1m" : "", who, death->summary, bold ? "\033[0m" : "");
 	if (death->setting[0]) {
 		char change[160];

@@ -68,8 +68,10 @@ static void examine_kernel(const struct doctor_facts *f, struct doctor *d)
 
 	if (sscanf(f->kernel, "%u.%u", &major, &minor) != 2)
 		add(d, DOCTOR_UNKNOWN, "kernel", "run uname -r", "'%s' is no version that is known", f->kernel);
-	else if (KERNEL(major, minor) < KERNEL(5, 2))
-		add(d, DOCTOR_PROBLEM, "kernel", "Linux 5.2 or newer is needed", "%s has no open_tree(2): filesystems cannot be probed without making umount busy", f->kernel);
+	else if (KERNEL(major, minor) < KERNEL(5, 6))
+		add(d, DOCTOR_PROBLEM, "kernel", "Linux 5.10 or newer is needed", "%s has no openat2(2): no filesystem can be probed", f->kernel);
+	else if (KERNEL(major, minor) < KERNEL(5, 9))
+		add(d, DOCTOR_NOTE, "kernel", "Linux 5.10 or newer is needed", "%s is not one that Stoker is made for: it lacks close_range(2), or the ids of mounts", f->kernel);
 	else if (KERNEL(major, minor) < KERNEL(5, 16))
 		add(d, DOCTOR_NOTE, "kernel", "", "%s has no FAN_FS_ERROR: filesystem errors are heard of from the kernel log and by the probe", f->kernel);
 	else
@@ -89,7 +91,8 @@ static void examine_cgroups(const struct doctor_facts *f, struct doctor *d)
 		add(d, DOCTOR_UNKNOWN, "cgroups", "is /sys/fs/cgroup mounted?", "no cgroup hierarchy at /sys/fs/cgroup");
 	else
 		add(d, f->cgroups == DOCTOR_CGROUPS_V2 ? DOCTOR_OK : DOCTOR_NOTE, "cgroups",
-		    f->cgroups == DOCTOR_CGROUPS_V2 ? "" : "boot with systemd.unified_cgroup_hierarchy=1; what Stoker does today needs neither", "%s", words[f->cgroups]);
+		    f->cgroups == DOCTOR_CGROUPS_V2 ? "" : "boot with systemd.unified_cgroup_hierarchy=1: on v1 a container that is removed takes its counters along, and memory.oom.group cannot be set", "%s",
+		    words[f->cgroups]);
 }
 
 /* One line for each live process: what it has, and what it should not have. Those that cannot be seen are named too. */

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/scoped.h"
+#include "base/str.h"
 #include "health/health.h"
 #include "health/wire.h"
 
@@ -15,7 +16,6 @@
 #define WEB_IDLE_S	     10
 #define WEB_CONNECTION_BYTES 16384
 #define WEB_QUESTION_MS	     5000
-#define WEB_MISSING_TEXT     "no such path; there are:\n/v1alpha1/health\n/v1alpha1/executors\n/v1alpha1/deaths\n/metrics\n/healthz\n/readyz\n"
 
 /* One answer to all who wait for it; what none of them wants is not made. */
 struct web_answer {
@@ -264,6 +264,15 @@ static enum MHD_Result look_at_headers(struct web *web, struct MHD_Connection *c
 	return MHD_YES;
 }
 
+static enum MHD_Result answer_missing(struct MHD_Connection *connection)
+{
+	char text[512] = "no such path; there are:\n";
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		str_append(text, sizeof(text), "%s\n", paths[i].path);
+	return answer_text(connection, MHD_HTTP_NOT_FOUND, text);
+}
+
 static enum MHD_Result handle_request(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
 				      const char *upload, size_t *upload_size, void **request_state)
 {
@@ -280,7 +289,7 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (strcmp(paths[i].path, url) == 0)
 			return serve(web, connection, &paths[i], request_state);
-	return answer_text(connection, MHD_HTTP_NOT_FOUND, WEB_MISSING_TEXT);
+	return answer_missing(connection);
 }
 
 static void request_completed(void *context, struct MHD_Connection *connection, void **request_state, enum MHD_RequestTerminationCode code)

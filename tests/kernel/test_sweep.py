@@ -3,6 +3,7 @@ import ctypes
 import errno
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -467,7 +468,7 @@ def every_system_call_failing_in_turn(t):
 def a_dry_run_shows_what_would_go_and_why(t):
     s = Stage(t, mode="dryRun", roles=None)
     free, opened = s.make(), s.make()
-    python(t, "f = open(sys.argv[1])", f"{opened}/00/shuffle_0_0_0.data")
+    holder = python(t, "f = open(sys.argv[1])", f"{opened}/00/shuffle_0_0_0.data")
     s.node.disk("ext4")
     s.node.start()
     s.node.wait("Healthy")
@@ -479,6 +480,9 @@ def a_dry_run_shows_what_would_go_and_why(t):
     assert found[free]["ownerless"] and found[free]["due"] and not found[opened]["ownerless"] and found[opened]["reason"] == "Open", found
     table = s.node.cli("sweep")
     assert table.returncode == 0 and "would go" in table.stdout and "stays" in table.stdout and "has something open" in table.stdout, table.stdout
+    wide = {line.split()[0]: line for line in s.node.cli("sweep", "-o", "wide").stdout.splitlines()}
+    assert wide["DIRECTORY"].split() == ["DIRECTORY", "FATE", "DUE", "WHY", "UID", "PID", "MADE", "REMOVED"], wide
+    assert re.search(r"would go (now|in \d+ s) ", wide[free]) and f" {holder.pid} " in wide[opened], wide
     assert json.loads(s.node.cli("sweep", "-o", "json").stdout)["mode"] == "dryRun"
     assert s.node.input("sweep")["state"] == "ok", s.node.input("sweep")
     assert os.path.exists(free)

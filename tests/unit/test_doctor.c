@@ -142,7 +142,7 @@ static void test_kernels_and_cgroups(void **state)
 		const char *kernel;
 		enum doctor_mark mark;
 		const char *word;
-	} rows[] = {{"4.19.0", DOCTOR_PROBLEM, "open_tree"}, {"5.1.9", DOCTOR_PROBLEM, "open_tree"}, {"5.10.0-28-amd64", DOCTOR_NOTE, "FAN_FS_ERROR"},
+	} rows[] = {{"4.19.0", DOCTOR_PROBLEM, "openat2"}, {"5.5.19", DOCTOR_PROBLEM, "openat2"}, {"5.6.0", DOCTOR_NOTE, "close_range"}, {"5.10.0-28-amd64", DOCTOR_NOTE, "FAN_FS_ERROR"},
 		    {"5.16.0", DOCTOR_OK, "5.16"}, {"6.12.95", DOCTOR_OK, "no ro flag"}, {"", DOCTOR_UNKNOWN, "no version"}, {"rolling", DOCTOR_UNKNOWN, "no version"}};
 	struct stage *s = *state;
 

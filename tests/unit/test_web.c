@@ -216,7 +216,7 @@ static void test_each_path_and_method_has_its_answer(void **state)
 	expect(s, GET("/healthz"), "HTTP/1.1 200 ", "\r\n\r\nok\n");
 	expect(s, "HEAD /v1alpha1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 ", "Content-Length: 21\r\n");
 	expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.", "ok\n");
-	expect(s, GET("/"), "HTTP/1.1 404 ", "/v1alpha1/health\n/v1alpha1/executors\n/v1alpha1/deaths\n/metrics\n/healthz\n/readyz\n");
+	expect(s, GET("/"), "HTTP/1.1 404 ", "/v1alpha1/health\n/v1alpha1/executors\n/v1alpha1/deaths\n/v1alpha1/sweep\n/v1alpha1/volumes\n/metrics\n/healthz\n/readyz\n");
 	expect(s, GET("/v1alpha1/health/"), "HTTP/1.1 404 ", "there are:");
 	expect(s, "POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 405 ", "Allow: GET, HEAD\r\n");
 	expect(s, "DELETE /v1alpha1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 405 ", "only GET");

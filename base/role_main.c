@@ -1,0 +1,56 @@
+#include "base/role_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/sandbox.h"
+#include "base/scoped.h"
+#include "build_config.h"
+
+void role_use_config(struct log *log, const struct config *config)
+{
+	log->minimum = config->log_level;
+	log_info(log, "configuration in force", "watch", log_number(config->watch_count));
+}
+
+void role_refuse_config(const struct log *log, const struct err *why)
+{
+	log_error(log, "new configuration refused, the old one stays in force", "error", why->text);
+}
+
+static int wrong_usage(const struct role *role, const char *word)
+{
+	if (word)
+		fprintf(stderr, "%s: '%s' is no option\n", role->log->role, word);
+	fputs(role->usage, stderr);
+	return 64;
+}
+
+int role_main(const struct role *role, int argc, char **argv)
+{
+	struct option options[ROLE_OPTIONS_MAX + 4] = {
+		{"config", required_argument, NULL, 'c'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}};
+	const char *config_path = STOKER_CONFIG_PATH;
+	struct err e = {0};
+	uv_loop_t loop;
+
+	memcpy(options + 3, role->options, sizeof(role->options)); /* the last one stays empty */
+	heap_give_back();
+	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (o) {
+		case 'c': config_path = optarg; break;
+		case 'v': printf("%s " STOKER_VERSION "\n", role->log->role); return 0;
+		case 'h': fputs(role->usage, stdout); return 0;
+		case '?': return wrong_usage(role, NULL);
+		default: role->take(o, optarg);
+		}
+	}
+	if (optind < argc)
+		return wrong_usage(role, argv[optind]);
+	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || role->run(&loop, config_path, &e) < 0) {
+		log_error(role->log, "cannot start", "error", e.text);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* stoker_say.h - what every command says in the same way: wrong usage, colour, an answer that could not be written. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define EXIT_UNKNOWN 2
+#define EXIT_USAGE   64
+
+/* "stoker why: RULE, not 'FOUND' (see stoker why --help)"; `found` may be NULL, and is escaped. Returns EXIT_USAGE. */
+int say_wrong_usage(const char *command, const char *rule, const char *found);
+
+/* "stoker why: TEXT", escaped. Returns EXIT_UNKNOWN. */
+int say_error(const char *command, const struct err *e);
+
+/* The same of a question that nobody has answered, with what to do next. */
+int say_no_answer(const char *command, const struct err *e);
+
+/* On a terminal that has it, unless an option or NO_COLOR says no. */
+bool say_in_color(bool no_color_option);
+
+/* Writes out what stdout still holds: `code`, or EXIT_UNKNOWN with a word when it cannot be written. */
+int say_end(const char *command, int code);

@@ -1,0 +1,156 @@
+"""Every program of Stoker as people call it: wrong words, answers that cannot be written, no colour where there is no terminal; and `stoker run`."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from cases import case, main, wait_for  # noqa: E402
+from node import Node  # noqa: E402
+
+BIN = os.environ.get("STOKER_BIN", "")
+ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-web", "stoker-nri", "stoker-csi")
+COMMANDS = ("health", "executors", "why", "doctor", "volumes", "sweep", "lint", "run", "why-enospc")
+ASKING = ("health", "executors", "why", "volumes", "sweep")
+CONTROLS = "".join(map(chr, [*range(0x20), 0x7f])).replace("\n", "")
+
+
+def call(*argv, **more):
+    return subprocess.run([os.path.join(BIN, argv[0]), *argv[1:]], **{"capture_output": True, "text": True, "timeout": 60, **more})
+
+
+def run(*argv, **more):
+    return call("stoker", "run", *argv, **more)
+
+
+def on_terminal(argv, env):
+    """What it writes to a terminal."""
+    main_end, end = pty.openpty()
+    done = subprocess.run(argv, stdin=end, stdout=end, stderr=subprocess.STDOUT, env={**os.environ, **env})
+    os.close(end)
+    text = b""
+    try:
+        while piece := os.read(main_end, 65536):
+            text += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(main_end)
+    return done.returncode, text.decode()
+
+
+@case
+def words_that_no_role_knows(t):
+    for role in ROLES:
+        for words in (("--nosuch",), ("/etc/stoker/stoker.yaml",)):
+            done = call(role, *words)
+            assert done.returncode == 64 and f"Usage: {role}" in done.stderr and not done.stdout, (role, words, done)
+        assert call(role, "--version").stdout.startswith(f"{role} ") and f"Usage: {role}" in call(role, "--help").stdout, role
+
+
+@case
+def words_that_no_command_knows(t):
+    assert call("stoker").returncode == call("stoker", "nosuch").returncode == call("stoker", "--nosuch").returncode == 64
+    for name in COMMANDS:
+        wrong = [("--nosuch",), ("--output",)] if name != "run" else [("--nosuch",), ("--memory",), ("--memory", "much", "true"), ()]
+        wrong += [("-o", "xml")] if name not in ("run",) else []
+        wrong += [("a", "b")] if name in ("why", "why-enospc") else [("a\x1b[31m",)] if name not in ("lint", "run") else []
+        for words in wrong:
+            done = call("stoker", name, *words)
+            assert done.returncode == 64 and not done.stdout and f"stoker {name}" in done.stderr, (name, words, done)
+            assert not set(done.stderr) & set(CONTROLS), (name, words, done.stderr)
+        help_text = call("stoker", name, "--help")
+        assert help_text.returncode == 0 and help_text.stdout == call("stoker", "help", name).stdout and "Exit code" in help_text.stdout, name
+
+
+@case
+def nobody_answers(t):
+    for name in ASKING:
+        done = call("stoker", name, "--socket", f"{t.dir}/none")
+        assert done.returncode == 2 and f"stoker {name}: cannot reach stokerd at '{t.dir}/none'" in done.stderr and f"-- stoker {name}" in done.stderr, done
+        assert not done.stdout, done
+
+
+@case
+def answers_on_a_terminal_in_a_pipe_and_nowhere(t):
+    n = Node(t)
+    n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    where = ("--config", n.config_path)
+    for name in (*ASKING, "doctor"):
+        said = n.cli(name, "-o", "json")
+        assert said.returncode == 0 and json.loads(said.stdout)["apiVersion"] == "stoker.dev/v1alpha1", said
+        for form in ((), ("-o", "wide") if name != "doctor" else (), ("-o", "json")):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([f"{BIN}/stoker", name, *where, *form], stdout=full, stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 2 and "cannot" in done.stderr, (name, form, done)
+    for name in ("health", "doctor"):
+        argv = [f"{BIN}/stoker", name, *where]
+        assert "\033[" not in n.cli(name).stdout, name
+        assert "\033[32m" in on_terminal(argv, {"TERM": "xterm", "NO_COLOR": ""})[1], name
+        for argument, env in (((), {"TERM": "xterm", "NO_COLOR": "1"}), (("--no-color",), {"TERM": "xterm", "NO_COLOR": ""}), ((), {"TERM": "dumb", "NO_COLOR": ""})):
+            code, text = on_terminal([*argv, *argument], env)
+            assert code == 0 and "\033[" not in text, (name, argument, env, text)
+
+
+# --- stoker run ---
+
+@case
+def run_passes_exit_codes_on(t):
+    for argv, want in ((("true",), 0), (("sh", "-c", "exit 3"), 3), (("sh", "-c", "kill -TERM $$"), 143), (("/nonexistent",), 127), (("/etc/passwd",), 126),
+                       (("--", "sh", "-c", "echo out; echo err >&2"), 0)):
+        done = run("--quiet", *argv)
+        assert done.returncode == want, (argv, done)
+    assert (done.stdout, done.stderr) == ("out\n", "err\n"), done
+
+
+@case
+def run_where_sigchld_is_ignored(t):
+    """As a parent may have it, who hands it down: the end is seen all the same."""
+    done = run("--quiet", "sh", "-c", "exit 3", preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 3, done
+
+
+@case
+def run_says_no_secret(t):
+    """What a process says of its own end is redacted in words and in the report, and cannot move a cursor."""
+    report = f"{t.dir}/deaths.json"
+    words = "Exception in thread \"main\" X: jdbc:pg://etl:hunter2@db/x?password=hunter2 \\302\\233\\033[31m"
+    done = run("--report", report, "--name", "etl", "--", "sh", "-c", f"printf '{words}\\n' >&2; exit 1")
+    assert done.returncode == 1, done
+    said = done.stderr.split("\n", 1)[1]  # behind what the process itself wrote
+    with open(report) as f:
+        death = json.loads(f.read())
+    assert "(redacted)" in said and "(redacted)" in death["evidence"], (said, death)
+    assert "hunter2" not in said and "hunter2" not in json.dumps(death), (said, death)
+    assert not set(said + death["evidence"]) & {"\033", "\x9b"}, said
+
+
+@case
+def runs_share_a_report(t):
+    """Every executor of an application has the same file: whole lines, each written at once."""
+    report, trace = f"{t.dir}/deaths.json", f"{t.dir}/trace"
+    several = [subprocess.Popen([f"{BIN}/stoker", "run", "--quiet", "--report", report, "--name", f"job-{i}", "--", "sh", "-c", "exit 1"]) for i in range(4)]
+    assert [p.wait(60) for p in several] == [1] * 4
+    with open(report) as f:
+        names = sorted(json.loads(line)["executor"]["appName"] for line in f)
+    assert names == [f"job-{i}" for i in range(4)], names
+    done = subprocess.run(["strace", "-o", trace, "-e", "trace=write", "-y", f"{BIN}/stoker", "run", "--quiet", "--report", report, "false"], timeout=60)
+    assert done.returncode == 1
+    with open(trace) as f:
+        writes = [line for line in f if report in line]
+    assert len(writes) == 1, writes
+
+
+@case
+def run_passes_signals_on(t):
+    with subprocess.Popen([f"{BIN}/stoker", "run", "--quiet", "sh", "-c", "trap 'exit 7' USR1; touch $0; while :; do sleep 0.05; done", f"{t.dir}/up"]) as p:
+        wait_for(lambda: os.path.exists(f"{t.dir}/up"), "the process to run")
+        p.send_signal(signal.SIGUSR1)
+        assert p.wait(30) == 7
+
+
+if __name__ == "__main__":
+    main()
