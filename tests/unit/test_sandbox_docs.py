@@ -5,13 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import plain  # noqa: E402
-
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-
-
-def read(name):
-    with open(os.path.join(TOP, name)) as f:
-        return f.read()
+from pages import read, rows  # noqa: E402
 
 
 def source():
@@ -34,12 +28,6 @@ def source():
     for role, name in re.findall(r"if \(role == SANDBOX_(\w+)\)\s+return (\w+);", table):
         kept[role] = lists[name]
     return {role: (kept[role], calls[role]) for role in roles}
-
-
-def rows(text, heading):
-    part = text.split(heading, 1)[1]
-    table = re.search(r"(?:^\|.*\n)+", part, re.M).group().splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
 def capabilities(cell):
