@@ -1,5 +1,6 @@
 #include "base/role_main.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ int role_main(const struct role *role, int argc, char **argv)
 
 	memcpy(options + 3, role->options, sizeof(role->options)); /* the last one stays empty */
 	heap_give_back();
+	signal(SIGPIPE, SIG_IGN); /* whoever reads the log goes away */
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'c': config_path = optarg; break;

@@ -176,7 +176,7 @@ int stoker_run(int argc, char **argv)
 						{"report", required_argument, NULL, 'r'},    {"quiet", no_argument, NULL, 'q'},
 						{"help", no_argument, NULL, 'h'},	     {0}};
 	struct request request = {.report_fd = -1};
-	struct log log = {"stoker run", LOG_WARN, STDERR_FILENO};
+	struct log log = {"stoker-run", LOG_WARN, STDERR_FILENO};
 	char name[] = "stoker run";
 	struct run_end end;
 	struct err e = {0};
@@ -197,7 +197,9 @@ int stoker_run(int argc, char **argv)
 	request.run.owner = &request;
 	recognise_command(argv + optind, request.name, &request.run.executor);
 	if (run_supervised(&request.run, &end, &e) < 0) {
-		fprintf(stderr, "stoker run: %s\n", e.text);
+		say_error("stoker run", &e);
+		if (!end.exit_code && (e.code == EACCES || e.code == EPERM))
+			fputs("It makes a cgroup, which needs root. Try: sudo stoker run\n", stderr);
 		return end.exit_code ? end.exit_code : EXIT_SET_UP;
 	}
 	if (end.explained)

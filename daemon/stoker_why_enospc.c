@@ -299,8 +299,11 @@ static int parse(int argc, char **argv, struct request *r)
 	}
 	if (bad == 0 && argc - optind != 1)
 		bad = usage_error("exactly one PATH", NULL);
-	if (bad == 0 && r->call >= 0 && !enospc_can_try((enum enospc_call)r->call) && r->errnum == 0)
-		bad = usage_error("this call is not tried: say with --errno how it failed", enospc_call_name((enum enospc_call)r->call));
+	if (bad == 0 && r->call >= 0 && !enospc_can_try((enum enospc_call)r->call) && r->errnum == 0) {
+		char rule[96];
+		snprintf(rule, sizeof(rule), "'%s' is not tried: say with --errno how it failed", enospc_call_name((enum enospc_call)r->call));
+		bad = usage_error(rule, NULL);
+	}
 	return bad;
 }
 
@@ -318,8 +321,8 @@ int stoker_why_enospc(int argc, char **argv)
 		return say_error("stoker why-enospc", &e);
 	if (view.report->look_errnum || view.hangs) {
 		str_escape(shown, sizeof(shown), argv[optind]);
-		fprintf(stderr, "stoker why-enospc: '%s' %s%s. Ask: stoker health --direct\n", shown, view.hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ",
-			view.hangs ? "" : strerror(view.report->look_errnum));
+		fprintf(stderr, "stoker why-enospc: '%s' %s%s%s\n", shown, view.hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ",
+			view.hangs ? "" : strerror(view.report->look_errnum), view.report->look_errnum == ENOENT || view.report->look_errnum == ENOTDIR ? "" : ". Ask: stoker health --direct");
 		return EXIT_UNKNOWN;
 	}
 	judge(&r, &view);

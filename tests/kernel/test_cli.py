@@ -62,6 +62,10 @@ def words_that_no_command_knows(t):
             assert not set(done.stderr) & set(CONTROLS), (name, words, done.stderr)
         help_text = call("stoker", name, "--help")
         assert help_text.returncode == 0 and help_text.stdout == call("stoker", "help", name).stdout and "Exit code" in help_text.stdout, name
+    done = call("stoker", "why-enospc", "--syscall", "rmdir", "/")
+    assert done.returncode == 64 and "'rmdir' is not tried: say with --errno how it failed (see" in done.stderr, done
+    done = call("stoker", "why-enospc", f"{t.dir}/none")
+    assert done.returncode == 2 and done.stderr == f"stoker why-enospc: '{t.dir}/none' cannot be looked at: No such file or directory\n", done
 
 
 @case
@@ -93,6 +97,21 @@ def answers_on_a_terminal_in_a_pipe_and_nowhere(t):
         for argument, env in (((), {"TERM": "xterm", "NO_COLOR": "1"}), (("--no-color",), {"TERM": "xterm", "NO_COLOR": ""}), ((), {"TERM": "dumb", "NO_COLOR": ""})):
             code, text = on_terminal([*argv, *argument], env)
             assert code == 0 and "\033[" not in text, (name, argument, env, text)
+
+
+@case
+def whoever_reads_the_log_may_go(t):
+    """A role goes on when nobody reads its standard error any more."""
+    n = Node(t)
+    n.disk("ext4")
+    n.write_config_now()
+    nobody, log = os.pipe()
+    os.close(nobody)
+    roles = [subprocess.Popen([f"{BIN}/{role}", "--config", n.config_path], stderr=log) for role in ("stoker-broker", "stokerd", "stoker-reporter")]
+    t.cleanup(lambda: [n.end(p) for p in roles])
+    os.close(log)
+    n.wait("Healthy")
+    assert [p.poll() for p in roles] == [None] * 3, [p.args for p in roles if p.poll() is not None]
 
 
 # --- stoker run ---
