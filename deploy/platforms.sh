@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # load and kubectl are for who sources it
 # platforms.sh - sourced by deploy/install and deploy/uninstall: how an image file gets onto the nodes of each platform, and its kubectl.
 # CLUSTER is --cluster (k3d, kind) or the profile (minikube).
 
