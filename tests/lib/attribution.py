@@ -9,14 +9,17 @@ from collections import namedtuple
 from container import VERSION, Container, Pod, write
 from executor_stage import grow
 
+# Kubelet's, of a pod that requests what it may use: one in a container cannot go below what its runtime has set.
+PROTECTED = 2
 Row = namedtuple("Row", "made want container lives")  # want: the causes that are right
 KINDS = []
 LEFT_OUT = []  # by name, with the reason
 
 
-def kind(only_v2=""):
-    """One that v1 cannot tell, or that a machine with others on it must not make, is left out there, with its reason."""
+def kind(only_v2="", alone=False):
+    """One that v1 cannot tell, or that a machine with others on it must not make, is left out there, with its reason. `alone`: not while another is made."""
     def take(function):
+        function.alone = alone
         if only_v2 and VERSION == 1:
             LEFT_OUT.append((function.__name__, only_v2))
         else:
@@ -29,7 +32,7 @@ class Made:
     """What a kind needs: the stage, its dice, and files to beckon with."""
 
     def __init__(self, t, stage, dice):
-        self.t, self.s, self.dice = t, stage, dice
+        self.t, self.s, self.dice, self.filesystems = t, stage, dice, []
         self.limit_mib = dice.randrange(48, 81)
         self.heap = f"{dice.randrange(12, 25)}m"
         self.step = dice.choice(("anon", "anon-slowly"))
@@ -72,8 +75,14 @@ class Made:
         path = os.path.join(self.t.dir, f"{kind_of}-{os.urandom(4).hex()}")
         os.mkdir(path)
         subprocess.run(["mount", "-t", kind_of, kind_of, path], check=True)
-        self.t.cleanup(lambda: subprocess.run(["umount", path], check=True))
+        self.filesystems.append(path)
+        self.t.cleanup(self.clear)
         return path
+
+    def clear(self):
+        """What lies in memory has no owner any more, and stays: twenty of them are more than a guest has."""
+        while self.filesystems:
+            subprocess.run(["umount", self.filesystems.pop()], check=True)
 
 
 def killed_for(m, made, want, container):
@@ -111,7 +120,7 @@ def pod_limit_filled_by_a_neighbour(m):
     pod = m.pod(limit_mib=96)
     executor = m.ready("oom-adj=1000", "anon=16", pod=pod)
     wait, go = m.beckon()
-    neighbour = Container(pod, name="cache", limit_mib=0, sidecar=True)
+    neighbour = Container(pod, name="cache", limit_mib=0, sidecar=True, oom_score_adj=PROTECTED)
     m.s.runtime.create(neighbour)
     m.s.runtime.start(neighbour, wait, "anon=84", comm="redis-server")
     go()
@@ -136,8 +145,9 @@ def python_alone(m):
 
 @kind()
 def python_grew_and_the_jvm_was_killed(m):
-    worker = f"child=python3:oom-adj=0,{m.step}={m.limit_mib - 6}"
-    return killed_for(m, "Python worker grew, JVM killed", "python", m.new_then("oom-adj=1000", worker, before=("anon=12",)))
+    worker = f"child=python3:oom-adj={PROTECTED},{m.step}={m.limit_mib - 6}"
+    container = m.new_then("oom-adj=1000", worker, before=("anon=12",), oom_score_adj=PROTECTED)
+    return killed_for(m, "Python worker grew, JVM killed", "python", container)
 
 
 def of_a_group(m, *steps, made, want):
@@ -176,7 +186,9 @@ def page_cache_that_stays(m):
 
 @kind()
 def kernel_memory(m):
-    return killed_for(m, "kernel memory (pipes)", "kernel-memory", m.new_then(f"pipes={m.limit_mib + 16}", before=("anon=4",)))
+    """All pipes of a user without rights hold 64 MiB (fs.pipe-user-pages-soft), and a container's root has none."""
+    limit = m.dice.randrange(40, 45)
+    return killed_for(m, "kernel memory (pipes)", "kernel-memory", m.new_then(f"pipes={limit + 16}", before=("anon=4",), limit_mib=limit))
 
 
 @kind(only_v2="v1 refuses a limit below what is in use")
@@ -186,7 +198,7 @@ def limit_lowered(m):
     return killed_for(m, "limit lowered while it ran", "limit-lowered", container)
 
 
-@kind(only_v2="an OOM of the whole machine is made in a guest only")
+@kind(only_v2="an OOM of the whole machine is made in a guest only", alone=True)
 def node_out_of_memory(m):
     """The kernel is asked to choose a victim of the whole machine: from there on it is what it does when memory is out."""
     container = m.ready("oom-adj=1000", f"anon={m.dice.randrange(20, m.limit_mib - 10)}")
@@ -196,7 +208,9 @@ def node_out_of_memory(m):
 
 @kind()
 def kill_at_95_percent(m):
-    container = m.ready(f"anon={m.limit_mib * 95 // 100}")
+    """Of so much that what a container needs by itself is less than the rest."""
+    limit = m.limit_mib + 64
+    container = m.ready(f"anon={limit * 95 // 100}", limit_mib=limit)
     container.kill(signal.SIGKILL)
     return killed_for(m, "kill -9 at 95 % of the limit", "killed", container)
 

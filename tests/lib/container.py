@@ -68,10 +68,10 @@ class Pod:
 
 
 class Container:
-    def __init__(self, pod, name="spark-kubernetes-executor", limit_mib=64, heap="32m", env=(), args=("executor",), sidecar=False):
+    def __init__(self, pod, name="spark-kubernetes-executor", limit_mib=64, heap="32m", env=(), args=("executor",), sidecar=False, oom_score_adj=None):
         self.pod, self.name, self.id, self.limit_bytes, self.created = pod, name, os.urandom(32).hex(), limit_mib * MIB, time.time()
         self.cgroups_path = f"{pod.cgroup_parent}/{self.id}"
-        self.oom_score_adj, self.applied = None, None  # as the runtime has it before it asks, and what it makes of the answer
+        self.oom_score_adj, self.applied = oom_score_adj, None  # as the runtime has it before it asks, and what it makes of the answer
         self.directory = ROOT + self.cgroups_path
         self.args, self.process = ["/bin/payload"] if sidecar else list(args), None
         of_spark = [f"SPARK_EXECUTOR_MEMORY={heap}", f"SPARK_EXECUTOR_ID={pod.labels['spark-exec-id']}",

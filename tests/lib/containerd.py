@@ -153,11 +153,12 @@ class Runtime:
 
     def container_config(self, c, steps, comm):
         """Its steps are in a file: the runtime shows command lines to whoever asks, and they name the cause."""
-        number = len(os.listdir(self.home))
+        number = os.urandom(4).hex()
         path = f"{self.home}/steps-{number}"
         with open(path, "w") as f:
             f.write("".join(f"{s}\n" for s in steps))
-        resources = {"memory_limit_in_bytes": c.limit_bytes, "oom_score_adj": 900}  # kubelet's, of a Burstable pod
+        score = 900 if c.oom_score_adj is None else c.oom_score_adj  # kubelet's, of a Burstable pod
+        resources = {"memory_limit_in_bytes": c.limit_bytes, "oom_score_adj": score}
         return self.write(f"container-{number}", {
             "metadata": {"name": c.name}, "image": {"image": images.PAYLOAD}, "command": [f"/usr/bin/{comm}"], "args": [*c.args, f"do={path}"],
             "envs": [dict(zip(("key", "value"), e.split("=", 1))) for e in c.env], "mounts": [{"container_path": self.t.dir, "host_path": self.t.dir}],

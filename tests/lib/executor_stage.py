@@ -39,9 +39,23 @@ class Stage:
         return self.node.wait_for(found, f"the executor {want}")
 
     def death(self, container, lives=None):
+        """The list is asked for when it has changed only: it is long."""
+        seen = [None]
+
         def found():
+            before, seen[0] = seen[0], self.kept()
+            if seen[0] == before:
+                return None
             return next((d for d in self.get("deaths") if d["executor"]["containerID"] == container.id and (lives is None or d["lives"] == lives)), None)
         return self.node.wait_for(found, "the death")
+
+    def kept(self):
+        """Changes with each death that is kept. None: none is."""
+        try:
+            ring = os.stat(f"{self.node.runtime}/deaths.json")
+        except FileNotFoundError:
+            return None
+        return ring.st_ino, ring.st_size, ring.st_mtime_ns
 
     def new(self, *steps, pod=None, limit_mib=64, comm="java", executable=None, **more):
         """A container of a pod that was created, started and is watched."""

@@ -3,6 +3,7 @@ numbers. One plugin at a time. It creates nothing: what a container is made of, 
 import os
 import socket
 import struct
+import threading
 import time
 
 PLUGIN, RUNTIME = 1, 2  # connections of the trunk
@@ -81,6 +82,7 @@ class Runtime:
     def __init__(self, t, path, name="containerd", version="v2.3.4", nri="0.12.2"):
         self.path, self.name, self.version, self.nri = path, name, version, nri
         self.stream, self.inbox, self.plugin = 1, {PLUGIN: b"", RUNTIME: b""}, None
+        self.calling = threading.Lock()
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.exists(path):
             os.unlink(path)
@@ -125,10 +127,11 @@ class Runtime:
             self.inbox[which] += self.exactly(length)
 
     def call(self, method, payload):
-        """The payload of the plugin's answer."""
-        stream, self.stream = self.stream, self.stream + 2
-        self.send(PLUGIN, stream, 1, message((1, SERVICE), (2, method), (3, payload), (4, 2000000000)))
-        answered, _, data = self.receive(PLUGIN)
+        """The payload of the plugin's answer. One call after the other."""
+        with self.calling:
+            stream, self.stream = self.stream, self.stream + 2
+            self.send(PLUGIN, stream, 1, message((1, SERVICE), (2, method), (3, payload), (4, 2000000000)))
+            answered, _, data = self.receive(PLUGIN)
         assert answered == stream, (method, answered, stream)
         answer = parse(data)
         assert 1 not in answer or not parse(answer[1][0]).get(1), (method, answer)
