@@ -26,10 +26,10 @@ const char stoker_executors_help[] =
 
 static int print_list(const struct ask *ask, const char *text, size_t length, struct err *e)
 {
-	scoped(scoped_free) struct executor_view *views = NULL;
 	size_t count = 0;
+	scoped(scoped_free) struct executor_view *views = view_list_from_json(&executor_list, text, length, &count, e);
 
-	if (executor_views_from_json(text, length, &views, &count, e) < 0)
+	if (!views)
 		return err_wrap(e, "what stokerd answers is not understood (another version?)");
 	if (count == 0) {
 		puts("No Spark container is known on this node.");

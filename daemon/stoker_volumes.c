@@ -30,13 +30,11 @@ const char stoker_volumes_help[] =
 
 static int print_list(const struct ask *ask, const char *text, size_t length, struct err *e)
 {
-	scoped(scoped_free) struct volume_view *views = NULL;
-	scoped(scoped_free) struct account_view *accounts = NULL;
 	size_t count = 0, account_count = 0;
+	scoped(scoped_free) struct volume_view *views = view_list_from_json(&volume_list, text, length, &count, e);
+	scoped(scoped_free) struct account_view *accounts = views ? view_list_from_json(&account_list, text, length, &account_count, e) : NULL;
 
-	if (volume_views_from_json(text, length, &views, &count, e) < 0)
-		return err_wrap(e, "what stokerd answers is not understood (another version?)");
-	if (account_views_from_json(text, length, &accounts, &account_count, e) < 0)
+	if (!views || !accounts)
 		return err_wrap(e, "what stokerd answers is not understood (another version?)");
 	if (count == 0)
 		puts("No volume of Stoker's is on this node.");

@@ -75,12 +75,3 @@ void account_views(const struct accounts *a, uint64_t now_us, uint64_t wall_us, 
 		view(a, a->sums[i], now_us, wall_us, &ret[i]);
 	qsort(ret, a->count, sizeof(*ret), by_growth);
 }
-
-int account_views_from_json(const char *text, size_t length, struct account_view **ret_views, size_t *ret_count, struct err *e)
-{
-	void *items = NULL;
-	const int r = view_list_from_json(&account_list, text, length, &items, ret_count, e);
-
-	*ret_views = items;
-	return r;
-}

@@ -16,9 +16,7 @@ struct account_view {
 	uint64_t measured_wall_us;
 };
 
-extern const struct view_list account_list;
+extern const struct view_list account_list; /* of struct account_view */
 
 /* Whoever wrote the most comes first. All but the filesystem's name is filled in; *ret has room for a->count. */
 void account_views(const struct accounts *a, uint64_t now_us, uint64_t wall_us, struct account_view *ret);
-
-int account_views_from_json(const char *text, size_t length, struct account_view **ret_views, size_t *ret_count, struct err *e);

@@ -3,11 +3,8 @@
  * Names' and NFS servers' answers are foreign bytes: they are read by a child of the broker's child, an ordinary user in a filter of its
  * own. It is started before the host's mount namespace is entered, so that the C library of this image and its own files are used, and
  * is asked only when something has to be mounted: what is mounted already does not wait for a name server either. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,13 +22,6 @@ struct found {
 	char why[192];
 };
 
-static bool is_address(const char *text)
-{
-	struct in6_addr address;
-
-	return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
-}
-
 static int not_found(struct err *e, const char *why)
 {
 	return err_rule(e, EHOSTUNREACH, "%s", why);
@@ -42,7 +32,7 @@ static int ask_resolver(const char *name, struct nfs_addresses *ret, struct err 
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 
-	if (is_address(name)) {
+	if (nfs_is_address(name)) {
 		str_copy(ret->address[ret->count++], sizeof(*ret->address), name);
 		return 0;
 	}
@@ -115,7 +105,7 @@ int broker_finder_ask(struct broker_finder *f, struct config_checkpoint *c, stru
 		return err_rule(e, EIO, "cannot find the server '%s': its finder ended without an answer", c->server);
 	memcpy(&found, read_bytes, sizeof(found));
 	found.address[sizeof(found.address) - 1] = found.why[sizeof(found.why) - 1] = '\0';
-	if (!is_address(found.address))
+	if (!nfs_is_address(found.address))
 		return err_rule(e, found.errnum > 0 ? found.errnum : EHOSTUNREACH, "the server '%s' %s: %s", c->server,
 				found.errnum == ETIMEDOUT ? "does not answer" : "is not found", found.why);
 	str_copy(c->address, sizeof(c->address), found.address);

@@ -1,7 +1,6 @@
 #include "health/executor_view.h"
 
 #include "base/scoped.h"
-#include "health/view_list.h"
 
 #define AT(member) offsetof(struct executor_view, member), sizeof(((struct executor_view *)0)->member)
 static const struct view_field fields[] = {
@@ -37,18 +36,9 @@ static const struct view_field fields[] = {
 	{"oomKills", VIEW_NUMBER, AT(oom_kills)},
 };
 
-static const struct view_list list = {"ExecutorList", "items", fields, ARRAY_SIZE(fields), sizeof(struct executor_view), EXECUTOR_VIEWS_MAX};
+const struct view_list executor_list = {"ExecutorList", "items", fields, ARRAY_SIZE(fields), sizeof(struct executor_view), EXECUTOR_VIEWS_MAX};
 
 int executor_views_to_json(const struct executor_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e)
 {
-	return view_list_to_json(&(const struct view_part){&list, views, count}, 1, node, wall_us, ret_text, e);
-}
-
-int executor_views_from_json(const char *text, size_t length, struct executor_view **ret_views, size_t *ret_count, struct err *e)
-{
-	void *items = NULL;
-	const int r = view_list_from_json(&list, text, length, &items, ret_count, e);
-
-	*ret_views = items;
-	return r;
+	return view_list_to_json(&(const struct view_part){&executor_list, views, count}, 1, node, wall_us, ret_text, e);
 }

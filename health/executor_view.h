@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/executor.h"
+#include "health/view_list.h"
 
 #define EXECUTOR_VIEWS_MAX 4096 /* that are read back */
 
@@ -23,8 +24,7 @@ struct executor_view {
 	uint64_t oom_kills; /* since it is watched */
 };
 
+extern const struct view_list executor_list; /* of struct executor_view */
+
 /* One line; malloc'ed. `node` is a node's name, which needs no escape; the other strings are escaped as in docs/contract.md. */
 int executor_views_to_json(const struct executor_view *views, size_t count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
-
-/* Malloc'ed array. Unknown keys are ignored, missing ones are "" or 0; wrong types are refused by name. */
-int executor_views_from_json(const char *text, size_t length, struct executor_view **ret_views, size_t *ret_count, struct err *e);

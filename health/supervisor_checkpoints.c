@@ -1,9 +1,7 @@
 #include "health/supervisor_checkpoints.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +9,7 @@
 #include "base/str.h"
 #include "health/supervisor.h"
 #include "volumes/nfs_mount.h"
+#include "volumes/nfs_wait.h"
 
 #define FIRST_MS     50
 #define RETRY_MIN_US US_PER_S
@@ -341,7 +340,6 @@ static bool is_injected(const struct config_volumes *volumes, const char *name)
 static void configure(struct checkpoint_watch *w, const struct config_volumes *volumes)
 {
 	const struct config_checkpoint *c = &volumes->checkpoints[index_of(w)];
-	struct in6_addr address;
 
 	if (memcmp(&w->config, c, sizeof(*c)) != 0) {
 		nfs_pinger_stop(&w->pinger);
@@ -351,8 +349,7 @@ static void configure(struct checkpoint_watch *w, const struct config_volumes *v
 		w->looked = w->mounted = w->wanted = false;
 		w->failures = 0;
 		w->asked = w->again_us = w->looked_us = w->pinged_us = w->calls = w->wait_ms = 0;
-		const bool is_address = inet_pton(AF_INET, c->server, &address) == 1 || inet_pton(AF_INET6, c->server, &address) == 1;
-		str_copy(w->address, sizeof(w->address), is_address ? c->server : "");
+		str_copy(w->address, sizeof(w->address), nfs_is_address(c->server) ? c->server : "");
 	}
 	/* A container's creation does not wait for a mount: what a pod may ask for by annotation is there before. */
 	w->wanted |= volumes->annotations || is_injected(volumes, c->name);

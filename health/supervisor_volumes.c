@@ -92,7 +92,7 @@ static void tell_pod(struct supervisor *s, const char *pod_uid)
 void supervisor_volumes_tell_nri(struct supervisor *s)
 {
 	for (unsigned i = 0; i < s->volumes.count; i++)
-		if (volumes_is_scratch(s->volumes.entries[i]))
+		if (volumes_is_first_scratch(&s->volumes, i))
 			tell_pod(s, s->volumes.entries[i]->volume.at.pod_uid);
 }
 
@@ -347,18 +347,23 @@ void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
 	}
 }
 
+/* A pod with all its volumes that are new. */
+static void take_back(struct supervisor *s, const char *pod_uid)
+{
+	for (unsigned i = 0; i < s->volumes.count; i++)
+		if (strcmp(s->volumes.entries[i]->volume.at.pod_uid, pod_uid) == 0)
+			s->volumes.entries[i]->fresh = false;
+	find_owner(s, pod_uid);
+	tell_pod(s, pod_uid);
+}
+
 /* Whose executor came first: the kubelet's own, and all of them after a restart of ours. The rest is told with the executor. */
 void supervisor_volumes_mounts(struct supervisor *s, const struct mount_table *table)
 {
 	volumes_mounts(&s->volumes, &s->monitor.config, table);
-	for (unsigned i = 0; i < s->volumes.count; i++) {
-		struct volumes_entry *entry = s->volumes.entries[i];
-		if (!entry->fresh)
-			continue;
-		entry->fresh = false;
-		find_owner(s, entry->volume.at.pod_uid);
-		tell_pod(s, entry->volume.at.pod_uid);
-	}
+	for (unsigned i = 0; i < s->volumes.count; i++)
+		if (s->volumes.entries[i]->fresh)
+			take_back(s, s->volumes.entries[i]->volume.at.pod_uid);
 }
 
 /* --- counted --- */

@@ -127,30 +127,47 @@ static int read_field(const cJSON *item, const struct view_list *list, const str
 	return 0;
 }
 
-int view_list_from_json(const struct view_list *list, const char *text, size_t length, void **ret_items, size_t *ret_count, struct err *e)
+static int read_item(const cJSON *item, const struct view_list *list, char *view, struct err *e)
 {
-	scoped(json_drop) cJSON *root = cJSON_ParseWithLength(text, length);
-	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, list->key), *item;
+	int r = 0;
+
+	for (size_t f = 0; r == 0 && f < list->field_count; f++)
+		r = read_field(item, list, &list->fields[f], view + list->fields[f].offset, e);
+	return r;
+}
+
+static int check_list(const cJSON *root, const cJSON *items, const struct view_list *list, struct err *e)
+{
 	const bool left_out = !items && strcmp(list->key, "items") != 0;
-	size_t count = 0;
 
 	if (strcmp(json_text(root, "apiVersion"), STOKER_API_VERSION) != 0 || strcmp(json_text(root, "kind"), list->kind) != 0 || (!cJSON_IsArray(items) && !left_out))
 		return err_rule(e, EBADMSG, "no %s of " STOKER_API_VERSION, list->kind);
-	const int size = cJSON_GetArraySize(items);
-	if (size > list->items_max)
+	if (cJSON_GetArraySize(items) > list->items_max)
 		return err_rule(e, EMSGSIZE, "%s: more than %d", list->key, list->items_max);
-	scoped(scoped_free) char *views = calloc((size_t)size + 1, list->item_bytes);
-	if (!views)
-		return err_set(e, ENOMEM, "cannot read a list");
+	return 0;
+}
+
+void *view_list_from_json(const struct view_list *list, const char *text, size_t length, size_t *ret_count, struct err *e)
+{
+	scoped(json_drop) cJSON *root = cJSON_ParseWithLength(text, length);
+	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, list->key), *item;
+	size_t count = 0;
+
+	if (check_list(root, items, list, e) < 0)
+		return NULL;
+	char *views = calloc((size_t)cJSON_GetArraySize(items) + 1, list->item_bytes);
+	if (!views) {
+		err_set(e, ENOMEM, "cannot read a list");
+		return NULL;
+	}
 	cJSON_ArrayForEach(item, items)
 	{
-		for (size_t f = 0; f < list->field_count; f++)
-			if (read_field(item, list, &list->fields[f], views + count * list->item_bytes + list->fields[f].offset, e) < 0)
-				return -e->code;
+		if (read_item(item, list, views + count * list->item_bytes, e) < 0) {
+			free(views);
+			return NULL;
+		}
 		count++;
 	}
-	*ret_items = views;
-	views = NULL;
 	*ret_count = count;
-	return 0;
+	return views;
 }

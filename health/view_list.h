@@ -36,5 +36,5 @@ struct view_part {
 /* One line, of the first part's kind; malloc'ed. `node` is a node's name, which needs no escape. */
 int view_list_to_json(const struct view_part *parts, size_t part_count, const char *node, uint64_t wall_us, char **ret_text, struct err *e);
 
-/* *ret_items: a malloc'ed array of the list's structs. An array that is not there is empty, but for "items". */
-int view_list_from_json(const struct view_list *list, const char *text, size_t length, void **ret_items, size_t *ret_count, struct err *e);
+/* A malloc'ed array of the list's structs; NULL: it is not understood. An array that is not there is empty, but for "items". */
+void *view_list_from_json(const struct view_list *list, const char *text, size_t length, size_t *ret_count, struct err *e);

@@ -21,21 +21,12 @@ static const struct view_field fields[] = {
 	{"measuredTime", VIEW_TIME, AT(measured_wall_us)},
 };
 
-static const struct view_list list = {"VolumeList", "items", fields, ARRAY_SIZE(fields), sizeof(struct volume_view), VOLUME_VIEWS_MAX};
+const struct view_list volume_list = {"VolumeList", "items", fields, ARRAY_SIZE(fields), sizeof(struct volume_view), VOLUME_VIEWS_MAX};
 
 int volume_views_to_json(const struct volume_view *views, size_t count, const struct account_view *accounts, size_t account_count, const char *node,
 			 uint64_t wall_us, char **ret_text, struct err *e)
 {
-	const struct view_part parts[] = {{&list, views, count}, {&account_list, accounts, account_count}};
+	const struct view_part parts[] = {{&volume_list, views, count}, {&account_list, accounts, account_count}};
 
 	return view_list_to_json(parts, ARRAY_SIZE(parts), node, wall_us, ret_text, e);
-}
-
-int volume_views_from_json(const char *text, size_t length, struct volume_view **ret_views, size_t *ret_count, struct err *e)
-{
-	void *items = NULL;
-	const int r = view_list_from_json(&list, text, length, &items, ret_count, e);
-
-	*ret_views = items;
-	return r;
 }

@@ -18,7 +18,8 @@ struct volume_view {
 	uint64_t measured_wall_us; /* 0 = not yet */
 };
 
-/* As executor_views_to_json and executor_views_from_json. */
+extern const struct view_list volume_list; /* of struct volume_view */
+
+/* As executor_views_to_json. */
 int volume_views_to_json(const struct volume_view *views, size_t count, const struct account_view *accounts, size_t account_count, const char *node,
 			 uint64_t wall_us, char **ret_text, struct err *e);
-int volume_views_from_json(const char *text, size_t length, struct volume_view **ret_views, size_t *ret_count, struct err *e);

@@ -64,6 +64,9 @@ struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct c
 /* Is it scratch in memory that a dead container may leave full? */
 bool volumes_is_scratch(const struct volumes_entry *entry);
 
+/* And the first of its pod in the table: who tells of pods tells of each once. */
+bool volumes_is_first_scratch(const struct volumes *volumes, unsigned index);
+
 /* Of the pod's volumes that were measured the one that is used the most of its size; NULL = none. Checkpoints are the server's. */
 const struct volumes_entry *volumes_fullest(const struct volumes *volumes, const char *pod_uid);
 

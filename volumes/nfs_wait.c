@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -20,6 +19,13 @@
 #define CONNECT_US US_PER_S
 #define ANSWER_US  (5 * US_PER_S)
 #define PAUSE_US   (200 * 1000ULL) /* after a refusal, which costs no time */
+
+bool nfs_is_address(const char *server)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, server, &address) == 1 || inet_pton(AF_INET6, server, &address) == 1;
+}
 
 int nfs_dial(const char *address, uint32_t port)
 {

@@ -5,6 +5,7 @@
  * was answered. For a process of its own: it blocks, and what a server sends is foreign. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ struct nfs_addresses {
 	size_t count;
 	char address[NFS_WAIT_ADDRESSES_MAX][CONFIG_ADDRESS_BYTES];
 };
+
+/* "192.0.2.7", "fd00::1": no name that is to be looked up. */
+bool nfs_is_address(const char *server);
 
 /* A connection that is under way, non-blocking: -1 with errno. An address, no name; port 0 = 2049. */
 int nfs_dial(const char *address, uint32_t port);

@@ -441,7 +441,7 @@ static void test_what_was_set_and_is_so(void **state)
 static void test_the_list_comes_back_as_it_was(void **state)
 {
 	struct stage *s = *state;
-	struct executor_view view, *back = NULL;
+	struct executor_view view;
 	scoped(scoped_free) char *text = NULL;
 	size_t count = 0;
 
@@ -451,13 +451,15 @@ static void test_the_list_comes_back_as_it_was(void **state)
 	view.sidecar = true;
 	view.started_wall_us = 1795680900 * SEC;
 	assert_int_equal(executor_views_to_json(&view, 1, "node-1", 1795680900 * SEC, &text, NULL), 0);
-	assert_int_equal(executor_views_from_json(text, strlen(text), &back, &count, NULL), 0);
+	struct executor_view *back = view_list_from_json(&executor_list, text, strlen(text), &count, NULL);
+	assert_non_null(back);
 	assert_int_equal(count, 1);
 	assert_memory_equal(&view, back, sizeof(view));
 	free(back);
 	struct err e = {0};
 	static const char wrong[] = "{\"apiVersion\":\"stoker.dev/v1alpha1\",\"kind\":\"ExecutorList\",\"items\":[{\"usedBytes\":-1}]}";
-	assert_int_equal(executor_views_from_json(wrong, strlen(wrong), &back, &count, &e), -EBADMSG);
+	assert_null(view_list_from_json(&executor_list, wrong, strlen(wrong), &count, &e));
+	assert_int_equal(e.code, EBADMSG);
 	assert_non_null(strstr(e.text, "usedBytes"));
 }
 

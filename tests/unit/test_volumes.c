@@ -272,6 +272,29 @@ static void test_the_fullest_of_a_pod(void **unused)
 }
 
 /* A restarted stokerd learns what there is; what is unmounted by somebody else is forgotten; what is being made is not. */
+static void test_who_tells_of_pods_tells_of_each_once(void **unused)
+{
+	static const struct {
+		const char *pod_uid, *name;
+		uint32_t type;
+		bool first;
+	} row[] = {
+		{"a", "disk", VOLUME_DISK, false}, {"a", "one", VOLUME_SCRATCH, true}, {"b", "one", VOLUME_SCRATCH, true}, {"a", "two", VOLUME_SCRATCH, false}, {"c", "streams", VOLUME_CHECKPOINT, false},
+	};
+	struct volumes volumes = {0};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct volume v = asked(row[i].type, row[i].name, MIB);
+		str_copy(v.at.pod_uid, sizeof(v.at.pod_uid), row[i].pod_uid);
+		assert_non_null(volumes_put(&volumes, &v));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(row); i++)
+		if (volumes_is_first_scratch(&volumes, i) != row[i].first)
+			fail_msg("row %u", i);
+	volumes_drop(&volumes);
+}
+
 static void test_the_table_follows_the_mounts(void **unused)
 {
 	scoped(scoped_free) struct config *c = rules();
@@ -307,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_an_injected_scratch_shares_the_limit),
 		cmocka_unit_test(test_what_the_mount_table_tells),
 		cmocka_unit_test(test_the_fullest_of_a_pod),
+		cmocka_unit_test(test_who_tells_of_pods_tells_of_each_once),
 		cmocka_unit_test(test_the_table_follows_the_mounts),
 	};
 
