@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "shim/grpc_output.h"
 #include "shim/http2.h"
 
 #define READ_BYTES     16384
@@ -21,8 +22,8 @@ struct grpc_connection {
 	uint32_t service;
 	int fd;
 	bool in_turn; /* what is to be sent goes at the turn's end */
-	const unsigned char *unsent;
-	size_t unsent_length;
+	int watched;  /* UV_READABLE or UV_WRITABLE; 0 = not yet */
+	struct grpc_output output;
 	uint64_t stuck_us; /* since when the client does not read; 0 = it does */
 	uint64_t refused;  /* of http2.refused_total, what the server has counted */
 	uv_poll_t poll;
@@ -70,22 +71,12 @@ static const char *why(const struct err *e)
 /* Sends what there is. 1 = the client does not read, 0 = all is sent. */
 static int flush(struct grpc_connection *c, struct err *e)
 {
-	for (;;) {
-		if (c->unsent_length == 0) {
-			ssize_t n = http2_output(&c->http2, &c->unsent, e);
-			if (n <= 0)
-				return (int)n;
-			c->unsent_length = (size_t)n;
-		}
-		ssize_t sent = write(c->fd, c->unsent, c->unsent_length);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0)
-			return errno == EAGAIN ? 1 : err_set(e, errno, "cannot write");
-		c->unsent += sent;
-		c->unsent_length -= (size_t)sent;
+	bool sent;
+	const int r = grpc_output_flush(&c->output, &c->http2, c->fd, &sent, e);
+
+	if (sent)
 		c->stuck_us = 0;
-	}
+	return r;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -134,6 +125,14 @@ static void set_timer(struct grpc_server *server)
 		uv_timer_start(&server->deadline, deadline_due, first > now_us ? (first - now_us) / US_PER_MS + 1 : 0, 0);
 }
 
+/* Only when it changes: libuv takes the descriptor out of epoll and puts it in again. */
+static void watch(struct grpc_connection *c, int events)
+{
+	if (c->watched != events)
+		uv_poll_start(&c->poll, events, connection_ready);
+	c->watched = events;
+}
+
 /* Ends a turn: sends, and waits for what is next. False: the connection is no more. While the client does not read, nothing more is
  * read from it: so what waits for it cannot grow. */
 static bool settle(struct grpc_connection *c)
@@ -148,7 +147,7 @@ static bool settle(struct grpc_connection *c)
 	}
 	if (r == 1 && c->stuck_us == 0)
 		c->stuck_us = clock_mono_us();
-	uv_poll_start(&c->poll, r == 1 ? UV_WRITABLE : UV_READABLE, connection_ready);
+	watch(c, r == 1 ? UV_WRITABLE : UV_READABLE);
 	return true;
 }
 
@@ -317,10 +316,11 @@ static void accept_more(struct grpc_server *server)
 	const bool room = find_place(server) != NULL;
 
 	for (size_t i = 0; i < server->listener_count; i++) {
-		if (room)
-			uv_poll_start(&server->listeners[i].poll, UV_READABLE, listener_ready);
-		else
-			uv_poll_stop(&server->listeners[i].poll);
+		uv_poll_t *poll = &server->listeners[i].poll;
+		if (room && !uv_is_active((uv_handle_t *)poll))
+			uv_poll_start(poll, UV_READABLE, listener_ready);
+		else if (!room)
+			uv_poll_stop(poll);
 	}
 }
 
