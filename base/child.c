@@ -78,6 +78,12 @@ static void child_is_late(uv_timer_t *timer)
 		c->ops->on_overdue(c);
 }
 
+void child_set_deadline(struct child *c, uint64_t deadline_us)
+{
+	uv_update_time(c->deadline.loop); /* a long turn must not be counted against the child */
+	uv_timer_start(&c->deadline, child_is_late, (deadline_us + US_PER_MS - 1) / US_PER_MS, 0);
+}
+
 void child_signal(struct child *c, int signal_number)
 {
 	if (c->pid > 0)
@@ -161,9 +167,8 @@ static int child_follow(struct child *c, uv_loop_t *loop, const struct child_ops
 	c->poll.data = c->deadline.data = c;
 	c->open_handles = 2;
 	uv_poll_start(&c->poll, UV_READABLE, child_readable);
-	uv_update_time(loop); /* a long turn must not be counted against the child */
 	if (deadline_us > 0)
-		uv_timer_start(&c->deadline, child_is_late, (deadline_us + US_PER_MS - 1) / US_PER_MS, 0);
+		child_set_deadline(c, deadline_us);
 	return 0;
 }
 

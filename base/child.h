@@ -44,5 +44,8 @@ pid_t child_fork_plain(void);
 int child_exec(struct child *child, uv_loop_t *loop, const struct child_ops *ops, void *owner, const char *const argv[],
 	       int pass_fd, struct err *e);
 
+/* From now on; it had none, or another. */
+void child_set_deadline(struct child *child, uint64_t deadline_us);
+
 bool child_is_running(const struct child *child);
 void child_signal(struct child *child, int signal_number);

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -26,186 +25,6 @@ static void refuse(struct broker *b, struct link *peer, const struct record *rec
 	link_send(peer, WIRE_REFUSED, record->header.id, &refused, sizeof(refused));
 }
 
-/* Who asks calls things by numbers of its own: two that wait for one probe get each its own back. */
-static void answer_all(struct broker_waiters *waiters, uint16_t type, const void *payload, size_t length, int fd)
-{
-	for (unsigned i = 0; i < waiters->count; i++) {
-		const struct broker_waiter *w = &waiters->who[i];
-		struct finding finding;
-		struct wire_refused refused;
-		const void *answer = payload;
-		if ((type == WIRE_FINDING || type == WIRE_LOOKED) && length == sizeof(finding)) {
-			memcpy(&finding, payload, sizeof(finding));
-			finding.watch = w->watch;
-			answer = &finding;
-		} else if (type == WIRE_REFUSED && length == sizeof(refused)) {
-			memcpy(&refused, payload, sizeof(refused));
-			refused.watch = w->watch;
-			answer = &refused;
-		}
-		if (w->peer)
-			link_send_fd(w->peer, type, w->id, answer, length, fd);
-	}
-	waiters->count = 0;
-}
-
-static bool add_waiter(struct broker_waiters *waiters, struct link *peer, uint64_t id, uint32_t watch)
-{
-	if (waiters->count == ARRAY_SIZE(waiters->who))
-		return false;
-	waiters->who[waiters->count++] = (struct broker_waiter){watch, peer, id};
-	return true;
-}
-
-/* Its answer is a finding, and a hang is one too. */
-static bool is_probe(const struct broker_request *request)
-{
-	return request->type == WIRE_PROBE || request->type == WIRE_LOOK;
-}
-
-static void job_refuse(struct broker_job *job, int errnum, const char *text)
-{
-	struct wire_refused refused = {.errnum = errnum, .watch = UINT32_MAX, .request = job->request->type};
-
-	str_copy(refused.text, sizeof(refused.text), text);
-	answer_all(&job->waiters, WIRE_REFUSED, &refused, sizeof(refused), -1);
-	job->answered = true;
-}
-
-/* The child does not come back: where it stands is in the page that it shares with us. */
-static void answer_hung(struct broker_job *job, struct broker_waiters *waiters)
-{
-	struct finding hung = {
-		.watch = job->task.probe.watch,
-		.step = *job->task.probe.progress,
-		.errnum = ETIMEDOUT,
-		.duration_us = job->deadline_us,
-		.started_wall_us = job->started_wall_us,
-	};
-
-	answer_all(waiters, job->task.probe.answer_type, &hung, sizeof(hung), -1);
-}
-
-/* --- the life of a job --- */
-
-static bool job_start(struct broker_job *job, struct err *e);
-
-static void job_settle(struct broker_job *job)
-{
-	struct broker *b = job->broker;
-
-	if (!job->ended || job->channel_open)
-		return;
-	if (job->next.count > 0) {
-		struct err e = {0};
-		job->waiters = job->next;
-		job->next.count = 0;
-		if (job_start(job, &e))
-			return;
-		job_refuse(job, e.code, e.text);
-	}
-	job->request = NULL;
-	b->served_total++;
-}
-
-static void channel_closed(uv_handle_t *handle)
-{
-	struct broker_job *job = handle->data;
-
-	job->channel_open = false;
-	job_settle(job);
-}
-
-static void channel_finish(struct broker_job *job)
-{
-	if (job->channel < 0)
-		return;
-	uv_poll_stop(&job->channel_poll);
-	uv_close((uv_handle_t *)&job->channel_poll, channel_closed);
-	fd_drop(&job->channel);
-}
-
-/* Relays the one record that a child sends. */
-static void channel_readable(uv_poll_t *poll, int status, int events)
-{
-	struct broker_job *job = poll->data;
-	struct record record;
-	struct err e = {0};
-
-	(void)events;
-	int r = status < 0 ? 0 : record_receive(job->channel, &record, &e);
-	if (r == -EAGAIN)
-		return;
-	if (r > 0) {
-		scoped(fd_drop) int passed = record.fd;
-		if (!job->answered)
-			answer_all(&job->waiters, record.header.type, record.payload, record.header.length, passed);
-		job->answered = true;
-	}
-	channel_finish(job);
-}
-
-static void job_overdue(struct child *child)
-{
-	struct broker_job *job = child->owner;
-	struct broker *b = job->broker;
-	bool probe = is_probe(job->request);
-
-	b->abandoned_total++;
-	log_warn(b->log, "child overdue, killed and left alone", "request", job->request->name, "path", probe ? job->task.probe.path : job->task.path,
-		 "step", probe ? probe_step_name(*job->task.probe.progress) : NULL, "abandoned_total", log_number(b->abandoned_total));
-	if (!probe && !job->answered)
-		job_refuse(job, ETIMEDOUT, "did not end within its deadline");
-	if (probe) {
-		answer_hung(job, &job->waiters);
-		answer_hung(job, &job->next);
-	}
-	job->answered = true;
-}
-
-static void job_exited(struct child *child, int status)
-{
-	struct broker_job *job = child->owner;
-	struct broker *b = job->broker;
-
-	if (job->channel >= 0)
-		channel_readable(&job->channel_poll, 0, UV_READABLE); /* its answer may still lie there */
-	channel_finish(job);
-	if (!job->answered) {
-		char text[64];
-		snprintf(text, sizeof(text), "the child ended with status %d and no answer", status);
-		job_refuse(job, EIO, text);
-	}
-	if (child->overdue && job->request->type == WIRE_PROBE) {
-		struct wire_ended ended = {.watch = job->task.probe.watch};
-		for (unsigned i = 0; i < BROKER_PEERS_MAX; i++)
-			if (b->peers[i].used)
-				link_send(&b->peers[i].link, WIRE_CHILD_ENDED, 0, &ended, sizeof(ended));
-	}
-	job->ended = true;
-	job_settle(job);
-}
-
-static bool job_start(struct broker_job *job, struct err *e)
-{
-	static const struct child_ops ops = {.on_overdue = job_overdue, .on_exit = job_exited};
-	struct broker *b = job->broker;
-	const int ns = b->mount_namespace_fd, group = job->task.group_fd; /* 2 is kept anyway */
-	const int keep[] = {ns >= 0 ? ns : 2, group >= 0 ? group : 2, -1};
-
-	job->answered = job->ended = false;
-	job->started_wall_us = clock_wall_us();
-	if (job->task.probe.progress)
-		*job->task.probe.progress = PROBE_RESOLVE;
-	if (child_fork(&job->child, b->loop, &ops, job, job->deadline_us, job->request->body, &job->task, keep, &job->channel, e) < 0)
-		return false;
-	uv_poll_init(b->loop, &job->channel_poll, job->channel);
-	job->channel_poll.data = job;
-	job->channel_open = true;
-	uv_poll_start(&job->channel_poll, UV_READABLE, channel_readable);
-	return true;
-}
-
 /* --- requests --- */
 
 /* A probe of this path is under way: nobody starts a second one. 1 = waits for its answer, 0 = there is none, or -EBUSY. */
@@ -218,32 +37,13 @@ static int join_running(struct broker *b, const struct broker_request *request, 
 			continue;
 		job->task.probe.watch = wanted->task.probe.watch; /* its number may be another after a new configuration */
 		bool hung = job->child.overdue && !job->ended;
-		if (!add_waiter(job->answered && !hung ? &job->next : &job->waiters, peer, id, wanted->task.probe.watch))
+		if (!broker_add_waiter(job->answered && !hung ? &job->next : &job->waiters, peer, id, wanted->task.probe.watch))
 			return err_rule(e, EBUSY, "probe: %zu wait for this one already", ARRAY_SIZE(job->waiters.who));
 		if (hung)
-			answer_hung(job, &job->waiters);
+			broker_answer_hung(job, &job->waiters);
 		return 1;
 	}
 	return 0;
-}
-
-static struct broker_job *job_allocate(struct broker *b, const struct broker_request *request, struct err *e)
-{
-	struct broker_job *free_job = NULL;
-	unsigned outstanding = 0;
-
-	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
-		if (!b->jobs[i].request)
-			free_job = &b->jobs[i];
-		else if (b->jobs[i].request == request)
-			outstanding++;
-	}
-	if (!free_job || outstanding >= request->outstanding) {
-		err_rule(e, EBUSY, "%s: %u are outstanding already", request->name, outstanding);
-		return NULL;
-	}
-	*free_job = (struct broker_job){.broker = b, .channel = -1, .deadline_us = BROKER_RELAY_DEADLINE_US, .task = {.group_fd = -1}};
-	return free_job;
 }
 
 static const struct broker_request *find_request(const struct broker *b, const struct record *record, struct err *e)
@@ -260,27 +60,35 @@ static const struct broker_request *find_request(const struct broker *b, const s
 	return NULL;
 }
 
+static bool give_to_spare(struct broker *b, struct broker_job *job)
+{
+	if (!broker_spare_take(b, job))
+		return false;
+	job->request = NULL; /* its own place is not needed */
+	return true;
+}
+
 static void peer_record(struct link *link, const struct record *record)
 {
 	struct broker *b = link->owner;
 	struct err e = {0};
 	const struct broker_request *request = find_request(b, record, &e);
-	struct broker_job *job = request ? job_allocate(b, request, &e) : NULL;
+	struct broker_job *job = request ? broker_job_allocate(b, request, &e) : NULL;
 
 	if (!job || request->check(b, record, job, &e) < 0) {
 		refuse(b, link, record, &e);
 		return;
 	}
-	int joined = is_probe(request) ? join_running(b, request, job, link, record->header.id, &e) : 0;
+	int joined = broker_is_probe(request) ? join_running(b, request, job, link, record->header.id, &e) : 0;
 	if (joined < 0)
 		refuse(b, link, record, &e);
 	if (joined != 0)
 		return;
 	job->request = request;
-	add_waiter(&job->waiters, link, record->header.id, is_probe(request) ? job->task.probe.watch : UINT32_MAX);
+	broker_add_waiter(&job->waiters, link, record->header.id, broker_is_probe(request) ? job->task.probe.watch : UINT32_MAX);
 	if (request->type == WIRE_FS_MARK)
 		job->task.group_fd = link_take_fd(link);
-	bool started = job_start(job, &e);
+	bool started = give_to_spare(b, job) || broker_job_start(job, &e);
 	fd_drop(&job->task.group_fd); /* the child has it */
 	if (!started) {
 		job->request = NULL;

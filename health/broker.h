@@ -3,7 +3,8 @@
  * The broker's loop touches no path: the child enters the host's mount namespace, does the one thing, sends one record
  * and ends. The loop relays that record to whoever asked. A child that outlives its deadline is killed; one that does not
  * die (D state: a frozen or hung filesystem) is abandoned and counted, and while it lives no second probe of that path
- * starts: whoever asks gets the finding "timed out" at once. Which requests exist is the table of daemon/stoker-broker.c. */
+ * starts: whoever asks gets the finding "timed out" at once. Which requests exist is the table of daemon/stoker-broker.c.
+ * Once there was a request about a volume, the child of the next one stands ready. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +22,7 @@
 #define BROKER_CONTAINERS_MAX  16 /* requests about containers at once, of each kind */
 #define BROKER_VOLUMES_MAX     32 /* requests about volumes at once, of each kind; who asks for more waits */
 #define BROKER_SWEEPS_MAX      4 /* stokerd asks one after the other; a child ends a little after its answer, when its clone is closed */
-#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 3 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + BROKER_SWEEPS_MAX + 8)
+#define BROKER_JOBS_MAX	       (CONFIG_WATCH_MAX + DISCOVER_KNOWN_MAX + 3 * BROKER_CONTAINERS_MAX + 2 * BROKER_VOLUMES_MAX + BROKER_SWEEPS_MAX + 2 /* spares */ + 8)
 #define BROKER_PEERS_MAX       4
 #define BROKER_RELAY_DEADLINE_US (5 * 1000000ULL)
 
@@ -109,7 +110,26 @@ struct broker {
 	struct broker_peer peers[BROKER_PEERS_MAX];
 	volatile uint32_t *progress; /* one per job, shared with the children */
 	uint64_t refused_total, abandoned_total, served_total;
+	struct broker_job *spare; /* its child waits for a task; NULL = none */
+	uint64_t spare_hash;	  /* of the configuration that it knows */
 };
+
+/* --- a job (broker_job.c) --- */
+
+/* Its answer is a finding, and a hang is one too. */
+bool broker_is_probe(const struct broker_request *request);
+/* A free place, zeroed, for this request; NULL: too many. The caller sets job->request. */
+struct broker_job *broker_job_allocate(struct broker *broker, const struct broker_request *request, struct err *e);
+bool broker_job_start(struct broker_job *job, struct err *e);
+bool broker_add_waiter(struct broker_waiters *waiters, struct link *peer, uint64_t id, uint32_t watch);
+void broker_answer_hung(struct broker_job *job, struct broker_waiters *waiters);
+
+/* --- a child that stands ready (broker_spare.c) --- */
+
+/* Unless there is one. */
+void broker_spare_make(struct broker *broker);
+/* The job of the spare child, which does from now on what `wanted` was to do; NULL: none can. */
+struct broker_job *broker_spare_take(struct broker *broker, const struct broker_job *wanted);
 
 /* Who finds a checkpoint's server. Started by a child that is still in our own mount namespace, asked by it wherever it is later: sets
  * the server's address, from which a call was answered; -ETIMEDOUT if none was within the task's patience. */
@@ -138,6 +158,10 @@ int broker_body_fs_mark(void *task, int channel);
 int broker_body_descriptor(void *task, int channel);
 int broker_check_volume(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_body_volume(void *task, int channel);
+/* Of that body: what every such task has, what the child gives up, and what it does then. */
+void broker_volume_task(const struct broker *broker, struct broker_job *job);
+int broker_volume_prepare(const struct broker_task *task, struct err *e);
+int broker_volume_work(const struct broker_task *task, int channel);
 
 /* What the bodies of several files do (broker_child.c). */
 

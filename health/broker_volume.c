@@ -126,6 +126,14 @@ static int check_rules(const struct config_volumes *rules, const struct kind *ki
 	return 0;
 }
 
+void broker_volume_task(const struct broker *b, struct broker_job *job)
+{
+	job->task.config = b->config;
+	job->task.mount_namespace_fd = b->mount_namespace_fd;
+	job->task.filter = &b->mount_filter;
+	job->task.path = job->task.volume.at.name; /* for the log */
+}
+
 int broker_check_volume(struct broker *b, const struct record *record, struct broker_job *job, struct err *e)
 {
 	const struct wire_volume *ask = record_payload(record, sizeof(*ask));
@@ -138,15 +146,13 @@ int broker_check_volume(struct broker *b, const struct record *record, struct br
 	if (check_rules(&b->config->volumes, kind, &ask->volume, e) < 0 || check_alone(b, kind, &ask->volume.at, e) < 0 ||
 	    (kind->whole && check_server(b, &ask->volume, e) < 0))
 		return -e->code;
+	broker_volume_task(b, job);
 	job->task.what = kind->what;
 	job->task.volume = ask->volume;
-	job->task.config = b->config;
-	job->task.mount_namespace_fd = b->mount_namespace_fd;
-	job->task.filter = &b->mount_filter;
 	job->task.resolve_filter = &b->resolve_filter;
-	job->task.path = job->task.volume.at.name; /* for the log */
 	job->task.uid = b->config->probe.uid; /* of who looks for a server */
 	job->deadline_us = ask->volume.type == VOLUME_CHECKPOINT && kind->whole ? b->config->volumes.checkpoint_deadline_us : kind->deadline_us;
+	/* Also one that refuses: the kubelet's pause after a failed call doubles, up to two minutes (docs/volumes.md). */
 	job->task.patience_us = job->deadline_us / 10 * 9;
 	return 0;
 }
@@ -166,9 +172,13 @@ static int find_server(const struct broker_task *task, struct broker_finder *fin
 }
 
 /* The server is looked for only when the work cannot do without its address. */
-static int work(const struct broker_task *task, const struct kind *kind, struct broker_finder *finder, struct volume_result *result, struct err *e)
+static int work(const struct broker_task *task, struct broker_finder *finder, struct volume_result *result, struct err *e)
 {
 	scoped(scoped_free) struct config *with_address = NULL;
+	const struct kind *kind = kind_of(task->what);
+
+	if (!kind)
+		return err_rule(e, EINVAL, "request %u is not about volumes", task->what);
 	int r = kind->work(task->config, &task->volume, result, e);
 
 	if (r != -EDESTADDRREQ || finder->fd < 0)
@@ -179,11 +189,45 @@ static int work(const struct broker_task *task, const struct kind *kind, struct 
 	return kind->work(with_address, &task->volume, result, e);
 }
 
+int broker_volume_prepare(const struct broker_task *task, struct err *e)
+{
+	int r = broker_enter_host(task, e);
+
+	if (r == 0)
+		r = sandbox_capabilities(SANDBOX_CHILD_MOUNT, e);
+	return r == 0 ? sandbox_apply(task->filter, e) : r;
+}
+
+/* `r` < 0: it was not begun, as *e says. */
+static int work_and_answer(const struct broker_task *task, struct broker_finder *finder, uint64_t start_us, int r, struct err *e, int channel)
+{
+	struct volume_result result = {.at = task->volume.at}, undone = {0};
+
+	if (r == 0)
+		r = work(task, finder, &result, e);
+	broker_finder_end(finder);
+	result.errnum = -r;
+	if (r < 0)
+		str_copy(result.text, sizeof(result.text), e->text);
+	result.duration_us = clock_mono_us() - start_us;
+	r = record_send(channel, WIRE_VOLUME_RESULT, 0, &result, sizeof(result), -1, e);
+	/* Whoever asked is told that it failed: then it must not be there. */
+	if (r < 0 && task->what == WIRE_VOLUME_MAKE && result.errnum == 0 && !result.already)
+		volume_remove(task->config, &task->volume, &undone, e);
+	return r < 0;
+}
+
+int broker_volume_work(const struct broker_task *task, int channel)
+{
+	struct broker_finder finder = {.fd = -1};
+	struct err e = {0};
+
+	return work_and_answer(task, &finder, clock_mono_us(), 0, &e, channel);
+}
+
 int broker_body_volume(void *argument, int channel)
 {
 	const struct broker_task *task = argument;
-	const struct kind *kind = kind_of(task->what);
-	struct volume_result result = {.at = task->volume.at}, undone = {0};
 	const uint64_t start_us = clock_mono_us();
 	struct broker_finder finder = {.fd = -1};
 	struct err e = {0};
@@ -192,21 +236,6 @@ int broker_body_volume(void *argument, int channel)
 	if (task->what == WIRE_VOLUME_MAKE && task->volume.type == VOLUME_CHECKPOINT)
 		r = broker_finder_start(task, &task->config->volumes.checkpoints[task->volume.source], &finder, &e);
 	if (r == 0)
-		r = broker_enter_host(task, &e);
-	if (r == 0)
-		r = sandbox_capabilities(SANDBOX_CHILD_MOUNT, &e);
-	if (r == 0)
-		r = sandbox_apply(task->filter, &e);
-	if (r == 0)
-		r = work(task, kind, &finder, &result, &e);
-	broker_finder_end(&finder);
-	result.errnum = -r;
-	if (r < 0)
-		str_copy(result.text, sizeof(result.text), e.text);
-	result.duration_us = clock_mono_us() - start_us;
-	r = record_send(channel, WIRE_VOLUME_RESULT, 0, &result, sizeof(result), -1, &e);
-	/* Whoever asked is told that it failed: then it must not be there. */
-	if (r < 0 && task->what == WIRE_VOLUME_MAKE && result.errnum == 0 && !result.already)
-		volume_remove(task->config, &task->volume, &undone, &e);
-	return r < 0;
+		r = broker_volume_prepare(task, &e);
+	return work_and_answer(task, &finder, start_us, r, &e, channel);
 }

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import disks  # noqa: E402
 import volumes  # noqa: E402
 import wire  # noqa: E402
-from cases import case, main, wait_for  # noqa: E402
+from cases import case, main, only_long, wait_for  # noqa: E402
 from container import Container, Pod as CgroupPod  # noqa: E402
 from node import Node  # noqa: E402
 from volume_stage import UUIDS, old_kernel, spark_files, started  # noqa: E402
@@ -299,6 +299,61 @@ def again_and_again_leaves_all_as_before(t):
     now_held, now = n.settled_descriptors("stoker-broker"), tree(t.dir)
     assert now == before, (before, now)
     assert sorted(now_held) == sorted(held)
+
+
+@case
+def a_child_stands_ready_for_the_next_request(t):
+    kubelet, n, asker = started(t)
+
+    def the_spare():
+        return n.wait_for(lambda: len(n.spares()) == 1 and n.spares()[0], "one child to stand ready")
+    assert not n.spares(), "it costs nothing before there is a volume"
+    pods = [kubelet.pod() for _ in range(3)]
+    for pod in pods:
+        before = n.spares()
+        assert asker.make(pod).errnum == 0 and mount_at(pod.target())
+        assert the_spare() not in before, "each does one thing"
+    # it has no more rights than any other that mounts, and holds nothing
+    with open(f"/proc/{the_spare()}/status") as f:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    assert (int(status["CapPrm"], 16), status["NoNewPrivs"], status["Seccomp"]) == (sum(1 << c for c in (0, 1, 3, 6, 7, 21)), "1", "2"), status
+    assert all(d.startswith(("socket:", "pipe:", "/dev/null", n.log_path)) for d in n.descriptors(the_spare())), n.descriptors(the_spare())
+    # many at once find one
+    for kind in (wire.VOLUME_REMOVE, wire.VOLUME_MAKE):
+        assert all(answer.errnum == 0 and not answer.already for answer in asker.ask_all(kind, pods))
+    # one that is killed before it is told is missed by nobody; then one that is told
+    n.end_spares()
+    assert asker.stat(pods[0]).errnum == 0
+    stopped = the_spare()
+    os.kill(stopped, signal.SIGSTOP)
+    number = asker.send(wire.VOLUME_STAT, pods[0])
+    assert asker.stat(pods[1]).errnum == 0, "the next one has its child made: the first was told already"
+    os.kill(stopped, signal.SIGKILL)
+    lost = asker.broker.receive(number)
+    assert isinstance(lost, wire.Refused) and lost.errnum == errno.EIO, lost
+    assert asker.stat(pods[0]).errnum == 0
+    # it knows the configuration of its birth
+    ready, other = the_spare(), Kubelet(t, os.path.join(t.dir, "another"))
+    pod = other.pod()
+    n.extra = n.extra.replace(kubelet.root, other.root)
+    n.write_config(n.config_text())
+    made = n.wait_for(lambda: (lambda a: not isinstance(a, wire.Refused) and a)(asker.make(pod)), "the broker to know the new configuration")
+    assert made.errnum == 0 and mount_at(pod.target()), made
+    assert the_spare() != ready
+    n.end_spares()
+
+
+@case
+@only_long
+def one_that_stands_ready_and_hangs_is_ended_at_the_requests_deadline(t):
+    kubelet, n, asker = started(t)
+    pod = kubelet.pod()
+    assert asker.make(pod).errnum == 0
+    os.kill(n.wait_for(lambda: n.spares() and n.spares()[0], "a child to stand ready"), signal.SIGSTOP)
+    late = asker.stat(pod)
+    assert isinstance(late, wire.Refused) and late.errnum == errno.ETIMEDOUT, late
+    assert asker.stat(pod).errnum == 0
+    n.wait_for(lambda: not n.children("stoker-broker"), "the late one to end")
 
 
 @case

@@ -219,8 +219,29 @@ class Node:
         return found[0] if found else None
 
     def children(self, role):
+        """Those that are at work."""
         pid = self.pid(role)
-        return self.children_of(pid) if pid else []
+        return [c for c in self.children_of(pid) if not self.is_spare(c)] if pid else []
+
+    def is_spare(self, pid):
+        """The broker's child that waits in read(2) for its task; who waits so for a server has a child of its own."""
+        try:
+            with open(f"/proc/{pid}/syscall") as f:
+                return f.read().split()[0] == "0" and self.name_of(pid) == "stoker-broker" and not self.children_of(pid)
+        except OSError:
+            return False
+
+    def spares(self):
+        pid = self.pid("stoker-broker")
+        return [c for c in self.children_of(pid) if self.is_spare(c)] if pid else []
+
+    def end_spares(self):
+        """So that the next request has its child made."""
+        def ended():
+            for pid in self.spares():
+                os.kill(pid, signal.SIGKILL)
+            return not self.children_of(self.pid("stoker-broker"))
+        wait_for(ended, "the broker to have no child")
 
     @staticmethod
     def process_state(pid):
@@ -242,6 +263,8 @@ class Node:
 
     def settled_descriptors(self, role):
         """Of a role none of whose children runs or is still held."""
+        if role == "stoker-broker":
+            self.end_spares()
         return self.settled_of(self.pid(role))
 
     def settled_of(self, pid):

@@ -56,6 +56,7 @@ def fail_in_turn(t, n, asker, kind, arrange, settle, errnums=ERRNUMS, **more):
     for errnum in errnums:
         for number in range(1, 300):
             pod = arrange()
+            n.end_spares()  # the tracer follows a child from its birth
             tracer = subprocess.Popen([tool, str(pid), str(errnum), str(number)], stdout=subprocess.PIPE, text=True)
             assert tracer.stdout.readline() == "ready\n"
             answer = asker.ask(kind, pod, **more)

@@ -36,6 +36,18 @@ static void test_a_child_beyond_its_deadline_is_killed(void **state)
 	assert_int_equal(s->status, 128 + SIGKILL);
 }
 
+static void test_a_child_may_get_its_deadline_later(void **state)
+{
+	struct stage *s = *state;
+
+	start_child(s, 0, body_pauses, NULL, NULL);
+	child_set_deadline(&s->child, LATE_MS * US_PER_MS);
+	child_set_deadline(&s->child, 20 * US_PER_MS);
+	until(s, s->exits == 1);
+	assert_int_equal(s->overdue, 1);
+	assert_int_equal(s->status, 128 + SIGKILL);
+}
+
 static void test_a_signal_ends_a_child(void **state)
 {
 	struct stage *s = *state;
@@ -276,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stage_test(test_a_child_answers_and_ends),
 		stage_test(test_a_child_beyond_its_deadline_is_killed),
+		stage_test(test_a_child_may_get_its_deadline_later),
 		stage_test(test_a_signal_ends_a_child),
 		stage_test(test_a_loop_that_is_late_blames_nobody),
 		stage_test(test_an_ignored_sigchld_loses_the_status_only),
