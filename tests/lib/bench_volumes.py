@@ -1,4 +1,5 @@
-"""What a volume costs: making, making again, measuring and removing one, with and without a thousand other mounts on the node."""
+"""What a volume costs: making, making again, measuring and removing one, with and without a thousand other mounts on the node, and beside
+checkpoints whose servers hang."""
 import os
 import sys
 import time
@@ -10,15 +11,18 @@ import csi  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
 from bench import percentile  # noqa: E402
+from nfs_null import NfsNull  # noqa: E402
 from node import Node  # noqa: E402
 from volumes import Asker, Kubelet  # noqa: E402
 
 OPTIONS = {"--count": (1000, "volumes made and removed in each round"), "--mounts": (1000, "other mounts on the node"), "--kept": (200, "volumes that stay, for the memory"),
-           "--shuffles": (15, "of real Spark, in each place"), "--peer": ("", "endpoint of another CSI driver, unix:/…/csi.sock, measured beside ours")}
+           "--shuffles": (15, "of real Spark, in each place"), "--hung": (16, "publishes of checkpoints whose servers hang, beside which others are measured"),
+           "--peer": ("", "endpoint of another CSI driver, unix:/…/csi.sock, measured beside ours")}
 PAGE = ("docs/benchmarks-volumes.md", "# Benchmarks of volumes\n\nMade by `tests/bench volumes --write`.\n\n")
 REQUESTS = (("make", wire.VOLUME_MAKE), ("make again", wire.VOLUME_MAKE), ("bound", wire.VOLUME_BOUND), ("measure", wire.VOLUME_STAT), ("remove", wire.VOLUME_REMOVE))
 CALLS = ("publish", "stats", "unpublish")
 OURS = {"type": "scratch", "size": "4Mi"}
+SERVERS, TURNS = 8, 5  # as many checkpoints as may be configured; without and with what hangs, in turn
 
 
 class Bench:
@@ -74,6 +78,28 @@ class Bench:
     def is_served(self):
         return os.path.exists(self.client.endpoint.removeprefix("unix:"))
 
+    def waiting(self):
+        """Of the broker's children those that wait for a server: each has a child of its own that asks."""
+        return len([c for c in self.node.children("stoker-broker") if self.node.children_of(c)])
+
+    def add_checkpoints(self, servers):
+        listed = "".join(f"  - {{name: c{i}, server: 127.0.0.1, port: {s.port}, export: /c, namespaces: ['*']}}\n" for i, s in enumerate(servers))
+        self.node.extra += f"  checkpointDeadline: 110s\n  checkpoints:\n{listed}"
+        self.node.write_config(self.node.config_text())
+        for role in ("stokerd", "stoker-broker"):
+            self.node.wait_for(lambda r=role: len([line for line in self.node.log("configuration in force") if line["role"] == r]) > 1, f"{role} to know the checkpoints")
+
+    def hang(self, servers, count, client):
+        """As many publishes under way as `count`, each waited for in the broker: their numbers."""
+        for s in servers:
+            s.hang()
+        numbers = []
+        for i in range(count):
+            request = csi.publish_request(self.kubelet.root, uid=self.kubelet.pod().uid, attributes={"type": "checkpoint", "checkpoint": f"c{i % len(servers)}"})
+            numbers.append(client.begin("NodePublishVolume", request, timeout_ms=120000, **{"async": True}))
+        self.node.wait_for(lambda: self.waiting() >= count, "all to wait for their servers")
+        return numbers
+
     def round_of_calls(self, count, peer):
         return {"stoker-csi": self.calls(count, OURS)} | ({"peer": self.calls(count, {}, peer)} if peer else {})
 
@@ -81,6 +107,8 @@ class Bench:
         self.calls(kept, OURS, steps=[0])
         self.node.settled_descriptors("stoker-broker")
         figures = {role: bench.smaps(self.node.pid(role), "Pss") for role in ("stoker-broker", "stokerd", "stoker-csi")}
+        self.asker.stat("11111111-2222-3333-4444-555555555555")
+        figures["the child that stands ready"] = bench.smaps(self.node.wait_for(self.node.spares, "a child to stand ready")[0], "Pss")
         self.calls(kept, OURS, steps=[2])
         return figures
 
@@ -96,6 +124,38 @@ def measure_requests(b, o, result):
 
 def measure_shuffle(b, o, result):
     result["shuffle"] = bench_shuffle.measure(b.t, b.cache, b.publish, o.shuffles)
+
+
+def measure_hung(b, o, result):
+    servers, others = [NfsNull(b.t) for _ in range(SERVERS)], csi.Client(b.t, b.client.endpoint)
+    b.add_checkpoints(servers)
+    samples = {"without": {name: [] for name in CALLS}, "beside": {name: [] for name in CALLS}}
+
+    def measured(which):
+        for name, ms in b.calls(max(o.count // TURNS, 1), OURS).items():
+            samples[which][name] += ms
+    b.calls(20, OURS)  # warm
+    for _ in range(TURNS):
+        measured("without")
+        numbers = b.hang(servers, o.hung, others)
+        measured("beside")
+        assert b.waiting() >= o.hung, "they were hung all the time"
+        for s in servers:
+            s.go_on()
+        for number in numbers:
+            others.result(number)
+        b.node.settled_descriptors("stoker-broker")
+    result["hung"] = {"count": o.hung, "servers": SERVERS, "samples": samples}
+
+
+def table_of_hung(r):
+    hung = r["hung"]
+    lines = [f"Of scratch, by gRPC, beside {hung['count']} publishes of checkpoints that wait for {hung['servers']} servers which take the connection and do not answer,",
+             "and in turn without:", "", "| call | | p50 (ms) | p99 (ms) | worst (ms) |", "|---|---|---|---|---|"]
+    for name in CALLS:
+        for which, samples in hung["samples"].items():
+            lines.append(f"| {name} | {which} | " + " | ".join(f"{percentile(samples[name], p):.2f}" for p in (50, 99, 100)) + " |")
+    return lines
 
 
 def table_of_requests(r):
@@ -114,7 +174,7 @@ def table_of_requests(r):
     return lines
 
 
-PARTS = {"shuffle": (measure_shuffle, lambda r: bench_shuffle.table(r["shuffle"])), "requests": (measure_requests, table_of_requests)}
+PARTS = {"shuffle": (measure_shuffle, lambda r: bench_shuffle.table(r["shuffle"])), "requests": (measure_requests, table_of_requests), "hung": (measure_hung, table_of_hung)}
 
 
 def measure(b, o, result):
