@@ -218,6 +218,7 @@ void supervisor_csi_configure(struct supervisor *supervisor);
 void supervisor_csi_tick(struct supervisor *supervisor); /* are the sockets there? */
 void supervisor_csi_result(struct supervisor *supervisor, uint64_t csi_id, const struct volume_result *result);
 void supervisor_csi_stats(struct supervisor *supervisor, uint64_t csi_id, const struct wire_volume_stats *stats);
+void supervisor_csi_figures(struct supervisor *supervisor, const struct wire_volume_stats *stats); /* unasked */
 
 /* --- supervisor_volumes.c: what is asked about volumes, and what they are bounded to --- */
 
@@ -231,9 +232,16 @@ void supervisor_volumes_executor(struct supervisor *supervisor, const struct exe
 void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
 void supervisor_volumes_tell_nri(struct supervisor *supervisor); /* all of them: it has just begun, or what is injected has changed */
+void supervisor_volumes_wish(struct supervisor *supervisor, uint32_t what, const struct volume *volume); /* of the broker; nobody waits for it */
+void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
+
+/* --- supervisor_volumes_figures.c: how much is in them --- */
+
 void supervisor_volumes_measure(struct supervisor *supervisor, const struct volumes_entry *entry); /* if its figures are old */
 void supervisor_volumes_measure_pod(struct supervisor *supervisor, const char *pod_uid);
-void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
+void supervisor_volumes_tell_stats(struct supervisor *supervisor, uint64_t csi_id, const struct volume_at *at, const struct volumes_entry *entry); /* NULL: none of ours */
+void supervisor_volumes_tell_figures(struct supervisor *supervisor, const struct volume_at *at, const struct volumes_entry *entry); /* NULL: it is gone */
+void supervisor_volumes_asked(struct supervisor *supervisor, const struct volume_at *at); /* stoker-csi has given what it was told last */
 
 /* --- supervisor_scratch.c --- */
 

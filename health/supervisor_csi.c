@@ -216,6 +216,11 @@ void supervisor_csi_stats(struct supervisor *s, uint64_t csi_id, const struct wi
 	role_child_send(&s->csi.role, WIRE_CSI_STATS, csi_id, stats, sizeof(*stats), -1);
 }
 
+void supervisor_csi_figures(struct supervisor *s, const struct wire_volume_stats *stats)
+{
+	role_child_send(&s->csi.role, WIRE_CSI_FIGURES, 0, stats, sizeof(*stats), -1);
+}
+
 /* When there is a kubelet: without one there is no process, and no memory is spent on it. */
 static void start_role(struct supervisor *s)
 {

@@ -1,7 +1,6 @@
 /* supervisor_volumes.c - volumes: what stoker-csi asks is judged and put to the broker, and what executors leave room for is bounded.
  *
- * stokerd touches no volume: it asks the broker, remembers for whom (struct volume_question), and passes the answer on. The figures that
- * the kubelet asks for every minute come from memory; they are refreshed behind its back, at most every VOLUMES_FRESH_US. */
+ * stokerd touches no volume: it asks the broker, remembers for whom (struct volume_question), and passes the answer on. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,45 +34,12 @@ static int ask(struct supervisor *s, uint32_t what, const struct volume *volume,
 	return 0;
 }
 
-static void wish(struct supervisor *s, uint32_t what, const struct volume *volume)
+void supervisor_volumes_wish(struct supervisor *s, uint32_t what, const struct volume *volume)
 {
 	struct err e = {0};
 
 	if (ask(s, what, volume, 0, 0, &e) < 0)
 		log_info(s->log, "volume left as it is", "pod_uid", volume->at.pod_uid, "volume", volume->at.name, "why", e.text);
-}
-
-/* --- the figures --- */
-
-void supervisor_volumes_measure(struct supervisor *s, const struct volumes_entry *entry)
-{
-	/* A server that hangs is not waited for, not even by a child: checkpoints are watched otherwise. */
-	if (entry->volume.type != VOLUME_CHECKPOINT && clock_mono_us() - entry->measured_us > VOLUMES_FRESH_US)
-		wish(s, WIRE_VOLUME_STAT, &entry->volume);
-}
-
-void supervisor_volumes_measure_pod(struct supervisor *s, const char *pod_uid)
-{
-	for (unsigned i = 0; i < s->volumes.count; i++)
-		if (strcmp(s->volumes.entries[i]->volume.at.pod_uid, pod_uid) == 0)
-			supervisor_volumes_measure(s, s->volumes.entries[i]);
-}
-
-static void tell_stats(struct supervisor *s, uint64_t csi_id, const struct volume_at *at, const struct volumes_entry *entry)
-{
-	struct wire_volume_stats stats = {.at = *at, .known = entry != NULL};
-
-	if (entry) {
-		stats.bytes_total = entry->total_bytes;
-		stats.bytes_available = entry->free_bytes;
-		stats.bytes_used = volumes_used_bytes(entry);
-		stats.inodes_total = entry->total_inodes;
-		stats.inodes_free = entry->free_inodes;
-		stats.inodes_used = volumes_used_inodes(entry);
-	}
-	if (entry && entry->volume.type == VOLUME_CHECKPOINT)
-		stats.abnormal = !supervisor_checkpoint_usable(s, entry->volume.source, stats.message, sizeof(stats.message));
-	supervisor_csi_stats(s, csi_id, &stats);
 }
 
 /* --- what stoker-nri is told: an injected scratch shares the pod's memory with these --- */
@@ -140,7 +106,7 @@ static void get_stats(struct supervisor *s, const struct volume *volume, uint64_
 	struct err e = {0};
 
 	if (entry && (entry->measured_us || entry->volume.type == VOLUME_CHECKPOINT)) {
-		tell_stats(s, csi_id, &volume->at, entry);
+		supervisor_volumes_tell_stats(s, csi_id, &volume->at, entry);
 		supervisor_volumes_measure(s, entry);
 	} else if (ask(s, WIRE_VOLUME_STAT, volume, csi_id, WIRE_CSI_STATS, &e) < 0) {
 		refuse(s, volume, csi_id, &e);
@@ -164,6 +130,7 @@ bool supervisor_volumes_record(struct supervisor *s, const struct record *record
 	case WIRE_CSI_PUBLISH: publish(s, &asked->volume, record->header.id); return true;
 	case WIRE_CSI_UNPUBLISH: unpublish(s, &asked->volume, record->header.id); return true;
 	case WIRE_CSI_GET_STATS: get_stats(s, &asked->volume, record->header.id); return true;
+	case WIRE_CSI_ASKED: supervisor_volumes_asked(s, &asked->volume.at); return true;
 	default: return false;
 	}
 }
@@ -220,12 +187,15 @@ static void take_result(struct supervisor *s, const struct volume_question *q, c
 	if (q->answer == WIRE_CSI_STATS && result->errnum == 0) {
 		struct volumes_entry measured = {.volume.at = q->at};
 		volumes_result(&measured, result, clock_mono_us());
-		tell_stats(s, q->csi_id, &q->at, &measured);
+		supervisor_volumes_tell_stats(s, q->csi_id, &q->at, &measured);
 	} else if (q->answer == WIRE_CSI_STATS) {
-		tell_stats(s, q->csi_id, &q->at, NULL);
+		supervisor_volumes_tell_stats(s, q->csi_id, &q->at, NULL);
 	} else if (q->answer == WIRE_CSI_RESULT) {
 		supervisor_csi_result(s, q->csi_id, result);
 	}
+	entry = volumes_find(&s->volumes, &q->at); /* it may have gone */
+	if (entry && result->errnum == 0 && q->what != WIRE_VOLUME_EMPTY)
+		supervisor_volumes_tell_figures(s, &q->at, entry);
 }
 
 static void find_owner(struct supervisor *s, const char *pod_uid)
@@ -294,7 +264,7 @@ void supervisor_volumes_bound(struct supervisor *s, const char *pod_uid)
 	struct volume volume;
 
 	for (const struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
-		wish(s, WIRE_VOLUME_BOUND, &volume);
+		supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
 }
 
 static void warn_without_limit(struct supervisor *s, const struct executor *x)
@@ -343,7 +313,7 @@ void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
 	for (unsigned i = 0; i < s->volumes.count; i++) {
 		const struct volumes_entry *entry = s->volumes.entries[i];
 		if (volumes_is_scratch(entry) && strcmp(entry->volume.at.pod_uid, x->pod_uid) == 0)
-			wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
+			supervisor_volumes_wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
 	}
 }
 

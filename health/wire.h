@@ -108,6 +108,9 @@ enum wire_type {
 	WIRE_CSI_COUNTS,     /* struct wire_csi_counts, at most once a second, when something was counted */
 	/* stokerd -> csi */
 	WIRE_CSI_STORAGE, /* struct wire_csi_storage: at first and when it changes */
+	WIRE_CSI_FIGURES, /* struct wire_volume_stats, unasked: newly measured, good until the next; or not known any more */
+	/* csi -> stokerd */
+	WIRE_CSI_ASKED, /* struct wire_volume, of which only `at` counts: its figures were given from memory; no answer */
 	/* stokerd -> nri */
 	WIRE_NRI_VOLUMES = 144, /* struct wire_nri_volumes */
 	WIRE_NRI_CHECKPOINTS,	/* struct wire_checkpoints_ready */
@@ -322,11 +325,15 @@ struct wire_accounted {
 	uint64_t duration_us, entries;
 };
 
+struct wire_figures {
+	uint64_t bytes_total, bytes_used, bytes_available, inodes_total, inodes_used, inodes_free;
+};
+
 struct wire_volume_stats {
 	struct volume_at at;
 	uint32_t known;	  /* bool: is it one of ours? */
 	uint32_t abnormal; /* bool */
-	uint64_t bytes_total, bytes_used, bytes_available, inodes_total, inodes_used, inodes_free;
+	struct wire_figures figures;
 	char message[192]; /* of the condition: "NFSServerNotResponding: …" */
 };
 

@@ -69,14 +69,10 @@ static void fail(struct csi *csi, const struct request *request, enum grpc_code 
 	unsigned char writer##_bytes[CSI_REPLY_BYTES]; \
 	struct proto_writer writer = {.bytes = writer##_bytes, .size = sizeof(writer##_bytes)}
 
+/* NULL: an empty message. */
 static void reply(struct csi *csi, const struct request *request, const struct proto_writer *writer)
 {
 	answer(csi, request->call, request->method, GRPC_OK, NULL, writer);
-}
-
-static void reply_empty(struct csi *csi, const struct request *request)
-{
-	answer(csi, request->call, request->method, GRPC_OK, NULL, NULL);
 }
 
 /* --- what is known without asking --- */
@@ -92,7 +88,7 @@ static void get_plugin_info(struct csi *csi, const struct request *request)
 /* None: there is no controller, and no topology to know. */
 static void get_plugin_capabilities(struct csi *csi, const struct request *request)
 {
-	reply_empty(csi, request);
+	reply(csi, request, NULL);
 }
 
 static void probe(struct csi *csi, const struct request *request)
@@ -163,20 +159,16 @@ static void registration_status(struct csi *csi, const struct request *request)
 	told.registered = registered;
 	text_copy(told.text, sizeof(told.text), error);
 	csi->ops->ask(csi->owner, WIRE_CSI_REGISTERED, 0, &told, sizeof(told));
-	reply_empty(csi, request);
+	reply(csi, request, NULL);
 }
 
 /* --- what is asked of stokerd --- */
 
-static bool changes(enum wire_csi_call counted)
-{
-	return counted == WIRE_CSI_CALL_PUBLISH || counted == WIRE_CSI_CALL_UNPUBLISH;
-}
-
 static void ask(struct csi *csi, const struct request *request, enum wire_type type, const struct volume *volume)
 {
 	const struct wire_volume record = {.volume = *volume}; /* of which configuration, stokerd says */
-	const bool is_change = changes(methods[request->method].counted);
+	const enum wire_csi_call counted = methods[request->method].counted;
+	const bool is_change = counted == WIRE_CSI_CALL_PUBLISH || counted == WIRE_CSI_CALL_UNPUBLISH;
 	struct csi_flight *flight = NULL;
 
 	if (is_change && csi_flights_has_change(&csi->flights, &volume->at, request->now_us))
@@ -245,12 +237,29 @@ static void unpublish(struct csi *csi, const struct request *request)
 		ask(csi, request, WIRE_CSI_UNPUBLISH, &volume);
 }
 
+/* What stokerd measured last; it is told that somebody wants to know, and measures anew behind our back. */
+static void reply_figures(struct csi *csi, const struct request *request, const struct csi_known_volume *known)
+{
+	const struct wire_volume asked = {.volume.at = known->at};
+	REPLY(w);
+
+	csi_write_stats(&w, &(struct wire_volume_stats){.known = 1, .figures = known->figures});
+	reply(csi, request, &w);
+	if (request->now_us - known->told_us > CSI_FRESH_US)
+		csi->ops->ask(csi->owner, WIRE_CSI_ASKED, 0, &asked, sizeof(asked));
+}
+
 static void get_stats(struct csi *csi, const struct request *request)
 {
 	struct volume volume = {0};
 	struct csi_named named;
 
-	if (read_named(csi, request, "volume_path", GRPC_NOT_FOUND, &named, &volume.at))
+	if (!read_named(csi, request, "volume_path", GRPC_NOT_FOUND, &named, &volume.at))
+		return;
+	const struct csi_known_volume *known = csi_known_measured(&csi->known, &volume.at);
+	if (known)
+		reply_figures(csi, request, known);
+	else
 		ask(csi, request, WIRE_CSI_GET_STATS, &volume);
 }
 
@@ -338,18 +347,25 @@ static bool take_config(struct csi *csi, const struct wire_csi_config *config)
 
 static bool take_storage(struct csi *csi, const struct wire_csi_storage *storage)
 {
-	if (!storage || storage->count > ARRAY_SIZE(storage->backends))
+	if (!storage || !csi_storage_is_sound(storage))
 		return false;
-	for (uint32_t i = 0; i < storage->count; i++)
-		if (!str_is_ended(storage->backends[i].reason, sizeof(storage->backends[i].reason)) || !str_is_ended(storage->backends[i].message, sizeof(storage->backends[i].message)))
-			return false;
 	csi->storage = *storage;
 	return true;
 }
 
-bool csi_take(struct csi *csi, const struct record *record)
+static bool take_figures(struct csi *csi, const struct wire_volume_stats *told, uint64_t now_us)
+{
+	const bool sound = told && volume_at_check(&told->at, NULL) == 0;
+
+	if (sound)
+		csi_known_tell(&csi->known, told, now_us);
+	return sound;
+}
+
+bool csi_take(struct csi *csi, const struct record *record, uint64_t now_us)
 {
 	switch (record->header.type) {
+	case WIRE_CSI_FIGURES: return take_figures(csi, record_payload(record, sizeof(struct wire_volume_stats)), now_us);
 	case WIRE_CSI_CONFIG: return take_config(csi, record_payload(record, sizeof(struct wire_csi_config)));
 	case WIRE_CSI_STORAGE: return take_storage(csi, record_payload(record, sizeof(struct wire_csi_storage)));
 	case WIRE_CSI_RESULT:

@@ -15,6 +15,7 @@
 #include "shim/grpc_server.h"
 
 #define CSI_REPLY_BYTES 4096
+#define CSI_FRESH_US	1000000 /* figures younger than that are not measured again (VOLUMES_FRESH_US of stokerd) */
 
 enum csi_service { CSI_SERVICE_NODE, CSI_SERVICE_REGISTRATION };
 
@@ -41,4 +42,4 @@ void csi_open(struct csi *csi, const struct csi_ops *ops, void *owner);
 void csi_call(struct csi *csi, const struct grpc_call *call, const char *path, struct text message, uint64_t now_us);
 
 /* What stokerd sends; false: not understood. Strings in it are checked. */
-bool csi_take(struct csi *csi, const struct record *record);
+bool csi_take(struct csi *csi, const struct record *record, uint64_t now_us);

@@ -4,35 +4,56 @@
 
 #include "shim/csi_target.h"
 
-static struct volume_at *find(struct csi_known *known, const struct volume_at *at)
+/* Its number; CSI_KNOWN_MAX = not there. */
+static size_t find(const struct csi_known *known, const struct volume_at *at)
 {
-	for (size_t i = 0; i < CSI_KNOWN_MAX; i++)
-		if (strcmp(known->all[i].pod_uid, at->pod_uid) == 0 && strcmp(known->all[i].name, at->name) == 0)
-			return &known->all[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < CSI_KNOWN_MAX && !volume_at_is(&known->all[i].at, at))
+		i++;
+	return i;
 }
 
 void csi_known_add(struct csi_known *known, const struct volume_at *at)
 {
-	if (!find(known, at))
-		known->all[known->next++ % CSI_KNOWN_MAX] = *at;
+	if (find(known, at) == CSI_KNOWN_MAX)
+		known->all[known->next++ % CSI_KNOWN_MAX] = (struct csi_known_volume){.at = *at};
 }
 
 void csi_known_remove(struct csi_known *known, const struct volume_at *at)
 {
-	struct volume_at *found = find(known, at);
+	const size_t i = find(known, at);
 
-	if (found)
-		*found = (struct volume_at){0};
+	if (i < CSI_KNOWN_MAX)
+		known->all[i] = (struct csi_known_volume){0};
 }
 
 bool csi_known_find(const struct csi_known *known, struct text id, struct volume_at *ret)
 {
 	for (size_t i = 0; i < CSI_KNOWN_MAX; i++) {
-		if (*known->all[i].name && csi_target_has_id(&known->all[i], id)) {
-			*ret = known->all[i];
+		if (*known->all[i].at.name && csi_target_has_id(&known->all[i].at, id)) {
+			*ret = known->all[i].at;
 			return true;
 		}
 	}
 	return false;
+}
+
+void csi_known_tell(struct csi_known *known, const struct wire_volume_stats *told, uint64_t now_us)
+{
+	if (!told->known) {
+		csi_known_remove(known, &told->at);
+		return;
+	}
+	csi_known_add(known, &told->at);
+	struct csi_known_volume *volume = &known->all[find(known, &told->at)];
+	volume->told_us = now_us;
+	volume->figures = told->figures;
+}
+
+const struct csi_known_volume *csi_known_measured(const struct csi_known *known, const struct volume_at *at)
+{
+	const size_t i = find(known, at);
+
+	return i < CSI_KNOWN_MAX && known->all[i].told_us ? &known->all[i] : NULL;
 }

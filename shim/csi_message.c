@@ -179,9 +179,11 @@ static void write_usage(struct proto_writer *writer, uint64_t unit, uint64_t tot
 
 void csi_write_stats(struct proto_writer *writer, const struct wire_volume_stats *stats)
 {
-	write_usage(writer, UNIT_BYTES, stats->bytes_total, stats->bytes_used, stats->bytes_available);
-	if (stats->inodes_total > 0) /* NFS may not tell */
-		write_usage(writer, UNIT_INODES, stats->inodes_total, stats->inodes_used, stats->inodes_free);
+	const struct wire_figures *f = &stats->figures;
+
+	write_usage(writer, UNIT_BYTES, f->bytes_total, f->bytes_used, f->bytes_available);
+	if (f->inodes_total > 0) /* NFS may not tell */
+		write_usage(writer, UNIT_INODES, f->inodes_total, f->inodes_used, f->inodes_free);
 	size_t condition = proto_begin(writer, 2);
 	proto_write_number(writer, 1, stats->abnormal);
 	write_string(writer, 2, stats->message);
@@ -232,4 +234,14 @@ void csi_write_registration(struct proto_writer *writer, const char *name, const
 	write_string(writer, 2, name);
 	write_string(writer, 3, endpoint);
 	write_string(writer, 4, "1.0.0"); /* of CSI: all of 1.x */
+}
+
+bool csi_storage_is_sound(const struct wire_csi_storage *storage)
+{
+	bool sound = storage->count <= ARRAY_SIZE(storage->backends);
+
+	for (uint32_t i = 0; sound && i < storage->count; i++)
+		sound = str_is_ended(storage->backends[i].reason, sizeof(storage->backends[i].reason)) &&
+			str_is_ended(storage->backends[i].message, sizeof(storage->backends[i].message));
+	return sound;
 }

@@ -56,4 +56,7 @@ void csi_write_node_info(struct proto_writer *writer, const char *node);
 void csi_write_stats(struct proto_writer *writer, const struct wire_volume_stats *stats);
 void csi_write_volume_health(struct proto_writer *writer, const char *volume_id, const struct wire_volume_stats *stats);
 void csi_write_storage_health(struct proto_writer *writer, const struct wire_csi_storage *storage);
+/* As stokerd tells it: strings that end, and no more than there is room for. */
+bool csi_storage_is_sound(const struct wire_csi_storage *storage);
+
 void csi_write_registration(struct proto_writer *writer, const char *name, const char *endpoint); /* PluginInfo */

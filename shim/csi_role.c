@@ -80,7 +80,7 @@ static void link_record(struct link *link, const struct record *record)
 
 	if (record->header.type == WIRE_CSI_LISTEN) {
 		take_socket(role, record);
-	} else if (!csi_take(&role->csi, record)) {
+	} else if (!csi_take(&role->csi, record, clock_mono_us())) {
 		link->refused++;
 		log_warn(role->log, "record not understood", "type", log_number(record->header.type));
 	} else if (record->header.type == WIRE_CSI_CONFIG && role->csi.config.log_level < LOG_LEVEL_MAX_) {

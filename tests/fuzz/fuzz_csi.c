@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (asked && left <= sizeof(record.payload)) {
 		record.header = (struct record_header){RECORD_VERSION, call.service || data[0] & 1 ? WIRE_CSI_STATS : WIRE_CSI_RESULT, (uint32_t)left, asked};
 		memcpy(record.payload, data + 2 + length, left);
-		csi_take(&csi, &record);
+		csi_take(&csi, &record, 1);
 		if (answers != 1)
 			abort(); /* whoever asked is answered, once */
 	}

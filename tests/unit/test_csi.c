@@ -334,7 +334,7 @@ static struct stage *new_stage(void)
 
 	assert_non_null(s);
 	csi_open(&s->csi, &ops, s);
-	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_CONFIG, 0, &config, sizeof(config))));
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_CONFIG, 0, &config, sizeof(config)), s->now_us));
 	s->now_us = 1;
 	return s;
 }
@@ -371,7 +371,7 @@ static void answer_result(struct stage *s, uint64_t id, int errnum, const char *
 	struct volume_result result = {.errnum = errnum, .step = VOLUME_PLACE};
 
 	str_copy(result.text, sizeof(result.text), text);
-	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_RESULT, id, &result, sizeof(result))));
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_RESULT, id, &result, sizeof(result)), s->now_us));
 }
 
 static void assert_last(const struct stage *s, enum grpc_code code, const char *text)
@@ -500,12 +500,12 @@ static void test_what_names_no_volume_of_ours(void **unused)
 
 static void test_figures_and_health(void **unused)
 {
-	struct wire_volume_stats stats = {.known = 1, .bytes_total = 100, .bytes_used = 60, .bytes_available = 40, .inodes_total = 10, .inodes_used = 4, .inodes_free = 6};
+	struct wire_volume_stats stats = {.known = 1, .figures = {.bytes_total = 100, .bytes_used = 60, .bytes_available = 40, .inodes_total = 10, .inodes_used = 4, .inodes_free = 6}};
 	struct stage *s = new_stage();
 
 	(void)unused;
 	call_named(s, "/csi.v1.Node/NodeGetVolumeStats", NULL, TARGET);
-	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[0].id, &stats, sizeof(stats))));
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[0].id, &stats, sizeof(stats)), s->now_us));
 	assert_last(s, GRPC_OK, "");
 	static const unsigned char usage[] = {0x0a, 8, 8, 40, 16, 100, 24, 60, 32, 1, 0x0a, 8, 8, 6, 16, 10, 24, 4, 32, 2, 0x12, 0};
 	assert_int_equal(s->answers[0].length, sizeof(usage));
@@ -515,14 +515,63 @@ static void test_figures_and_health(void **unused)
 	stats.abnormal = 1;
 	call_named(s, "/csi.v1.Node/NodeGetVolumeHealth", NULL, ""); /* the id alone: it was asked about */
 	assert_int_equal(s->asked_count, 2);
-	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[1].id, &stats, sizeof(stats))));
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[1].id, &stats, sizeof(stats)), s->now_us));
 	assert_last(s, GRPC_OK, "");
 	assert_non_null(memmem(s->answers[1].payload, s->answers[1].length, "\x08\x02\x12\x0bStaleHandle\x1a\x11StaleHandle: gone", 34));
 
 	stats.known = 0;
 	call_named(s, "/csi.v1.Node/NodeGetVolumeStats", NULL, TARGET);
-	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[2].id, &stats, sizeof(stats))));
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[2].id, &stats, sizeof(stats)), s->now_us));
 	assert_last(s, GRPC_NOT_FOUND, "no volume of ours is mounted there");
+	free(s);
+}
+
+static void tell_figures(struct stage *s, uint32_t known, uint64_t bytes_used)
+{
+	struct wire_volume_stats told = {.at.place = VOLUME_AT_CSI, .known = known, .figures = {.bytes_total = 100, .bytes_used = bytes_used, .bytes_available = 100 - bytes_used}};
+
+	str_copy(told.at.pod_uid, sizeof(told.at.pod_uid), UID);
+	str_copy(told.at.name, sizeof(told.at.name), "scratch");
+	assert_true(csi_take(&s->csi, record_of(WIRE_CSI_FIGURES, 0, &told, sizeof(told)), s->now_us));
+}
+
+static void test_figures_that_were_told_are_not_asked_for(void **unused)
+{
+	static const char stats[] = "/csi.v1.Node/NodeGetVolumeStats";
+	const struct asking asking = {0};
+	struct stage *s = new_stage();
+
+	(void)unused;
+	publish(s, &asking);
+	answer_result(s, s->asked[0].id, 0, "");
+	call_named(s, stats, NULL, TARGET); /* of a checkpoint nothing is told, of another not yet */
+	assert_int_equal(s->asked_count, 2);
+	assert_int_equal(s->answer_count, 1);
+	for (uint64_t used = 1; used < 4; used++) {
+		tell_figures(s, 1, used);
+		call_named(s, stats, NULL, TARGET);
+		s->now_us += CSI_FRESH_US + 1;
+		call_named(s, stats, NULL, TARGET);
+		assert_last(s, GRPC_OK, "");
+		const unsigned char usage[] = {0x0a, 8, 8, (unsigned char)(100 - used), 16, 100, 24, (unsigned char)used, 32, 1, 0x12, 0};
+		assert_memory_equal(s->answers[s->answer_count - 1].payload, usage, sizeof(usage));
+		assert_int_equal(s->asked_count, 2 + used);
+		assert_int_equal(s->asked[s->asked_count - 1].type, WIRE_CSI_ASKED); /* no sooner: so that they are measured anew */
+		assert_int_equal(s->asked[s->asked_count - 1].id, 0);
+	}
+	/* whoever unmounted it */
+	tell_figures(s, 0, 0);
+	call_named(s, stats, NULL, TARGET);
+	assert_int_equal(s->asked[5].type, WIRE_CSI_GET_STATS);
+	tell_figures(s, 1, 7);
+	call_named(s, "/csi.v1.Node/NodeUnpublishVolume", NULL, TARGET);
+	answer_result(s, s->asked[6].id, 0, "");
+	call_named(s, stats, NULL, TARGET);
+	assert_int_equal(s->asked[7].type, WIRE_CSI_GET_STATS);
+	/* a place that is none */
+	struct wire_volume_stats odd = {.known = 1};
+	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_FIGURES, 0, &odd, sizeof(odd)), s->now_us));
+	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_FIGURES, 0, "", 1), s->now_us));
 	free(s);
 }
 
@@ -534,13 +583,13 @@ static void test_an_answer_that_is_none_answers_all_the_same(void **unused)
 
 	(void)unused;
 	publish(s, &asking);
-	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[0].id, &stats, sizeof(stats))));
+	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_STATS, s->asked[0].id, &stats, sizeof(stats)), s->now_us));
 	assert_last(s, GRPC_INTERNAL, "stokerd's answer is not understood");
 	publish(s, &asking);
 	assert_int_equal(s->asked_count, 2);
-	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_RESULT, s->asked[1].id, "", 1)));
+	assert_false(csi_take(&s->csi, record_of(WIRE_CSI_RESULT, s->asked[1].id, "", 1), s->now_us));
 	assert_last(s, GRPC_INTERNAL, "stokerd's answer is not understood");
-	assert_false(csi_take(&s->csi, record_of(WIRE_HEALTH_PART, 0, "", 1)));
+	assert_false(csi_take(&s->csi, record_of(WIRE_HEALTH_PART, 0, "", 1), s->now_us));
 	free(s);
 }
 
@@ -588,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_calls_under_way_are_bounded),
 		cmocka_unit_test(test_what_names_no_volume_of_ours),
 		cmocka_unit_test(test_figures_and_health),
+		cmocka_unit_test(test_figures_that_were_told_are_not_asked_for),
 		cmocka_unit_test(test_an_answer_that_is_none_answers_all_the_same),
 		cmocka_unit_test(test_without_configuration_nothing_is_promised),
 		cmocka_unit_test(test_registration),
