@@ -83,11 +83,11 @@ class Bench:
         return len([c for c in self.node.children("stoker-broker") if self.node.children_of(c)])
 
     def add_checkpoints(self, servers):
-        listed = "".join(f"  - {{name: c{i}, server: 127.0.0.1, port: {s.port}, export: /c, namespaces: ['*']}}\n" for i, s in enumerate(servers))
+        listed = "".join(f"  - {{name: c{i}, server: {s.address}, port: {s.port}, export: /c, namespaces: ['*']}}\n" for i, s in enumerate(servers))
         self.node.extra += f"  checkpointDeadline: 110s\n  checkpoints:\n{listed}"
         self.node.write_config(self.node.config_text())
         for role in ("stokerd", "stoker-broker"):
-            self.node.wait_for(lambda r=role: len([line for line in self.node.log("configuration in force") if line["role"] == r]) > 1, f"{role} to know the checkpoints")
+            self.node.wait_for(lambda r=role: [line for line in self.node.log("configuration in force") if line["role"] == r], f"{role} to know the checkpoints")
 
     def hang(self, servers, count, client):
         """As many publishes under way as `count`, each waited for in the broker: their numbers."""
@@ -127,7 +127,7 @@ def measure_shuffle(b, o, result):
 
 
 def measure_hung(b, o, result):
-    servers, others = [NfsNull(b.t) for _ in range(SERVERS)], csi.Client(b.t, b.client.endpoint)
+    servers, others = [NfsNull(b.t, address=f"127.0.0.{i + 1}") for i in range(SERVERS)], csi.Client(b.t, b.client.endpoint)
     b.add_checkpoints(servers)
     samples = {"without": {name: [] for name in CALLS}, "beside": {name: [] for name in CALLS}}
 
