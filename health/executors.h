@@ -67,7 +67,7 @@ struct executors_entry {
 	uint64_t status_asked_us, status_id;
 	bool status_awaited, status_is_known;
 	uint64_t api_asked_us, api_id; /* the API server, of its pod */
-	bool api_awaited, api_is_known;
+	bool api_awaited, api_is_behind, api_is_known;
 	struct wire_adjusted adjusted; /* what is still to be looked for */
 	struct death_processes processes;
 	uint64_t processes_asked_us;

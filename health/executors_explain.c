@@ -80,6 +80,7 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 		.api_wanted = may_be_by_api(entry),
 		.api_asked_us = entry->api_asked_us,
 		.api_awaited = entry->api_awaited,
+		.api_is_behind = entry->api_is_behind,
 		.api_is_known = entry->api_is_known,
 		.tail_asked_us = entry->tail_asked_us,
 		.tail_is_there = entry->tail_is_there,

@@ -104,6 +104,7 @@ void executors_api(struct executors *x, uint64_t id, const struct wire_pod_told 
 			continue;
 		entry->api_awaited = false;
 		entry->api_is_known = is_all(told);
+		entry->api_is_behind = told->errnum == 0 && !told->end.knows;
 		if (told->errnum == 0 && words_of(entry))
 			entry->words->api = told->end;
 	}

@@ -56,18 +56,18 @@ static bool knows_of_end(const cJSON *status, const char *container, uint64_t *r
 }
 
 /* Times of the API are whole seconds, cut: the deletion came first only if it did so by a second, unless the end is not told yet. */
-static bool is_deleted_first(const cJSON *meta, const cJSON *status, const char *container, bool over, uint64_t kill_wall_us)
+static bool is_deleted_first(const cJSON *meta, const struct pod_end *end, uint64_t ended_wall_us)
 {
 	const cJSON *grace = json_member(meta, "deletionGracePeriodSeconds");
-	uint64_t ended_wall_us = 0, grace_us = 0;
+	uint64_t grace_us = 0;
 
-	if (!kill_wall_us)
+	if (!end->kill_wall_us)
 		return false;
-	if (!knows_of_end(status, container, &ended_wall_us) && !over)
+	if (!end->knows && !end->over)
 		return true;
 	if (cJSON_IsNumber(grace) && grace->valuedouble >= 0 && grace->valuedouble <= GRACE_MAX_S)
 		grace_us = (uint64_t)grace->valuedouble * US_PER_S;
-	return ended_wall_us && kill_wall_us + US_PER_S <= ended_wall_us + grace_us;
+	return ended_wall_us && end->kill_wall_us + US_PER_S <= ended_wall_us + grace_us;
 }
 
 int kube_pod_end_read(const char *text, size_t length, const char *uid, const char *container, const struct redactor *redactor, struct pod_end *ret, struct err *e)
@@ -76,6 +76,7 @@ int kube_pod_end_read(const char *text, size_t length, const char *uid, const ch
 	const cJSON *meta = json_member(json, "metadata"), *status = json_member(json, "status"), *item;
 	const char *phase = json_text(status, "phase"), *message = json_text(status, "message");
 	struct pod_end end = {0};
+	uint64_t ended_wall_us = 0;
 
 	if (strcmp(json_text(json, "kind"), "Pod") != 0)
 		return err_rule(e, EBADMSG, "the answer is no pod");
@@ -83,7 +84,8 @@ int kube_pod_end_read(const char *text, size_t length, const char *uid, const ch
 		return err_rule(e, ESRCH, "another pod has this name now");
 	end.over = strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
 	end.kill_wall_us = time_of(meta, "deletionTimestamp");
-	end.deleted_first = is_deleted_first(meta, status, container, end.over, end.kill_wall_us);
+	end.knows = knows_of_end(status, container, &ended_wall_us);
+	end.deleted_first = is_deleted_first(meta, &end, ended_wall_us);
 	take_word(end.reason, json_text(status, "reason"));
 	cJSON_ArrayForEach(item, json_member(status, "conditions")) {
 		if (strcmp(json_text(item, "type"), "DisruptionTarget") != 0 || strcmp(json_text(item, "status"), "True") != 0)

@@ -43,7 +43,14 @@ static uint64_t api_until(const struct settle_evidence *v)
 {
 	if (!v->api_wanted || v->api_is_known || (v->killed_us && v->main_killed))
 		return 0;
-	return v->ended_us + SETTLE_API_US;
+	return v->ended_us + (v->api_is_behind ? SETTLE_API_BEHIND_US : SETTLE_API_US);
+}
+
+static uint64_t api_again(const struct settle_evidence *v)
+{
+	if (!v->api_asked_us)
+		return v->now_us;
+	return v->api_asked_us + (v->api_asked_us < v->ended_us + SETTLE_API_US ? SETTLE_API_AGAIN_US : SETTLE_API_LATER_US);
 }
 
 static uint64_t tail_until(const struct settle_evidence *v)
@@ -56,8 +63,7 @@ static struct settle settle_end(const struct settle_evidence *v)
 	const uint64_t again_us = v->status_asked_us ? v->status_asked_us + SETTLE_ASK_US : v->now_us;
 	const uint64_t status_us = status_until(v);
 	const bool ask_status = status_us > v->now_us && !v->status_awaited && again_us <= v->now_us;
-	const uint64_t api_again_us = v->api_asked_us ? v->api_asked_us + SETTLE_API_AGAIN_US : v->now_us;
-	const uint64_t api_us = api_until(v);
+	const uint64_t api_again_us = api_again(v), api_us = api_until(v);
 	const bool ask_api = api_us > v->now_us && !v->api_awaited && api_again_us <= v->now_us;
 	const struct settle_wait waits[] = {
 		{"the kernel's log", kernel_until(v)},

@@ -19,7 +19,9 @@
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
 #define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
 #define SETTLE_API_US	   2000000ULL /* what the API server says of the pod, after the end: kubelet tells it of one within a second or so (0.6 s measured) */
-#define SETTLE_API_AGAIN_US 300000ULL /* it does not know of the end yet */
+#define SETTLE_API_BEHIND_US 8000000ULL /* it answers, and was not told of the end yet: kubelet evicts on nodes that are short of something, and is late there */
+#define SETTLE_API_AGAIN_US 300000ULL /* so often; after SETTLE_API_US not as often */
+#define SETTLE_API_LATER_US 1000000ULL
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
 #define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */
 #define SETTLE_POLL_LATE_US 100000ULL
@@ -42,6 +44,7 @@ struct settle_evidence {
 	bool api_wanted;	/* this end may be somebody's who acts through the API server, and that may be asked */
 	uint64_t api_asked_us;	/* last; 0 = not yet */
 	bool api_awaited;	/* it was asked, and has not answered */
+	bool api_is_behind;	/* its last answer did not know of the end */
 	bool api_is_known;	/* it has said all that it will say */
 	uint64_t tail_asked_us; /* the end of the container's log; 0 = not asked for */
 	bool tail_is_there;	/* or will not come */

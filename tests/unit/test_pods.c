@@ -42,7 +42,7 @@ static void test_how_a_pod_came_to_its_end(void **unused)
 		struct pod_end want;
 	} row[] = {
 		{POD("", RUNNING), 0, {0}},
-		{POD("", "\"phase\":\"Failed\"," ENDED("2026-11-26T12:00:05Z")), 0, {.over = 1}},
+		{POD("", "\"phase\":\"Failed\"," ENDED("2026-11-26T12:00:05Z")), 0, {.knows = 1, .over = 1}},
 		{POD("", "\"phase\":\"Succeeded\""), 0, {.over = 1}},
 		{POD("", "\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"Usage of EmptyDir volume \\\"d\\\" exceeds the limit \\\"1Gi\\\". \"," TARGET("True", "TerminationByKubelet")), 0,
 		 {.over = 1, .reason = "Evicted", .disruption = "TerminationByKubelet", .message = "Usage of EmptyDir volume \"d\" exceeds the limit \"1Gi\". "}},
@@ -50,14 +50,14 @@ static void test_how_a_pod_came_to_its_end(void **unused)
 		 {.kill_wall_us = NOON_US + 30000000, .deleted_first = 1, .disruption = "PreemptionByScheduler", .message = "m"}},
 		{POD("", RUNNING "," TARGET("False", "PreemptionByScheduler")), 0, {0}}, /* it was to go, and then it was not */
 		/* asked for at 12:00:00: before an end at 12:00:01, not surely before one in the same second, after one before */
-		{POD(DELETED, ENDED("2026-11-26T12:00:01Z")), 0, {.kill_wall_us = NOON_US + 30000000, .deleted_first = 1}},
-		{POD(DELETED, ENDED("2026-11-26T12:00:00Z")), 0, {.kill_wall_us = NOON_US + 30000000}},
-		{POD(DELETED, ENDED("2026-11-26T11:59:58Z")), 0, {.kill_wall_us = NOON_US + 30000000}},
-		{POD(DELETED, ENDED("never")), 0, {.kill_wall_us = NOON_US + 30000000}},
+		{POD(DELETED, ENDED("2026-11-26T12:00:01Z")), 0, {.knows = 1, .kill_wall_us = NOON_US + 30000000, .deleted_first = 1}},
+		{POD(DELETED, ENDED("2026-11-26T12:00:00Z")), 0, {.knows = 1, .kill_wall_us = NOON_US + 30000000}},
+		{POD(DELETED, ENDED("2026-11-26T11:59:58Z")), 0, {.knows = 1, .kill_wall_us = NOON_US + 30000000}},
+		{POD(DELETED, ENDED("never")), 0, {.knows = 1, .kill_wall_us = NOON_US + 30000000}},
 		{POD(DELETED, "\"phase\":\"Failed\""), 0, {.over = 1, .kill_wall_us = NOON_US + 30000000}},
 		/* started again since: its end before is what is asked for */
 		{POD(DELETED, "\"containerStatuses\":[{\"name\":\"" MAIN "\",\"state\":{\"running\":{}},\"lastState\":{\"terminated\":{\"finishedAt\":\"2026-11-26T11:00:00Z\"}}}]"), 0,
-		 {.kill_wall_us = NOON_US + 30000000}},
+		 {.knows = 1, .kill_wall_us = NOON_US + 30000000}},
 		{POD(DELETED, "\"containerStatuses\":[{\"name\":\"other\",\"state\":{\"terminated\":{\"finishedAt\":\"2026-11-26T11:00:00Z\"}}}]"), 0,
 		 {.kill_wall_us = NOON_US + 30000000, .deleted_first = 1}},
 		/* what is no word of Kubernetes is none, what is secret is none of ours, and a terminal is not written to */
@@ -65,8 +65,8 @@ static void test_how_a_pod_came_to_its_end(void **unused)
 		{POD("", "\"reason\":\"EvictedEvictedEvictedEvictedEvicted\""), 0, {0}},
 		{POD("", "\"reason\":[1],\"message\":{},\"conditions\":7,\"containerStatuses\":\"x\",\"phase\":null"), 0, {0}},
 		{POD(",\"deletionTimestamp\":\"yesterday\",\"deletionGracePeriodSeconds\":-1e300", ""), 0, {0}},
-		{POD(",\"deletionTimestamp\":\"1970-01-01T00:00:01Z\",\"deletionGracePeriodSeconds\":1e300", ENDED("2026-11-26T12:00:05Z")), 0, {.kill_wall_us = 1000000, .deleted_first = 1}},
-		{POD(",\"deletionTimestamp\":\"1970-01-01T00:00:01Z\",\"deletionGracePeriodSeconds\":2000000", ENDED("2026-11-26T12:00:05Z")), 0, {.kill_wall_us = 1000000, .deleted_first = 1}},
+		{POD(",\"deletionTimestamp\":\"1970-01-01T00:00:01Z\",\"deletionGracePeriodSeconds\":1e300", ENDED("2026-11-26T12:00:05Z")), 0, {.knows = 1, .kill_wall_us = 1000000, .deleted_first = 1}},
+		{POD(",\"deletionTimestamp\":\"1970-01-01T00:00:01Z\",\"deletionGracePeriodSeconds\":2000000", ENDED("2026-11-26T12:00:05Z")), 0, {.knows = 1, .kill_wall_us = 1000000, .deleted_first = 1}},
 		{"{\"kind\":\"Pod\",\"metadata\":{\"uid\":\"" DRIVER "\"}}", -ESRCH, {0}},
 		{"{\"kind\":\"Pod\"}", -ESRCH, {0}},
 		{"{\"kind\":\"Status\"}", -EBADMSG, {0}},
@@ -78,9 +78,9 @@ static void test_how_a_pod_came_to_its_end(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct pod_end end = {0};
 		int rc = read_end(row[i].text, strlen(row[i].text), &end);
-		if (rc != row[i].rc || end.over != row[i].want.over || end.deleted_first != row[i].want.deleted_first || end.kill_wall_us != row[i].want.kill_wall_us ||
+		if (rc != row[i].rc || end.knows != row[i].want.knows || end.over != row[i].want.over || end.deleted_first != row[i].want.deleted_first || end.kill_wall_us != row[i].want.kill_wall_us ||
 		    strcmp(end.reason, row[i].want.reason) != 0 || strcmp(end.disruption, row[i].want.disruption) != 0 || strcmp(end.message, row[i].want.message) != 0)
-			fail_msg("row %zu: %d over %u first %u kill %llu '%s' '%s' '%s'", i, rc, end.over, end.deleted_first, (unsigned long long)end.kill_wall_us, end.reason,
+			fail_msg("row %zu: %d knows %u over %u first %u kill %llu '%s' '%s' '%s'", i, rc, end.knows, end.over, end.deleted_first, (unsigned long long)end.kill_wall_us, end.reason,
 				 end.disruption, end.message);
 	}
 }

@@ -75,6 +75,15 @@ static const struct {
 	{"… which is now",
 	 {.now_us = 2 * MS + SETTLE_API_AGAIN_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .tail_is_there = true},
 	 SETTLE_WAIT, 2 * MS + SETTLE_API_US, false, false, true},
+	{"… and still does not, when it should long know",
+	 {.now_us = 2 * MS + SETTLE_API_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 1 * MS + SETTLE_API_US, .api_is_behind = true, .tail_is_there = true},
+	 SETTLE_WAIT, 1 * MS + SETTLE_API_US + SETTLE_API_AGAIN_US, false, false, false},
+	{"… less often then",
+	 {.now_us = 3 * MS + SETTLE_API_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS + SETTLE_API_US, .api_is_behind = true, .tail_is_there = true},
+	 SETTLE_WAIT, 2 * MS + SETTLE_API_US + SETTLE_API_LATER_US, false, false, false},
+	{"… not for ever",
+	 {.now_us = 2 * MS + SETTLE_API_BEHIND_US, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 3 * MS + SETTLE_API_US, .api_is_behind = true, .tail_is_there = true},
+	 SETTLE_END, 0, false, false, false},
 	{"… and knows all", {.now_us = 3 * MS, .ended_us = 2 * MS, .has_code = true, .api_wanted = true, .api_asked_us = 2 * MS, .api_is_known = true, .tail_is_there = true},
 	 SETTLE_END, 0, false, false, false},
 	{"… and never says more",
@@ -112,7 +121,7 @@ static void test_when_an_end_is_settled(void **unused)
 static void test_no_wait_is_for_ever(void **unused)
 {
 	(void)unused;
-	for (unsigned bits = 0; bits < 16384; bits++) {
+	for (unsigned bits = 0; bits < 32768; bits++) {
 		struct settle_evidence v = {
 			.killed_us = bits & 1 ? T0 : 0, .counted = bits & 1, .logged = (bits >> 1) & 1, .log_is_read = (bits >> 2) & 1, .main_killed = (bits >> 3) & 1,
 			.victims_left = (bits >> 4) & 1, .ended_us = bits & 32 ? T0 + 1 : 0, .gone_us = bits & 64 ? T0 + 2 : 0, .has_code = (bits >> 7) & 1,
@@ -134,6 +143,7 @@ static void test_no_wait_is_for_ever(void **unused)
 			if (s.ask_api) {
 				v.api_asked_us = v.now_us;
 				v.api_awaited = (bits >> 13) & 1;
+				v.api_is_behind = (bits >> 14) & 1;
 			}
 			v.now_us = s.until_us;
 		}
