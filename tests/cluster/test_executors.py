@@ -3,6 +3,7 @@
 The pods are labelled as Spark labels them; the payload stands in for the JVM and its Python workers, so that each dies of
 exactly one thing (real Spark: tests/spark)."""
 import atexit
+import glob
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import images  # noqa: E402
 import machine  # noqa: E402
 from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from executor_node import ExecutorNode  # noqa: E402
+from kubenode import POD_LOGS  # noqa: E402
 
 SETTINGS = """volumes:
   scratch: {reserve: 32Mi, inodes: 500}
@@ -25,10 +27,8 @@ MAIN_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 
 
 class World(ExecutorNode):
-    def __init__(self):
-        context = Context("executors")
-        atexit.register(context.close)
-        super().__init__(context, SETTINGS)
+    def __init__(self, context, **node):
+        super().__init__(context, SETTINGS, **node)
         self.node.ctr("image", "import", "--local", images.payload(context.dir, f"{os.environ['STOKER_TESTS']}/payload"))
         self.count = 0
 
@@ -54,12 +54,23 @@ class World(ExecutorNode):
         return name
 
 
+    def collected(self):
+        """Deaths, as a log collector finds them on the node: lines of the agent's standard output, of its lives before too."""
+        found = []
+        for path in sorted(glob.glob(f"{POD_LOGS}/stoker-system_*/agent/*.log")):
+            with open(path) as f:  # TIME STREAM F TEXT
+                found += [json.loads(line.split(" ", 3)[3]) for line in f if '"ExecutorDeath"' in line]
+        return found
+
+
 WORLD = []
 
 
 def world(t):
     if not WORLD:
-        WORLD.append(World())
+        context = Context("executors")
+        atexit.register(context.close)
+        WORLD.append(World(context))
     t.note(lambda: WORLD[0].stoker.logs())
     return WORLD[0]
 
@@ -82,7 +93,7 @@ def over_its_limit_is_explained_on_pod_and_driver(t):
 def still_explained_after_deletion_and_restart(t):
     w = world(t)
     executor = w.pod(t, "executor", "gone", ["anon=8", "anon-slowly=400"], number="7")
-    death = w.death(executor)
+    death, event = w.death(executor), w.event(executor)
     w.node.api("DELETE", f"/api/v1/namespaces/default/pods/{executor}")
     wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/default/pods/{executor}")[0] == 404, "the pod to be gone", 30)
     os.kill(w.stoker.pid("agent"), signal.SIGKILL)
@@ -91,8 +102,11 @@ def still_explained_after_deletion_and_restart(t):
     assert (again["cause"], again["value"], again["endTime"]) == (death["cause"], death["value"], death["endTime"]), (death, again)
     words = w.stoker.exec("stoker", "why", "gone/7", check=False).stdout  # exit code 1: it died
     assert death["setting"] in words and death["value"] in words, words
-    lines = [json.loads(line) for line in w.stoker.log_lines("agent") if '"ExecutorDeath"' in line]
-    assert any(x.get("executor", {}).get("pod") == executor for x in lines), lines
+    # the next day Events and the agent's memory are gone: what the log collector took from the node says as much, and once
+    collected = [r for r in w.collected() if r["executor"]["pod"] == executor]
+    assert collected == [death], (collected, death)
+    assert f"{death['setting']}={death['value']}" in event["note"] and collected[0]["memory"]["usedBytes"] > 32 << 20, collected
+    assert [e["note"] for e in w.events(executor)] == [event["note"]] and not event.get("series"), "the restart tells nothing again"
 
 
 @case
@@ -261,4 +275,5 @@ def a_user_with_view_reads_it(t):
     assert "ExecutorOverheadExceeded" in seen and "spark.executor.memoryOverhead=" in seen, seen
 
 
-main(machine.own)
+if __name__ == "__main__":
+    main(machine.own)

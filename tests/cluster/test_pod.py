@@ -348,6 +348,8 @@ RIGHTS = [
     (CLUSTER_ROLE + "stoker-brake", ("", "nodes", "list"), True, False, "list nodes"),
     (ROLE.format(NAMESPACE) + "stoker-brake", ("coordination.k8s.io", "leases", "list"), True, False, "leases"),
     (CLUSTER_ROLE + "stoker-pod-events", ("events.k8s.io", "events", "create"), True, True, ""),  # in default its Role still has it; what is said: tests/peers/test_events.py
+    (CLUSTER_ROLE + "stoker-pods", ("", "pods", "get"), True, True, "the right to get pods is missing"),
+    (CLUSTER_ROLE + "stoker-pods", ("", "pods", "list"), True, True, "the right to list pods is missing"),
 ]
 
 
@@ -366,9 +368,20 @@ def without(rules, group, resource, verb):
     return kept
 
 
+def ask_about_pods(w, wanted):
+    """report.pods, which no overlay switches on: what is missing is looked for when it is."""
+    settings = w.stoker.settings.replace("  pods: true\n", "").replace("report:\n", "report:\n  pods: true\n" if wanted else "report:\n")
+    if settings != w.stoker.settings:
+        w.stoker.settings = settings
+        w.change(w.stoker.overlay)
+
+
 @case
 def every_right_taken_away_is_said_and_costs_only_what_needs_it(t):
     w = world(t)
+    w.node.kubectl("apply", "-f", f"{TOP}/deploy/kustomize/components/pods/rbac.yaml")
+    t.cleanup(lambda: w.node.kubectl("delete", "-f", f"{TOP}/deploy/kustomize/components/pods/rbac.yaml"))
+    t.cleanup(lambda: ask_about_pods(w, False))
     for path, (group, resource, verb), has_condition, has_taint, word in RIGHTS:
         role = w.node.api("GET", path)
         t.cleanup(lambda path=path, rules=role["rules"]: w.node.api("PATCH", path, {"rules": rules}, "application/merge-patch+json"))
@@ -378,16 +391,20 @@ def every_right_taken_away_is_said_and_costs_only_what_needs_it(t):
                 "group": group, "resource": resource.split("/")[0], "subresource": (resource.split("/") + [""])[1], "verb": verb,
                 "namespace": path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else ""}}}
         wait_for(lambda: not w.node.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"], "the right to be gone", 20, 0.05)
+        if resource == "pods":
+            ask_about_pods(w, True)
         w.disk.trigger_ext4_error()
         if has_condition:
             wait_for(lambda: w.condition()["status"] == "False", f"the condition without {verb} {resource}", 30, 0.05)
         if has_taint:
             w.wait_taint(True)
-        wait_for(lambda: word in json.dumps([w.health().get("taint"), w.health()["inputs"].get("reporter")]), f"'{word}' to be said", 30, 0.1)
+        wait_for(lambda: word in json.dumps([w.health().get("taint"), *(w.health()["inputs"].get(i) for i in ("reporter", "pods"))]), f"'{word}' to be said", 30, 0.1)
         assert bool(w.taint()) == has_taint and (w.condition()["status"] == "False") == has_condition, (verb, resource, w.taint(), w.condition())
         w.node.api("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")
         w.repair()
         wait_for(lambda: w.health()["status"] == "Healthy" and w.condition()["status"] == "True" and not w.taint(), "the node to be well again", 90, 0.1)
+        if resource == "pods":
+            ask_about_pods(w, False)
 
 
 @case

@@ -4,7 +4,7 @@ import json
 
 from cases import wait_for
 from cluster import free_ports
-from daemonset import DaemonSet
+from daemonset import TOP, DaemonSet
 from kubenode import POD_LOGS, KubeNode
 
 SETTINGS = """discover: 'off'
@@ -16,9 +16,10 @@ report:
 
 
 class ExecutorNode:
-    def __init__(self, context, settings=""):
+    def __init__(self, context, settings="", **node):
+        """`node`: as KubeNode has it."""
         self.context = context
-        self.node = KubeNode(context)
+        self.node = KubeNode(context, **node)
         port = free_ports(1)[0]
         self.settings = SETTINGS.format(port=port) + f"kubeletRoot: {self.node.kubelet_root}\n" + settings
         self.stoker = DaemonSet(self.node, f"{context.dir}/ds", settings=self.settings, port=port)
@@ -48,6 +49,13 @@ class ExecutorNode:
     def log_of(self, name, namespace="default"):
         """The file that the kubelet keeps of its container's first life."""
         return glob.glob(f"{POD_LOGS}/{namespace}_{name}_*/*/0.log")[0]
+
+    def ask_about_pods(self, wanted):
+        """report.pods, with the right for it as people give it."""
+        self.node.kubectl(*(("apply",) if wanted else ("delete", "--ignore-not-found")), "-f", f"{TOP}/deploy/kustomize/components/pods/rbac.yaml")
+        self.stoker.configure(self.settings.replace("report:\n", "report:\n  pods: true\n" if wanted else "report:\n"))
+        state = "ok" if wanted else "off"
+        wait_for(lambda: self.stoker.health()["inputs"].get("pods", {"state": "off"})["state"] == state, f"the input pods to be {state}", 120, 0.1)
 
     # --- what is said ---
 

@@ -60,7 +60,8 @@ class KubeNode(Cluster):
                  "--kubelet-client-certificate={dir}/kubelet-client.crt", "--kubelet-client-key={dir}/kubelet-client.key",
                  "--kubelet-preferred-address-types=Hostname"]
 
-    def __init__(self, t, containerd_root=None, kubelet_root=None):
+    def __init__(self, t, containerd_root=None, kubelet_root=None, kubelet=None):
+        """`kubelet`: more of its configuration."""
         assert machine.OWN, "main(machine.own): a node would write all over this machine"
         if not os.path.exists("/usr/sbin/runc") or not os.path.exists("/bin/busybox"):
             raise Skip("runc or busybox-static is missing")
@@ -72,7 +73,7 @@ class KubeNode(Cluster):
         self.run = os.path.join(t.dir, "node")
         self.nri = f"{self.run}/nri"  # /var/run/nri elsewhere
         self.containerd_root = containerd_root or f"{self.run}/containerd/root"
-        self.kubelet_root = kubelet_root or f"{self.run}/kubelet"
+        self.kubelet_root, self.kubelet_settings = kubelet_root or f"{self.run}/kubelet", kubelet or {}
         self.cgroup = f"stoker-test-{os.getpid()}"
         self.kubelet_port, self.kubelet_health_port, self.controllers_port = free_ports(3)
         os.makedirs(self.run)
@@ -141,7 +142,7 @@ class KubeNode(Cluster):
                   "volumePluginDir": f"{self.run}/volume-plugins", "nodeStatusUpdateFrequency": "2s", "nodeStatusReportFrequency": "10s",
                   "syncFrequency": "5s", "configMapAndSecretChangeDetectionStrategy": "Watch", "imageGCHighThresholdPercent": 100,
                   "imageGCLowThresholdPercent": 99, "maxOpenFiles": 20000, "serializeImagePulls": False,
-                  "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"}}
+                  "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"}, **self.kubelet_settings}
         with open(f"{self.run}/kubelet.yaml", "w") as f:
             json.dump(config, f)
         self.start("kubelet", f"--config={self.run}/kubelet.yaml", f"--kubeconfig={self.kubeconfig('kubelet', KUBELET)}", f"--hostname-override={self.name}",
