@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "health/broker.h"
 
-#define NICEST		   19
+#define NICE		   10 /* at 19, beside 20 that work, what takes 0.1 s of a CPU is not done in the 30 s that it has */
 #define IOPRIO_IDLE	   (3 << 13) /* linux/ioprio.h, which libc does not wrap */
 #define IOPRIO_WHO_PROCESS 1
 
@@ -48,7 +48,7 @@ int broker_enter_idle(const struct broker_task *task, struct err *e)
 	if (broker_enter_host(task, e) < 0)
 		return -e->code;
 	/* Whoever works on a disk goes first. Where it is refused it goes on all the same: the budget bounds it. */
-	setpriority(PRIO_PROCESS, 0, NICEST);
+	setpriority(PRIO_PROCESS, 0, NICE);
 	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
 	int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_set(e, errno, "cannot open /proc") : fd;
