@@ -159,7 +159,7 @@ def table_of_hung(r):
 
 
 def table_of_requests(r):
-    lines = ["The broker alone, request to answer over its socket, a forked child each; of that the child's own work:", "",
+    lines = ["The broker alone, request to answer over its socket, a child each, of which one stands ready; of that the child's own work:", "",
              "| request | other mounts | p50 (ms) | p99 (ms) | child p50 (ms) | child p99 (ms) |", "|---|---|---|---|---|---|"]
     for name, _ in REQUESTS:
         for one in r["rounds"]:

@@ -104,6 +104,21 @@ def published_measured_and_gone(t):
 
 
 @case
+def figures_follow_what_is_written(t):
+    """They come from stoker-csi's memory: the second answer after a second is of now; who unmounts it himself is heard of too."""
+    kubelet, n, client = started(t)
+    pod = kubelet.pod()
+    assert publish(client, kubelet, pod, {"type": "scratch", "size": "16Mi"})["code"] == "OK"
+    for size in (4, 9):
+        with open(pod.target() + "/data", "wb") as f:
+            f.write(b"x" * (size * MIB))
+        wait_for(lambda: stats(client, kubelet, pod)[1]["BYTES"]["used"] == size * MIB, "the figures to follow", pause=0.1)
+    subprocess.run(["umount", pod.target()], check=True)
+    wait_for(lambda: stats(client, kubelet, pod)[0] == "NotFound", "it to be missed")
+    assert unpublish(client, kubelet, pod)["code"] == "OK" and not os.path.exists(pod.target())
+
+
+@case
 def refused_with_the_rule(t):
     kubelet, n, client = started(t)
     pod = kubelet.pod()
