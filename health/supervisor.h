@@ -230,9 +230,10 @@ void supervisor_volumes_csi_down(struct supervisor *supervisor);
 void supervisor_volumes_mounts(struct supervisor *supervisor, const struct mount_table *table);
 void supervisor_volumes_executor(struct supervisor *supervisor, const struct executor *executor);
 void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
+void supervisor_volumes_tick(struct supervisor *supervisor); /* bounds that reached nobody are asked for again */
 void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
 void supervisor_volumes_tell_nri(struct supervisor *supervisor); /* all of them: it has just begun, or what is injected has changed */
-void supervisor_volumes_wish(struct supervisor *supervisor, uint32_t what, const struct volume *volume); /* of the broker; nobody waits for it */
+bool supervisor_volumes_wish(struct supervisor *supervisor, uint32_t what, const struct volume *volume); /* of the broker; nobody waits for it. False: not now */
 void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
 
 /* --- supervisor_volumes_figures.c: how much is in them --- */

@@ -34,12 +34,14 @@ static int ask(struct supervisor *s, uint32_t what, const struct volume *volume,
 	return 0;
 }
 
-void supervisor_volumes_wish(struct supervisor *s, uint32_t what, const struct volume *volume)
+bool supervisor_volumes_wish(struct supervisor *s, uint32_t what, const struct volume *volume)
 {
 	struct err e = {0};
 
-	if (ask(s, what, volume, 0, 0, &e) < 0)
+	const bool asked = ask(s, what, volume, 0, 0, &e) == 0;
+	if (!asked)
 		log_info(s->log, "volume left as it is", "pod_uid", volume->at.pod_uid, "volume", volume->at.name, "why", e.text);
+	return asked;
 }
 
 /* --- what stoker-nri is told: an injected scratch shares the pod's memory with these --- */
@@ -227,27 +229,33 @@ bool supervisor_volumes_answer(struct supervisor *s, const struct record *record
 	return true;
 }
 
+/* It never came to the volume: the broker ended, or cannot now. */
+static void settle_unheard(struct supervisor *s, struct volume_question *q, int errnum, const char *why)
+{
+	struct volume_result result = {.at = q->at, .errnum = errnum, .step = VOLUME_RESOLVE};
+	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
+
+	if (entry && q->what == WIRE_VOLUME_BOUND)
+		entry->again = errnum == EAGAIN || errnum == EBUSY || errnum == ESTALE;
+	str_copy(result.text, sizeof(result.text), why);
+	settle(s, q, &result);
+}
+
 bool supervisor_volumes_refused(struct supervisor *s, uint64_t id, const struct wire_refused *refused, const char *why)
 {
 	struct volume_question *q = id ? question_of(s, id) : NULL;
-	struct volume_result result = {.errnum = refused->errnum, .step = VOLUME_RESOLVE};
 
 	if (!q)
 		return false;
-	result.at = q->at;
-	str_copy(result.text, sizeof(result.text), why);
-	settle(s, q, &result);
+	settle_unheard(s, q, refused->errnum, why);
 	return true;
 }
 
 void supervisor_volumes_broker_down(struct supervisor *s)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(s->csi.questions); i++) {
-		struct volume_question *q = &s->csi.questions[i];
-		struct volume_result result = {.at = q->at, .errnum = EAGAIN, .step = VOLUME_RESOLVE, .text = "stoker-broker ended; try again"};
-		if (q->id)
-			settle(s, q, &result);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(s->csi.questions); i++)
+		if (s->csi.questions[i].id)
+			settle_unheard(s, &s->csi.questions[i], EAGAIN, "stoker-broker ended; try again");
 }
 
 /* What it asked goes on; its answers have nobody who waits for them. */
@@ -263,8 +271,16 @@ void supervisor_volumes_bound(struct supervisor *s, const char *pod_uid)
 {
 	struct volume volume;
 
-	for (const struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
-		supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
+	for (struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
+		entry->again = !supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
+}
+
+/* A volume without a bound is a pod that its own files may kill: nobody else asks again. */
+void supervisor_volumes_tick(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->volumes.count && link_is_up(&s->broker); i++)
+		if (volumes_bound_again(s->volumes.entries[i]))
+			supervisor_volumes_bound(s, s->volumes.entries[i]->volume.at.pod_uid);
 }
 
 static void warn_without_limit(struct supervisor *s, const struct executor *x)

@@ -1,4 +1,4 @@
-/* supervisor_volumes_view.c - what is known of the volumes, as JSON for stoker-web. */
+/* supervisor_volumes_view.c - what is known of the volumes, as JSON for stoker-web and in a death. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +75,7 @@ void supervisor_volumes_of_death(struct supervisor *s, struct death *death)
 		death->volume_used_bytes = volumes_left_bytes(entry);
 	} else if (death->executor.injected_bytes) {
 		/* It went with the container; what lay in it was its files in memory. */
-		str_copy(death->volume, sizeof(death->volume), "injected");
+		str_copy(death->volume, sizeof(death->volume), VOLUMES_INJECTED);
 		death->volume_size_bytes = death->executor.injected_bytes;
 		death->volume_used_bytes = death->shmem_bytes < death->volume_size_bytes ? death->shmem_bytes : death->volume_size_bytes;
 	}

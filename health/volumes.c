@@ -158,6 +158,15 @@ struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct c
 	return NULL;
 }
 
+bool volumes_bound_again(struct volumes_entry *entry)
+{
+	const bool again = entry->again;
+
+	entry->again = false;
+	entry->bound_bytes = again ? 0 : entry->bound_bytes;
+	return again;
+}
+
 static void give(struct volumes_entry *entry, const struct executor *executor)
 {
 	if (strcmp(entry->owner.container_id, executor->container_id) != 0)

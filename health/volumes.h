@@ -15,6 +15,7 @@
 
 #define VOLUMES_MAX	   1024
 #define VOLUMES_LEAST_BYTES (16ULL << 20) /* no scratch is bounded below: an executor writes something before it fails */
+#define VOLUMES_INJECTED   "injected" /* what scratch in memory is called that a container was given at its creation: it is no volume of its pod */
 #define VOLUMES_FRESH_US   1000000ULL /* figures younger than that are not asked for again */
 
 struct volumes_entry {
@@ -28,6 +29,7 @@ struct volumes_entry {
 	uint64_t total_bytes, total_inodes, free_bytes, free_inodes; /* as measured */
 	uint64_t measured_us;	/* 0 = not yet */
 	uint64_t bound_bytes;	/* asked for last; 0 = not yet */
+	bool again;		/* what was asked for last reached nobody */
 	uint64_t left_bytes;	/* what the last dead container had left when its files were removed; 0 = nothing */
 	struct executor owner;	/* container_id "" = not seen yet */
 };
@@ -61,6 +63,8 @@ unsigned volumes_scratch_of(const struct volumes *volumes, const struct config_v
 bool volumes_own(struct volumes *volumes, const struct executor *executor);
 /* The next volume of this pod that is to be bounded, with the bounds in *ret; NULL = none. It counts as asked for. */
 struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct config_volumes *rules, const char *pod_uid, struct volume *ret);
+/* Is it to be bounded again, because what was asked for last reached nobody? Then volumes_next_bound() finds it. */
+bool volumes_bound_again(struct volumes_entry *entry);
 /* Is it scratch in memory that a dead container may leave full? */
 bool volumes_is_scratch(const struct volumes_entry *entry);
 

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from cases import case, main, only_long  # noqa: E402
 from container import Container, Pod, VERSION  # noqa: E402
 from executor_stage import Stage, grow  # noqa: E402
+from volumes import Kubelet  # noqa: E402
 
 
 @case
@@ -310,6 +311,27 @@ def an_annotation_that_is_not_understood_is_said(t):
     said = s.node.wait_for(lambda: s.node.log("annotation not used"), "the complaint")
     assert "stoker.dev/oom-group: must be single, group or leave, not 'Single'" in str(said), said
     assert s.executor(container)["role"] == "executor"
+
+
+@case
+def a_bound_that_found_no_broker_is_asked_for_again(t):
+    """The kubelet's own tmpfs, which nobody asks about twice."""
+    kubelet = Kubelet(t)
+    s = Stage(t, extra=kubelet.settings() + "volumes:\n  capTmpfs: true\n  scratch: {reserve: 16Mi}\n", period="1s")
+    s.serve()
+    pod = Pod(t)
+    path = kubelet.pod(uid=pod.uid).empty_dir("spark-local-dir-1", "size=48m")
+    s.node.wait_for(lambda: s.get("volumes"), "the volume to be known")
+    t.cleanup(lambda: s.node.launcher.send_signal(signal.SIGCONT))
+    s.node.launcher.send_signal(signal.SIGSTOP)  # so that nobody starts the broker again
+    os.kill(s.node.pid("stoker-broker"), signal.SIGKILL)
+    s.node.wait_for(lambda: s.node.input("broker")["state"] == "missing", "the broker to be missed")
+    s.new(pod=pod, limit_mib=72)
+    s.node.wait_for(lambda: s.node.log("volume left as it is"), "that to be said")
+    assert os.statvfs(path).f_blocks * os.statvfs(path).f_frsize == 48 << 20
+    s.node.launcher.send_signal(signal.SIGCONT)
+    # 72 less 32 of heap and 16 of reserve
+    s.node.wait_for(lambda: os.statvfs(path).f_blocks * os.statvfs(path).f_frsize == 24 << 20, "it to be bounded")
 
 
 if __name__ == "__main__":

@@ -192,6 +192,16 @@ static void test_bounds(void **unused)
 	for (size_t i = 0; i < 3; i++)
 		volumes_result(volumes_find(&table, &all[i]->at), &done, 1);
 	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* once */
+	/* … unless it reached nobody: the broker was away */
+	struct volumes_entry *unheard = volumes_find(&table, &sized.at);
+	assert_false(volumes_bound_again(unheard));
+	unheard->volume.size_bytes = 40 * MIB;
+	unheard->again = true;
+	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* not before somebody looks again */
+	assert_true(volumes_bound_again(unheard));
+	assert_ptr_equal(volumes_next_bound(&table, &c->volumes, UID, &ret), unheard);
+	assert_int_equal(ret.size_bytes, 38 * MIB);
+	assert_false(volumes_bound_again(unheard));
 	/* the next container of the pod may have more: only what nobody sized grows */
 	x = owner(232);
 	volumes_own(&table, &x);
