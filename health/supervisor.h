@@ -190,7 +190,6 @@ void supervisor_executors_start(struct supervisor *supervisor);
 bool supervisor_executors_answer(struct supervisor *supervisor, const struct record *record); /* of the broker; true if it was one */
 void supervisor_executors_refused(struct supervisor *supervisor, uint64_t id, uint32_t request, const char *why);
 int supervisor_tell_executors(struct supervisor *supervisor, char **ret_text, struct err *e); /* JSON for stoker-web; malloc'ed */
-int supervisor_tell_deaths(struct supervisor *supervisor, char **ret_text, struct err *e);
 void supervisor_executors_oom(struct supervisor *supervisor, const struct oom_kill *kill);
 
 /* --- supervisor_events.c --- */
@@ -203,7 +202,9 @@ void supervisor_complaint(void *supervisor, const struct wire_complaint *complai
 
 /* --- supervisor_deaths.c --- */
 
-void supervisor_say_death(struct supervisor *supervisor, const struct death *death); /* as Events, on its pod and on its driver's */
+void supervisor_deaths_start(struct supervisor *supervisor);
+void supervisor_death(struct executors *executors, const struct death *death); /* one more */
+int supervisor_tell_deaths(struct supervisor *supervisor, char **ret_text, struct err *e); /* JSON for stoker-web; malloc'ed */
 
 /* --- supervisor_pods.c: where report.pods is on --- */
 

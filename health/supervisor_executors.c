@@ -1,13 +1,11 @@
-/* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions to the broker, deaths out. */
+/* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions to the broker out. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "base/scoped.h"
 #include "base/str.h"
 #include "health/executor_view.h"
 #include "health/supervisor.h"
@@ -140,54 +138,6 @@ static void unverified(struct executors *x, const struct executors_entry *entry,
 
 	s->monitor.nri.unverified++;
 	supervisor_not_in_force(s, &entry->executor, what);
-}
-
-/* --- a death: kept, logged, counted, told --- */
-
-/* One line on stdout, which is what a cluster's log collector keeps when everything here is gone. */
-static void print_line(const struct log *log, const char *json)
-{
-	char *line = NULL;
-	struct err e = {0};
-
-	if (asprintf(&line, "%s\n", json) < 0)
-		return;
-	if (fd_write_all(STDOUT_FILENO, line, strlen(line), &e) < 0)
-		log_warn(log, "a death could not be written to stdout", "error", e.text);
-	free(line);
-}
-
-static void keep(struct supervisor *s, const struct death *death)
-{
-	scoped(scoped_free) char *json = NULL;
-	struct err e = {0};
-
-	if (death_to_json(death, &json, &e) < 0) {
-		log_error(s->log, "a death cannot be written down", "error", e.text);
-		return;
-	}
-	print_line(s->log, json);
-	if (death_ring_add(&s->deaths, json, &e) < 0)
-		log_error(s->log, "a death is not kept", "error", e.text);
-}
-
-static void on_death(struct executors *x, const struct death *found)
-{
-	struct supervisor *s = x->owner;
-	struct death death = *found;
-	char who[320];
-
-	death.number = s->deaths.last_number + 1;
-	supervisor_volumes_of_death(s, &death);
-	executor_say(&death.executor, who, sizeof(who));
-	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "an executor is hurt and goes on" : "executor ended", "who", who,
-		 "namespace", death.executor.name_space, "pod", death.executor.pod, "cause", death_cause_name(death.cause), "summary", death.summary,
-		 "explained_after_us", log_number(death.explained_after_us), (char *)0);
-	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
-	keep(s, &death);
-	supervisor_say_death(s, &death);
-	if (!death.lives)
-		supervisor_volumes_ended(s, &death.executor);
 }
 
 /* --- records of stoker-nri --- */
@@ -363,11 +313,6 @@ int supervisor_tell_executors(struct supervisor *s, char **ret_text, struct err 
 	return executor_views_to_json(views, s->executors.count, s->monitor.config.node, clock_wall_us(), ret_text, e);
 }
 
-int supervisor_tell_deaths(struct supervisor *s, char **ret_text, struct err *e)
-{
-	return death_ring_list(&s->deaths, ret_text, e);
-}
-
 /* --- start --- */
 
 /* A container and its pod hold a directory for each hierarchy: 1,000 descriptors for 250 of them on v1, which is what processes
@@ -386,17 +331,14 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = local_disk, .death = on_death, .changed = changed};
+		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = local_disk, .death = supervisor_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);
 	s->executors_due.data = s;
 	s->monitor.executors.present = 1;
 	raise_descriptors(s->log);
-	if (death_ring_open(&s->deaths, s->monitor.config.runtime_dir, s->monitor.config.deaths.keep_records, s->monitor.config.deaths.keep_bytes, &e) < 0)
-		log_error(s->log, "deaths of an earlier life are not there", "error", e.text);
-	else if (s->deaths.bad_total > 0)
-		log_warn(s->log, "lines of an earlier life are no deaths, left out", "lines", log_number(s->deaths.bad_total));
+	supervisor_deaths_start(s);
 	if (executors_start(&s->executors, s->loop, s->log, &ops, s, &e) < 0) {
 		log_warn(s->log, "no cgroups: executors are not watched", "error", e.text);
 		monitor_input(&s->monitor, "cgroups", "missing", e.text);
