@@ -82,6 +82,7 @@ void executors_forget(struct executors *x, struct executors_entry *entry, bool t
 	executors_pod_put(x, entry->pod);
 	free(entry->ooms);
 	free(entry->words);
+	free(entry->suspicion);
 	free(entry);
 }
 

@@ -15,6 +15,7 @@
 #include "cgroups/watch.h"
 #include "health/death.h"
 #include "health/settle.h"
+#include "health/suspicion.h"
 #include "health/wire.h"
 
 #define EXECUTORS_MAX	       512
@@ -24,8 +25,6 @@
 #define EXECUTORS_CALM_US      30000000ULL /* busy so long after the last reason to be */
 #define EXECUTORS_RING	       6 /* samples: the highest of each 10 s */
 #define EXECUTORS_TOLD	       64 /* ends that are remembered, so that a late word does not make a second one */
-#define EXECUTORS_SUSPECT_US   10000000ULL  /* one whose scratch fills: its log is looked at so often, */
-#define EXECUTORS_FAILING_US   600000000ULL /* and that its tasks fail is told so often */
 #define EXECUTORS_MERGE_US     5000000ULL /* kills that were survived: one record for all within that */
 
 struct moment {
@@ -64,23 +63,14 @@ struct executors_entry {
 	bool has_code;
 	int32_t exit_code;
 	bool code_is_runtimes; /* the runtime was asked for it */
-	uint64_t status_asked_us, status_id;
-	bool status_awaited, status_is_known;
-	uint64_t api_asked_us, api_id; /* the API server, of its pod */
-	bool api_awaited, api_is_behind, api_is_known;
+	struct settle_question questions[SETTLE_WHOM_MAX_]; /* about its end */
 	struct wire_adjusted adjusted; /* what is still to be looked for */
 	struct death_processes processes;
 	uint64_t processes_asked_us;
-	uint64_t tail_asked_us, tail_id;
-	bool tail_is_there;
-	bool tail_was_read; /* it was, and not only waited for */
-	uint64_t suspected_us, suspect_id; /* its log was asked for while it lives */
-	uint64_t seen_bytes, seen_peak_bytes; /* what it used then */
-	uint64_t failing_us, failing_line; /* told last that its tasks fail; a hash of the line that said so */
-	char scratch_name[128];		   /* of the volumes that it is suspected for */
-	uint64_t scratch_total_bytes;
+	bool log_was_read; /* its end, and not only waited for */
 	uint32_t log_bits;
 	struct executors_words *words; /* NULL = none yet */
+	struct suspicion *suspicion;   /* NULL = it was never suspected of failing its tasks */
 };
 
 /* About its end: most live, and each of 250 costs what is in its entry. */
@@ -109,13 +99,11 @@ struct executors_pod {
 };
 
 struct executors_ops {
-	/* Ask the broker; answered by executors_processes(), executors_tail(), executors_status(), executors_refused(). False, 0: not now.
-	 * NULL: nobody to be asked. */
+	/* Ask the broker; answered by executors_processes(). False: not now. NULL: nobody to be asked. */
 	bool (*processes)(struct executors *executors, const struct executors_entry *entry);
-	uint64_t (*tail)(struct executors *executors, const struct executors_entry *entry); /* the question's number */
-	uint64_t (*status)(struct executors *executors, const struct executors_entry *entry); /* likewise */
-	/* Ask the API server how its pod came to its end; answered by executors_api(). 0: not now, or never. NULL: nobody to be asked. */
-	uint64_t (*api)(struct executors *executors, const struct executors_entry *entry);
+	/* Ask about its end; the question's number, which comes with the answer: executors_status(), executors_api(), executors_tail(),
+	 * executors_refused(). 0: not now, or never. */
+	uint64_t (*ask)(struct executors *executors, const struct executors_entry *entry, enum settle_whom whom);
 	/* What was set at its creation is not in force: said once, and not tried again. NULL: nobody to be told. */
 	void (*unverified)(struct executors *executors, const struct executors_entry *entry, const char *what);
 	/* What this node's health says of the disk that its local dirs lie on. NULL: nothing. */
@@ -168,9 +156,8 @@ void executors_status(struct executors *executors, const struct wire_status *sta
 void executors_refused(struct executors *executors, uint64_t id); /* this question is not answered */
 void executors_api(struct executors *executors, uint64_t id, const struct wire_pod_told *told);
 
-/* A volume in memory that it has may be full, or ("") the node says that a disk is sick: if its log says that tasks fail for it, that is
- * told, once for as long as it goes on. False: not asked now, too soon. */
-bool executors_suspect(struct executors_entry *entry, const char *volume, uint64_t volume_bytes, struct moment now);
+/* It may live on and fail its tasks: if its log says so, that is told, once for as long as it goes on. Not asked if it was a moment ago. */
+void executors_suspect(struct executors_entry *entry, const struct suspect *of, struct moment now);
 
 /* --- the clock --- */
 

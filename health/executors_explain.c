@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/str.h"
 #include "health/executor_view.h"
 #include "health/executors_inside.h"
@@ -51,7 +50,7 @@ static bool may_be_by_api(const struct executors_entry *entry)
 {
 	const struct executor *x = &entry->executor;
 
-	if (!entry->table->ops->api || x->source == EXECUTOR_FROM_RUN || !*x->pod_uid)
+	if (x->source == EXECUTOR_FROM_RUN || !*x->pod_uid)
 		return false;
 	return !entry->has_code || entry->exit_code == EXIT_OF_SIGKILL || entry->exit_code == EXIT_OF_SIGTERM ||
 	       (entry->exit_code == 0 && x->flags & EXECUTOR_DECOMMISSION);
@@ -62,7 +61,7 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 	const uint64_t counted = count_kills(entry);
 	const uint64_t killed_us = entry->killed_us ? entry->killed_us : counted ? entry->ended.us : 0;
 
-	return (struct settle_evidence){
+	struct settle_evidence evidence = {
 		.now_us = now_us,
 		.killed_us = killed_us,
 		.counted = counted,
@@ -74,17 +73,10 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 		.gone_us = entry->gone_us,
 		.has_code = entry->has_code,
 		.code_may_come = entry->table->nri && entry->table->codes && !entry->removed && entry->executor.source == EXECUTOR_FROM_NRI,
-		.status_asked_us = entry->status_asked_us,
-		.status_awaited = entry->status_awaited,
-		.status_is_known = entry->status_is_known || !entry->table->ops->status,
 		.api_wanted = may_be_by_api(entry),
-		.api_asked_us = entry->api_asked_us,
-		.api_awaited = entry->api_awaited,
-		.api_is_behind = entry->api_is_behind,
-		.api_is_known = entry->api_is_known,
-		.tail_asked_us = entry->tail_asked_us,
-		.tail_is_there = entry->tail_is_there,
 	};
+	memcpy(evidence.questions, entry->questions, sizeof(evidence.questions));
+	return evidence;
 }
 
 /* Is anybody left, and a victim among them? After a kill only: each look is a read of cgroup.procs. */
@@ -190,7 +182,7 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->growth_bytes = find_growth(entry, now.us, f->at_peak.current_bytes);
 	f->processes = entry->processes;
 	f->scratch_bytes = entry->last.shmem_bytes;
-	f->log_is_read = entry->tail_was_read;
+	f->log_is_read = entry->log_was_read;
 	f->log_bits = entry->log_bits;
 	if (x->ops->storage)
 		x->ops->storage(entry->table, &entry->executor, &f->disk);
@@ -243,40 +235,38 @@ void executors_view(const struct executors_entry *entry, struct executor_view *v
 
 /* --- telling --- */
 
+/* What the facts say. */
+static void tell_facts(struct executors *x, uint64_t since_us, struct moment now)
+{
+	struct death death = {0};
+
+	death_explain(&x->facts, &death);
+	death.explained_after_us = now.us - since_us;
+	x->ops->death(x, &death);
+}
+
 static void tell(struct executors_entry *entry, bool lives, struct moment now)
 {
-	struct executors *x = entry->table;
-	struct death death = {0};
 	uint64_t first_us = entry->killed_us ? entry->killed_us : entry->ended.us;
 
-	executors_facts(entry, lives, now, &x->facts);
-	death_explain(&x->facts, &death);
 	if (entry->ended.us && entry->ended.us < first_us)
 		first_us = entry->ended.us;
-	death.explained_after_us = now.us - first_us;
-	x->ops->death(x, &death);
+	executors_facts(entry, lives, now, &entry->table->facts);
+	tell_facts(entry->table, first_us, now);
 }
 
 void executors_tell_failing(struct executors_entry *entry, const struct wire_log *log, struct moment now)
 {
-	struct executors *x = entry->table;
-	struct death death = {0};
-	const uint64_t line = hash_fnv1a(HASH_START, log->line, strnlen(log->line, sizeof(log->line)));
+	const struct suspicion *s = entry->suspicion;
+	struct death_facts *f = &entry->table->facts;
 
-	/* The same words again are no news: a log may stand still for long. */
-	if (log->errnum || !(log->bits & (*entry->scratch_name ? DEATH_LOG_NO_SPACE : DEATH_LOG_DISK)) || entry->ended.us || entry->killed_us || line == entry->failing_line)
-		return;
-	entry->failing_us = now.us;
-	entry->failing_line = line;
-	executors_facts(entry, true, now, &x->facts);
-	x->facts.log_is_read = true;
-	x->facts.log_bits = log->bits;
-	str_copy(x->facts.log_line, sizeof(x->facts.log_line), log->line);
-	str_copy(x->facts.scratch_name, sizeof(x->facts.scratch_name), entry->scratch_name);
-	x->facts.scratch_total_bytes = entry->scratch_total_bytes;
-	death_explain(&x->facts, &death);
-	death.explained_after_us = now.us - entry->suspected_us;
-	x->ops->death(x, &death);
+	executors_facts(entry, true, now, f);
+	f->log_is_read = true;
+	f->log_bits = log->bits;
+	str_copy(f->log_line, sizeof(f->log_line), log->line);
+	str_copy(f->scratch_name, sizeof(f->scratch_name), s->of.scratch);
+	f->scratch_total_bytes = s->of.scratch_bytes;
+	tell_facts(entry->table, s->asked_us, now);
 }
 
 /* The next kill is another matter: what was explained does not count for it. */
@@ -288,29 +278,16 @@ static void worker_told(struct executors_entry *entry, struct moment now)
 	entry->worker_told_us = now.us;
 }
 
-/* What cannot be asked for it goes without. */
-static void ask(struct executors_entry *entry, const struct settle *settle, struct moment now)
+static void ask(struct executors_entry *entry, enum settle_whom whom, struct moment now)
 {
-	struct executors *x = entry->table;
+	struct settle_question *q = &entry->questions[whom];
 
-	if (settle->ask_tail) {
-		entry->tail_asked_us = now.us;
-		entry->tail_id = x->ops->tail ? x->ops->tail(x, entry) : 0;
-		entry->tail_is_there = entry->tail_is_there || entry->tail_id == 0; /* it may have been answered already */
-	}
-	if (settle->ask_status) {
-		entry->status_asked_us = now.us;
-		entry->status_id = x->ops->status(x, entry);
-		entry->status_awaited = entry->status_id != 0;
-		entry->status_is_known = entry->status_id == 0;
-	}
-	if (settle->ask_api) {
-		entry->api_asked_us = now.us;
-		entry->api_id = x->ops->api(x, entry);
-		entry->api_awaited = entry->api_id != 0;
-		entry->api_is_known = entry->api_id == 0;
-	}
-	if ((settle->ask_tail && entry->tail_is_there) || (settle->ask_status && entry->status_is_known) || (settle->ask_api && entry->api_is_known))
+	q->asked_us = now.us;
+	q->awaited = true;
+	q->id = entry->table->ops->ask(entry->table, entry, whom); /* it may be answered within */
+	if (q->id == 0) /* what cannot be asked for it goes without */
+		q->is_known = true;
+	if (q->is_known)
 		entry->settle_us = now.us;
 }
 
@@ -326,7 +303,9 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 	const struct settle_evidence evidence = executors_evidence(entry, now.us, victims_left);
 	const struct settle settle = settle_decide(&evidence);
 	entry->settle_us = settle.until_us;
-	ask(entry, &settle, now);
+	for (unsigned i = 0; i < SETTLE_WHOM_MAX_; i++)
+		if (settle.ask[i])
+			ask(entry, (enum settle_whom)i, now);
 	if (settle.what == SETTLE_WORKER) {
 		/* Each of many kills in a row: the first at once, the others together. */
 		entry->settle_us = entry->worker_told_us ? entry->worker_told_us + EXECUTORS_MERGE_US : now.us;

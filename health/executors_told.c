@@ -12,6 +12,13 @@ static struct executors_words *words_of(struct executors_entry *entry)
 	return entry->words;
 }
 
+/* `all`: there is nothing more to come. */
+static void answered(struct executors_entry *entry, enum settle_whom whom, bool all)
+{
+	entry->questions[whom].awaited = false;
+	entry->questions[whom].is_known = all;
+}
+
 void executors_processes(struct executors *x, const struct wire_processes *p, struct moment now)
 {
 	struct executors_entry *entry = executors_find(x, p->who.container_id);
@@ -32,18 +39,28 @@ void executors_processes(struct executors *x, const struct wire_processes *p, st
 						    .other_count = p->other_count};
 }
 
-bool executors_suspect(struct executors_entry *entry, const char *volume, uint64_t volume_bytes, struct moment now)
+void executors_suspect(struct executors_entry *entry, const struct suspect *of, struct moment now)
 {
 	struct executors *x = entry->table;
 
-	if (entry->ended.us || entry->killed_us || !x->ops->tail || (entry->suspected_us && now.us - entry->suspected_us < EXECUTORS_SUSPECT_US) ||
-	    (entry->failing_us && now.us - entry->failing_us < EXECUTORS_FAILING_US))
-		return false;
-	str_copy(entry->scratch_name, sizeof(entry->scratch_name), volume);
-	entry->scratch_total_bytes = volume_bytes;
-	entry->suspected_us = now.us;
-	entry->suspect_id = x->ops->tail(x, entry);
-	return entry->suspect_id != 0;
+	if (entry->ended.us || entry->killed_us || !suspicion_is_due(entry->suspicion, now.us))
+		return;
+	if (!entry->suspicion)
+		entry->suspicion = calloc(1, sizeof(*entry->suspicion));
+	if (entry->suspicion)
+		suspicion_asked(entry->suspicion, of, &entry->last, x->ops->ask(x, entry, SETTLE_LOG), now.us);
+}
+
+/* Of its life; its end has words of its own. */
+static void take_of_life(struct executors_entry *entry, const struct wire_log *log, struct moment now)
+{
+	struct suspicion *s = entry->suspicion;
+
+	s->id = 0;
+	if (log->errnum || entry->ended.us || entry->killed_us || !suspicion_is_news(s, log->bits, log->line))
+		return;
+	suspicion_told(s, log->line, now.us);
+	executors_tell_failing(entry, log, now);
 }
 
 void executors_tail(struct executors *x, uint64_t id, const struct wire_log *log, struct moment now)
@@ -52,15 +69,14 @@ void executors_tail(struct executors *x, uint64_t id, const struct wire_log *log
 
 	if (!entry)
 		return;
-	if (entry->suspect_id && entry->suspect_id == id) { /* of its life; its end has words of its own */
-		entry->suspect_id = 0;
-		executors_tell_failing(entry, log, now);
+	if (entry->suspicion && entry->suspicion->id && entry->suspicion->id == id) {
+		take_of_life(entry, log, now);
 		return;
 	}
-	entry->tail_is_there = true;
+	answered(entry, SETTLE_LOG, true);
 	if (log->errnum == 0) {
 		struct executors_words *words = words_of(entry);
-		entry->tail_was_read = true;
+		entry->log_was_read = true;
 		entry->log_bits |= log->bits;
 		if (words)
 			str_copy(words->log_line, sizeof(words->log_line), log->line);
@@ -74,9 +90,7 @@ void executors_status(struct executors *x, const struct wire_status *status, str
 
 	if (!entry)
 		return;
-	entry->status_awaited = false;
-	/* One that still runs, for the runtime, is asked again. */
-	entry->status_is_known = status->errnum != 0 || status->who.has_exit;
+	answered(entry, SETTLE_RUNTIME, status->errnum != 0 || status->who.has_exit); /* of one that still runs, for the runtime, it is asked again */
 	if (status->errnum == 0 && status->who.has_exit && !entry->has_code) {
 		struct executors_words *words = words_of(entry);
 		entry->code_is_runtimes = true;
@@ -100,11 +114,10 @@ void executors_api(struct executors *x, uint64_t id, const struct wire_pod_told 
 {
 	for (unsigned i = 0; i < x->count; i++) {
 		struct executors_entry *entry = x->entries[i];
-		if (!entry->api_awaited || entry->api_id != id)
+		if (!entry->questions[SETTLE_API].awaited || entry->questions[SETTLE_API].id != id)
 			continue;
-		entry->api_awaited = false;
-		entry->api_is_known = is_all(told);
-		entry->api_is_behind = told->errnum == 0 && !told->end.knows;
+		answered(entry, SETTLE_API, is_all(told));
+		entry->questions[SETTLE_API].is_behind = told->errnum == 0 && !told->end.knows;
 		if (told->errnum == 0 && words_of(entry))
 			entry->words->api = told->end;
 	}
@@ -113,11 +126,9 @@ void executors_api(struct executors *x, uint64_t id, const struct wire_pod_told 
 
 void executors_refused(struct executors *x, uint64_t id)
 {
-	for (unsigned i = 0; i < x->count; i++) {
-		struct executors_entry *entry = x->entries[i];
-		entry->tail_is_there = entry->tail_is_there || entry->tail_id == id; /* it will not come */
-		entry->status_is_known = entry->status_is_known || entry->status_id == id;
-		entry->status_awaited = entry->status_awaited && entry->status_id != id;
-	}
+	for (unsigned i = 0; i < x->count; i++)
+		for (unsigned whom = 0; whom < SETTLE_WHOM_MAX_; whom++)
+			if (id && x->entries[i]->questions[whom].id == id)
+				answered(x->entries[i], (enum settle_whom)whom, true); /* it will not come */
 	executors_changed(x);
 }

@@ -80,12 +80,14 @@ static bool read_processes(struct executors *executors, const struct executors_e
 	return true;
 }
 
-static uint64_t read_tail(struct executors *executors, const struct executors_entry *entry)
+static uint64_t read_tail(struct executors *executors, const struct executors_entry *entry, enum settle_whom whom)
 {
 	struct run *run = executors->owner;
 	struct wire_log log = {.who = self(run)};
 
 	(void)entry;
+	if (whom != SETTLE_LOG)
+		return 0;
 	log.bits = death_read_log(run->tail, run->tail_length, run->redactor, log.line, sizeof(log.line));
 	executors_tail(executors, 1, &log, now());
 	return 1;
@@ -105,7 +107,7 @@ static void use_death(struct executors *executors, const struct death *death)
 }
 
 /* Its tick is often enough to see what has changed. */
-static const struct executors_ops executors_ops = {.processes = read_processes, .tail = read_tail, .death = use_death};
+static const struct executors_ops executors_ops = {.processes = read_processes, .ask = read_tail, .death = use_death};
 
 /* --- the kernel's log --- */
 

@@ -26,6 +26,22 @@
 #define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */
 #define SETTLE_POLL_LATE_US 100000ULL
 
+/* Who may be asked about an end. */
+enum settle_whom {
+	SETTLE_LOG,	/* the end of the container's log: it is gone first */
+	SETTLE_RUNTIME, /* its status of the container */
+	SETTLE_API,	/* the API server, of its pod */
+	SETTLE_WHOM_MAX_
+};
+
+struct settle_question {
+	uint64_t asked_us; /* last; 0 = not yet */
+	uint64_t id;	   /* of the asker, which the answer brings */
+	bool awaited;	   /* it was asked, and is not answered */
+	bool is_behind;	   /* the last answer did not know of the end */
+	bool is_known;	   /* everything is said that will be, or nobody can be asked */
+};
+
 struct settle_evidence {
 	uint64_t now_us;
 	uint64_t killed_us; /* when a kill that is not explained yet was first seen; 0 = there is none */
@@ -38,16 +54,8 @@ struct settle_evidence {
 	uint64_t gone_us;   /* the cgroup is removed; 0 = it is there, or never was */
 	bool has_code;
 	bool code_may_come; /* the runtime tells exits here, and this one's may still come */
-	uint64_t status_asked_us; /* the runtime, of its status; 0 = not yet */
-	bool status_awaited;	  /* it was asked, and has not answered */
-	bool status_is_known;	  /* it has said all that it will say */
-	bool api_wanted;	/* this end may be somebody's who acts through the API server, and that may be asked */
-	uint64_t api_asked_us;	/* last; 0 = not yet */
-	bool api_awaited;	/* it was asked, and has not answered */
-	bool api_is_behind;	/* its last answer did not know of the end */
-	bool api_is_known;	/* it has said all that it will say */
-	uint64_t tail_asked_us; /* the end of the container's log; 0 = not asked for */
-	bool tail_is_there;	/* or will not come */
+	bool api_wanted;    /* this end may be somebody's who acts through the API server */
+	struct settle_question questions[SETTLE_WHOM_MAX_];
 };
 
 enum settle_what {
@@ -60,10 +68,7 @@ enum settle_what {
 struct settle {
 	enum settle_what what;
 	uint64_t until_us;
-	bool ask_tail;	      /* the end of its log is wanted */
-	bool ask_status;      /* what the runtime says of it is wanted */
-	bool ask_api;	      /* what the API server says of its pod is wanted */
-	const char *waits_for; /* in words, for the log */
+	bool ask[SETTLE_WHOM_MAX_];
 };
 
 struct settle settle_decide(const struct settle_evidence *evidence);

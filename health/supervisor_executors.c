@@ -1,4 +1,4 @@
-/* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions to the broker out. */
+/* supervisor_executors.c - the containers of Spark pods: records of stoker-nri in, questions out. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,28 +101,23 @@ static bool ask_processes(struct executors *x, const struct executors_entry *ent
 	       link_send(&s->broker, WIRE_PROCESSES, ++s->asked, &ask, sizeof(ask));
 }
 
-static uint64_t ask_tail(struct executors *x, const struct executors_entry *entry)
+static uint64_t ask_broker(struct supervisor *s, uint16_t request, const struct wire_container_ask *about)
+{
+	return link_send(&s->broker, request, ++s->asked, about, sizeof(*about)) ? s->asked : 0;
+}
+
+static uint64_t ask(struct executors *x, const struct executors_entry *entry, enum settle_whom whom)
 {
 	struct supervisor *s = x->owner;
-	const struct wire_container_ask ask = ask_for(entry);
+	const struct wire_container_ask about = ask_for(entry);
 
+	if (whom == SETTLE_API)
+		return supervisor_ask_pod(s, &entry->executor);
+	if (whom == SETTLE_RUNTIME)
+		return ask_broker(s, WIRE_STATUS, &about);
 	supervisor_volumes_measure_pod(s, entry->executor.pod_uid); /* what it leaves behind is told with its death */
 	/* Without a pod there is no log of it. */
-	const bool sent = *ask.pod && *ask.name_space && *ask.container && link_send(&s->broker, WIRE_LOG_TAIL, ++s->asked, &ask, sizeof(ask));
-	return sent ? s->asked : 0;
-}
-
-static uint64_t ask_status(struct executors *x, const struct executors_entry *entry)
-{
-	struct supervisor *s = x->owner;
-	const struct wire_container_ask ask = ask_for(entry);
-
-	return link_send(&s->broker, WIRE_STATUS, ++s->asked, &ask, sizeof(ask)) ? s->asked : 0;
-}
-
-static uint64_t ask_api(struct executors *x, const struct executors_entry *entry)
-{
-	return supervisor_ask_pod(x->owner, &entry->executor);
+	return *about.pod && *about.name_space && *about.container ? ask_broker(s, WIRE_LOG_TAIL, &about) : 0;
 }
 
 static void local_disk(struct executors *x, const struct executor *executor, struct local_disk *ret)
@@ -331,7 +326,7 @@ static void raise_descriptors(const struct log *log)
 void supervisor_executors_start(struct supervisor *s)
 {
 	static const struct executors_ops ops = {
-		.processes = ask_processes, .tail = ask_tail, .status = ask_status, .api = ask_api, .unverified = unverified, .storage = local_disk, .death = supervisor_death, .changed = changed};
+		.processes = ask_processes, .ask = ask, .unverified = unverified, .storage = local_disk, .death = supervisor_death, .changed = changed};
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);

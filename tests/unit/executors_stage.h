@@ -24,7 +24,8 @@
 struct stage {
 	struct executors table;
 	struct log log;
-	unsigned deaths, tails, statuses, asked, unverified, apis;
+	unsigned deaths, asked, unverified;
+	unsigned questions[SETTLE_WHOM_MAX_];
 	bool has_api; /* somebody can ask the API server */
 	char what[96];
 	uint64_t last_id; /* of a question */
@@ -39,31 +40,15 @@ static inline bool take_processes(struct executors *x, const struct executors_en
 	return true;
 }
 
-static inline uint64_t take_tail(struct executors *x, const struct executors_entry *entry)
+static inline uint64_t take_question(struct executors *x, const struct executors_entry *entry, enum settle_whom whom)
 {
 	struct stage *s = x->owner;
 
 	(void)entry;
-	s->tails++;
+	if (whom == SETTLE_API && !s->has_api)
+		return 0;
+	s->questions[whom]++;
 	return ++s->last_id;
-}
-
-static inline uint64_t take_status(struct executors *x, const struct executors_entry *entry)
-{
-	struct stage *s = x->owner;
-
-	(void)entry;
-	s->statuses++;
-	return ++s->last_id;
-}
-
-static inline uint64_t take_api(struct executors *x, const struct executors_entry *entry)
-{
-	struct stage *s = x->owner;
-
-	(void)entry;
-	s->apis += s->has_api;
-	return s->has_api ? ++s->last_id : 0;
 }
 
 static inline void take_unverified(struct executors *x, const struct executors_entry *entry, const char *what)
@@ -95,7 +80,7 @@ static inline struct moment at(const struct stage *s)
 
 static inline int open_stage(void **state)
 {
-	static const struct executors_ops ops = {.processes = take_processes, .tail = take_tail, .status = take_status, .api = take_api, .unverified = take_unverified, .death = take_death, .changed = nothing};
+	static const struct executors_ops ops = {.processes = take_processes, .ask = take_question, .unverified = take_unverified, .death = take_death, .changed = nothing};
 	struct stage *s = calloc(1, sizeof(*s));
 
 	*state = s;

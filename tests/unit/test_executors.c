@@ -14,7 +14,7 @@ static void test_an_oom_kill_and_its_end(void **state)
 	executors_oom(&s->table, &kill, at(s));
 	run(s, 0);
 	assert_int_equal(s->deaths, 1); /* at once: its first process was killed, and the kernel has said all */
-	assert_int_equal(s->tails, 0);
+	assert_int_equal(s->questions[SETTLE_LOG], 0);
 	assert_int_equal(s->last.exit_code, 137);
 	assert_false(s->last.lives);
 	assert_int_equal(s->last.explained_after_us, 0);
@@ -101,7 +101,7 @@ static void test_a_plain_kill_is_no_oom(void **state)
 	begin(s, ID);
 	stop(s, ID, 137);
 	run(s, 3 * MS);
-	assert_int_equal(s->tails, 1);
+	assert_int_equal(s->questions[SETTLE_LOG], 1);
 	assert_int_equal(s->deaths, 0);
 	answer_tail(s, ID, DEATH_LOG_REGISTERED, "");
 	run(s, SETTLE_KERNEL_US);
@@ -146,33 +146,34 @@ static void test_an_end_whose_log_is_gone(void **state)
 #define LINE "26/11/26 08:00:00 ERROR Executor: Exception in task 2.0: java.io.IOException: No space left on device"
 static void test_full_scratch_of_one_that_lives(void **state)
 {
+	const struct suspect scratch = {"scratch", 96 * MIB};
 	struct stage *s = *state;
 
 	begin(s, ID);
 	struct executors_entry *entry = executors_find(&s->table, ID);
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
-	assert_int_equal(s->tails, 1); /* not again so soon */
+	executors_suspect(entry, &scratch, at(s));
+	executors_suspect(entry, &scratch, at(s));
+	assert_int_equal(s->questions[SETTLE_LOG], 1); /* not again so soon */
 	answer_tail(s, ID, DEATH_LOG_REGISTERED, "");
 	assert_int_equal(s->deaths, 0);
-	run(s, EXECUTORS_SUSPECT_US);
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	run(s, SUSPICION_AGAIN_US);
+	executors_suspect(entry, &scratch, at(s));
 	answer_tail(s, ID, DEATH_LOG_NO_SPACE, LINE);
 	assert_int_equal(s->deaths, 1);
 	assert_int_equal(s->last.cause, DEATH_SCRATCH_FULL);
 	assert_true(s->last.lives);
 	assert_non_null(strstr(s->last.summary, "volume scratch, 96 MiB"));
 	/* the same words are no news, and of others not too soon */
-	run(s, EXECUTORS_SUSPECT_US);
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
-	assert_int_equal(s->tails, 2);
-	run(s, EXECUTORS_FAILING_US);
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	run(s, SUSPICION_AGAIN_US);
+	executors_suspect(entry, &scratch, at(s));
+	assert_int_equal(s->questions[SETTLE_LOG], 2);
+	run(s, SUSPICION_TOLD_US);
+	executors_suspect(entry, &scratch, at(s));
 	answer_tail(s, ID, DEATH_LOG_NO_SPACE, LINE);
 	assert_int_equal(s->deaths, 1);
 	/* what was asked while it lived is not the end of its log */
-	run(s, EXECUTORS_SUSPECT_US);
-	executors_suspect(entry, "scratch", 96 * MIB, at(s));
+	run(s, SUSPICION_AGAIN_US);
+	executors_suspect(entry, &scratch, at(s));
 	const uint64_t of_life = s->last_id;
 	stop(s, ID, 0);
 	run(s, 1 * MS);
@@ -189,10 +190,11 @@ static void test_full_scratch_of_one_that_lives(void **state)
 /* The node's verdict: no volume is named, and it may be any fault of a disk. */
 static void test_a_sick_disk_of_one_that_lives(void **state)
 {
+	const struct suspect disk = {"", 0};
 	struct stage *s = *state;
 
 	begin(s, ID);
-	executors_suspect(executors_find(&s->table, ID), "", 0, at(s));
+	executors_suspect(executors_find(&s->table, ID), &disk, at(s));
 	answer_tail(s, ID, DEATH_LOG_READ_ONLY, "java.io.IOException: Read-only file system");
 	assert_int_equal(s->deaths, 1);
 	assert_int_equal(s->last.cause, DEATH_DISK_READ_ONLY);
@@ -296,13 +298,13 @@ static void test_a_code_that_nobody_told_is_asked_for(void **state)
 	const struct wire_status runs = status_of(ID, 0, -1, ""), ended = status_of(ID, 0, 52, "Error");
 
 	end_unheard(s, ID);
-	assert_int_equal(s->statuses, 1);
+	assert_int_equal(s->questions[SETTLE_RUNTIME], 1);
 	executors_status(&s->table, &runs, at(s));
 	answer_tail(s, ID, 0, "");
 	run(s, SETTLE_ASK_US - 1 * MS);
-	assert_int_equal(s->statuses, 1);
+	assert_int_equal(s->questions[SETTLE_RUNTIME], 1);
 	run(s, 2 * MS);
-	assert_int_equal(s->statuses, 2);
+	assert_int_equal(s->questions[SETTLE_RUNTIME], 2);
 	assert_int_equal(s->deaths, 0);
 	executors_status(&s->table, &ended, at(s));
 	run(s, 1 * MS);
@@ -329,7 +331,7 @@ static void test_a_runtime_that_knows_it_not(void **state)
 	answer_tail(s, ID2, 0, "");
 	run(s, SETTLE_KERNEL_US);
 	assert_int_equal(s->deaths, 2);
-	assert_int_equal(s->statuses, 2);
+	assert_int_equal(s->questions[SETTLE_RUNTIME], 2);
 }
 
 /* --- what was set at a creation --- */
@@ -364,11 +366,11 @@ static void test_who_acts_through_the_api_server_is_asked_for(void **state)
 	stop(s, ID, 143);
 	run(s, 1 * MS);
 	answer_tail(s, ID, DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM");
-	assert_int_equal(s->apis, 1);
+	assert_int_equal(s->questions[SETTLE_API], 1);
 	/* it does not know of the end: again, and only then it is told */
 	answer_api(s, 0, &nothing_yet);
 	run(s, SETTLE_API_AGAIN_US);
-	assert_int_equal(s->apis, 2);
+	assert_int_equal(s->questions[SETTLE_API], 2);
 	assert_int_equal(s->deaths, 0);
 	answer_api(s, 0, &preempted);
 	run(s, 1 * MS);
@@ -395,11 +397,11 @@ static void test_without_the_api_server_all_goes_on(void **state)
 		char id[65];
 		snprintf(id, sizeof(id), "%064zx", i);
 		s->has_api = row[i].has_api;
-		s->apis = s->deaths = 0;
+		s->questions[SETTLE_API] = s->deaths = 0;
 		begin(s, id);
 		stop(s, id, row[i].code);
 		run(s, 1 * MS);
-		assert_int_equal(s->apis, row[i].asked);
+		assert_int_equal(s->questions[SETTLE_API], row[i].asked);
 		if (row[i].errnum >= 0)
 			answer_api(s, row[i].errnum, NULL);
 		answer_tail(s, id, DEATH_LOG_REGISTERED, "");
