@@ -17,8 +17,10 @@
 #define TRIGGER "some 200000 2000000"
 
 struct cgroup_source {
-	uv_poll_t poll;
-	uv_work_t work;
+	union { /* the work begins when the poll handle is closed */
+		uv_poll_t poll;
+		uv_work_t work;
+	};
 	int fd;
 	bool is_trigger;
 	bool slow; /* to close */
@@ -49,7 +51,6 @@ static struct cgroup_source *make(uv_loop_t *loop, int *fd, bool is_trigger, cgr
 		return NULL;
 	}
 	s->poll.data = s;
-	s->work.data = s;
 	s->fd = fd_take(fd);
 	s->is_trigger = is_trigger;
 	s->tell = tell;
@@ -124,8 +125,10 @@ static void drop_memory(uv_work_t *work, int status)
 static void closed(uv_handle_t *handle)
 {
 	struct cgroup_source *s = handle->data;
+	uv_loop_t *loop = handle->loop;
 
-	if (!s->slow || uv_queue_work(handle->loop, &s->work, drop_fd, drop_memory) < 0)
+	s->work.data = s;
+	if (!s->slow || uv_queue_work(loop, &s->work, drop_fd, drop_memory) < 0)
 		drop_memory(&s->work, 0);
 }
 

@@ -14,6 +14,7 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/watch.h"
 #include "health/death.h"
+#include "health/footprint.h"
 #include "health/settle.h"
 #include "health/suspicion.h"
 #include "health/wire.h"
@@ -24,6 +25,7 @@
 #define EXECUTORS_BUSY_PERCENT 80 /* of its limit, page cache left out */
 #define EXECUTORS_CALM_US      30000000ULL /* busy so long after the last reason to be */
 #define EXECUTORS_RING	       6 /* samples: the highest of each 10 s */
+#define EXECUTORS_SLICE	       16 /* are sampled at a time: 2 ms at most, of hundreds 25 (measured) */
 #define EXECUTORS_TOLD	       64 /* ends that are remembered, so that a late word does not make a second one */
 #define EXECUTORS_MERGE_US     5000000ULL /* kills that were survived: one record for all within that */
 
@@ -54,7 +56,7 @@ struct executors_entry {
 	uint64_t limit_was_bytes, limit_lowered_us;
 	uint64_t settle_us; /* when to look again at what has happened */
 	struct sample last;			/* the newest full one before a kill */
-	struct sample ring[EXECUTORS_RING];
+	struct footprint ring[EXECUTORS_RING];
 	/* counters: when it was opened; up to what is explained; as last read */
 	struct sample_events first, explained_events, counted;
 	uint64_t counted_us;
@@ -64,7 +66,10 @@ struct executors_entry {
 	int32_t exit_code;
 	bool code_is_runtimes; /* the runtime was asked for it */
 	struct settle_question questions[SETTLE_WHOM_MAX_]; /* about its end */
-	struct wire_adjusted adjusted; /* what is still to be looked for */
+	struct executors_set {		/* at its creation; what is still to be looked for */
+		bool has_oom_group, has_oom_score_adj, oom_group;
+		int32_t oom_score_adj;
+	} set;
 	struct death_processes processes;
 	uint64_t processes_asked_us;
 	bool log_was_read; /* its end, and not only waited for */
@@ -125,6 +130,7 @@ struct executors {
 	bool codes;	  /* and of their exit codes */
 	struct executors_entry *entries[EXECUTORS_MAX];
 	unsigned count;
+	unsigned turn; /* index of whose sample is looked at next */
 	struct executors_pod *pods;
 	uint64_t told[EXECUTORS_TOLD]; /* hashes of container ids whose end was told */
 	unsigned told_next;
@@ -161,7 +167,7 @@ void executors_suspect(struct executors_entry *entry, const struct suspect *of, 
 
 /* --- the clock --- */
 
-/* Samples what is due and explains what is settled. */
+/* Explains what is settled, and samples of what is due EXECUTORS_SLICE: then others of the loop have a turn. */
 void executors_run(struct executors *executors, struct moment now);
 /* When executors_run() wants to be called next; UINT64_MAX = not before something happens. */
 uint64_t executors_due(const struct executors *executors, uint64_t now_us);

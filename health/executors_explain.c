@@ -112,14 +112,17 @@ static bool is_final(const struct executors_entry *entry, uint64_t now_us)
 	return entry->counted_at_end || of_pod || (x->kmsg && (x->gap_us == 0 || now_us - x->gap_us > GAP_US));
 }
 
+static bool is_recent(const struct footprint *f, uint64_t now_us)
+{
+	return f->have && f->time_us + PEAK_US > now_us;
+}
+
 static void find_peak(const struct executors_entry *entry, uint64_t now_us, struct sample *ret)
 {
 	*ret = entry->last;
-	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
-		const struct sample *s = &entry->ring[i];
-		if (s->have && s->time_us + PEAK_US > now_us && s->current_bytes > ret->current_bytes)
-			*ret = *s;
-	}
+	for (unsigned i = 0; i < EXECUTORS_RING; i++)
+		if (is_recent(&entry->ring[i], now_us) && footprint_current_bytes(&entry->ring[i]) > ret->current_bytes)
+			*ret = footprint_sample(&entry->ring[i]);
 }
 
 /* How much its use rose in the last minute: from the lowest of the highest of each ten seconds. */
@@ -128,9 +131,9 @@ static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us
 	uint64_t lowest = UINT64_MAX;
 
 	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
-		const struct sample *s = &entry->ring[i];
-		if (s->have && s->time_us + PEAK_US > now_us && s->current_bytes < lowest)
-			lowest = s->current_bytes;
+		const uint64_t bytes = footprint_current_bytes(&entry->ring[i]);
+		if (is_recent(&entry->ring[i], now_us) && bytes < lowest)
+			lowest = bytes;
 	}
 	return lowest < peak_bytes ? peak_bytes - lowest : 0;
 }
@@ -323,12 +326,20 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 
 /* --- the clock --- */
 
+/* Who has ended comes first. Hundreds are due for a sample at once: only some at a time, then whoever else the loop serves has a turn, since the
+ * kernel may just be saying why the next one dies. */
 void executors_run(struct executors *x, struct moment now)
 {
-	for (unsigned i = 0; i < x->count;) {
-		struct executors_entry *entry = x->entries[i];
-		executors_sample(entry, now);
-		i += !executors_settle(entry, now); /* another takes the place of one that is gone */
+	unsigned sampled = 0;
+
+	for (unsigned i = 0; i < x->count;)
+		i += !executors_settle(x->entries[i], now); /* another takes the place of one that is gone */
+	for (unsigned left = x->count; left > 0 && sampled < EXECUTORS_SLICE; left--) {
+		x->turn = x->turn < x->count ? x->turn : 0;
+		struct executors_entry *entry = x->entries[x->turn];
+		const bool was_due = executors_sample(entry, now);
+		sampled += was_due;
+		x->turn += !(was_due && executors_settle(entry, now));
 	}
 }
 

@@ -16,7 +16,7 @@ struct sample_events executors_pod_left(const struct executors *executors, const
 /* Opens its cgroup and its pod's. `fresh`: it has just been made, its counters began at 0. */
 void executors_open(struct executors_entry *entry, bool fresh, struct moment now);
 void executors_close(struct executors_entry *entry);
-void executors_sample(struct executors_entry *entry, struct moment now);	/* when it is due */
+bool executors_sample(struct executors_entry *entry, struct moment now);	/* if it is due; was it? */
 uint64_t executors_sample_due(const struct executors_entry *entry, uint64_t now_us);
 void executors_count(struct executors_entry *entry, struct moment now);		/* reads the counters alone */
 void executors_take(struct executors_entry *entry, const struct sample *sample, struct moment now); /* pure: what a full sample changes */

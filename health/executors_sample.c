@@ -76,11 +76,11 @@ static void take_limit(struct executors_entry *entry, const struct sample *sampl
 
 static void take_ring(struct executors_entry *entry, const struct sample *sample)
 {
-	struct sample *slot = &entry->ring[sample->time_us / EXECUTORS_IDLE_US % EXECUTORS_RING];
+	struct footprint *slot = &entry->ring[sample->time_us / EXECUTORS_IDLE_US % EXECUTORS_RING];
 	const bool same = slot->have && slot->time_us / EXECUTORS_IDLE_US == sample->time_us / EXECUTORS_IDLE_US;
 
-	if (!same || sample->current_bytes >= slot->current_bytes)
-		*slot = *sample;
+	if (!same || sample->current_bytes >= footprint_current_bytes(slot))
+		*slot = footprint_of(sample);
 }
 
 void executors_take(struct executors_entry *entry, const struct sample *sample, struct moment now)
@@ -168,10 +168,10 @@ uint64_t executors_sample_due(const struct executors_entry *entry, uint64_t now_
 	return entry->unread && count_us < due_us ? count_us : due_us;
 }
 
-void executors_sample(struct executors_entry *entry, struct moment now)
+bool executors_sample(struct executors_entry *entry, struct moment now)
 {
 	if (executors_sample_due(entry, now.us) > now.us)
-		return;
+		return false;
 	if (entry->unread && !entry->busy)
 		executors_count(entry, now);
 	else if (entry->busy || entry->stall || now.us - entry->last.time_us >= FULL_PAUSE_US)
@@ -180,6 +180,7 @@ void executors_sample(struct executors_entry *entry, struct moment now)
 		executors_count(entry, now);
 		entry->sampled_us = now.us;
 	}
+	return true;
 }
 
 /* --- opening, and what the watch tells --- */

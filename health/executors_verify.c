@@ -15,7 +15,10 @@ void executors_adjusted(struct executors *x, const struct wire_adjusted *adjuste
 
 	(void)now;
 	if (entry)
-		entry->adjusted = *adjusted;
+		entry->set = (struct executors_set){.has_oom_group = adjusted->has_oom_group,
+						    .has_oom_score_adj = adjusted->has_oom_score_adj,
+						    .oom_group = adjusted->oom_group,
+						    .oom_score_adj = adjusted->oom_score_adj};
 }
 
 static void say(struct executors_entry *entry, const char *what)
@@ -34,9 +37,9 @@ static void verify_oom_group(struct executors_entry *entry)
 	if (!entry->open || cgroup_read_file(&entry->cgroup, CGROUP_MEMORY, OOM_GROUP_FILE, text, sizeof(text), NULL) <= 0)
 		return;
 	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, entry->adjusted.oom_group ? "1" : "0") == 0)
+	if (strcmp(text, entry->set.oom_group ? "1" : "0") == 0)
 		return;
-	str_append(words, sizeof(words), OOM_GROUP_FILE " was set to %" PRIu32 " at its creation and is %s", entry->adjusted.oom_group, text);
+	str_append(words, sizeof(words), OOM_GROUP_FILE " was set to %d at its creation and is %s", entry->set.oom_group, text);
 	say(entry, words);
 }
 
@@ -44,23 +47,23 @@ void executors_verify(struct executors_entry *entry)
 {
 	struct executors *x = entry->table;
 
-	if (entry->adjusted.has_oom_group)
+	if (entry->set.has_oom_group)
 		verify_oom_group(entry);
-	entry->adjusted.has_oom_group = false;
+	entry->set.has_oom_group = false;
 	/* Of its process, which only the broker sees. */
-	if (entry->adjusted.has_oom_score_adj && (!x->ops->processes || !x->ops->processes(x, entry)))
-		entry->adjusted.has_oom_score_adj = false;
+	if (entry->set.has_oom_score_adj && (!x->ops->processes || !x->ops->processes(x, entry)))
+		entry->set.has_oom_score_adj = false;
 }
 
 void executors_verify_processes(struct executors_entry *entry, const struct wire_processes *p)
 {
 	char words[96] = "";
 
-	if (!entry->adjusted.has_oom_score_adj || !p->has_oom_score_adj)
+	if (!entry->set.has_oom_score_adj || !p->has_oom_score_adj)
 		return;
-	entry->adjusted.has_oom_score_adj = false;
-	if (p->oom_score_adj == entry->adjusted.oom_score_adj)
+	entry->set.has_oom_score_adj = false;
+	if (p->oom_score_adj == entry->set.oom_score_adj)
 		return;
-	str_append(words, sizeof(words), "oom_score_adj was set to %" PRId32 " at its creation and is %" PRId32, entry->adjusted.oom_score_adj, p->oom_score_adj);
+	str_append(words, sizeof(words), "oom_score_adj was set to %" PRId32 " at its creation and is %" PRId32, entry->set.oom_score_adj, p->oom_score_adj);
 	say(entry, words);
 }

@@ -70,6 +70,7 @@ struct supervisor {
 	unsigned cgroups_polled; /* as last said */
 	struct death_ring deaths;
 	uv_timer_t executors_due;
+	uv_idle_t executors_more; /* due now: a slice each turn of the loop */
 	uv_timer_t roster_due; /* a look without a runtime */
 	struct sweeps sweeps;
 	uv_timer_t sweep_due;

@@ -46,26 +46,40 @@ static void say_cgroups(struct supervisor *s)
 	monitor_input(&s->monitor, "cgroups", w->polled_count ? "degraded" : "ok", w->polled_count ? text : cgroup_mode_name(s->executors.layout.mode));
 }
 
-static void due(uv_timer_t *timer)
+static void step(struct supervisor *s)
 {
-	struct supervisor *s = timer->data;
 	const struct moment now = moment_now();
+	const unsigned count = s->executors.count;
 
 	executors_run(&s->executors, now);
 	supervisor_scratch_look(s, now.us);
-	count_running(s);
+	if (s->executors.count != count)
+		count_running(s);
 	say_cgroups(s);
 	arm(s, now.us);
 }
 
+static void due(uv_timer_t *timer)
+{
+	step(timer->data);
+}
+
+static void more(uv_idle_t *idle)
+{
+	uv_idle_stop(idle);
+	step(idle->data);
+}
+
+/* What is due now has its turn after whatever else there is to be read. Not by a timer: libuv (1.44) runs one that is due at once again before it polls. */
 static void arm(struct supervisor *s, uint64_t now_us)
 {
 	const uint64_t due_us = executors_due(&s->executors, now_us);
 
-	if (due_us == UINT64_MAX)
-		uv_timer_stop(&s->executors_due);
-	else /* rounded up: a moment too early is a wake-up for nothing */
-		uv_timer_start(&s->executors_due, due, due_us > now_us ? (due_us - now_us + US_PER_MS - 1) / US_PER_MS : 0, 0);
+	uv_timer_stop(&s->executors_due);
+	if (due_us <= now_us)
+		uv_idle_start(&s->executors_more, more);
+	else if (due_us != UINT64_MAX) /* rounded up: a moment too early is a wake-up for nothing */
+		uv_timer_start(&s->executors_due, due, (due_us - now_us + US_PER_MS - 1) / US_PER_MS, 0);
 }
 
 /* Not at once: it may be called from within a step of the table. */
@@ -330,7 +344,8 @@ void supervisor_executors_start(struct supervisor *s)
 	struct err e = {0};
 
 	uv_timer_init(s->loop, &s->executors_due);
-	s->executors_due.data = s;
+	uv_idle_init(s->loop, &s->executors_more);
+	s->executors_due.data = s->executors_more.data = s;
 	s->monitor.executors.present = 1;
 	raise_descriptors(s->log);
 	supervisor_deaths_start(s);

@@ -26,7 +26,7 @@ class Bench:
 
     def executor(self, *steps, limit_mib=64):
         number = len(self.living) + 1
-        container = Container(Pod(self.t, name=f"etl-exec-{number}", executor=str(number)), limit_mib=limit_mib)
+        container = Container(Pod(self.t, name=f"etl-exec-{number}", executor=str(number)), limit_mib=limit_mib, heap=f"{limit_mib // 2}m")
         self.s.runtime.create(container)
         self.s.runtime.start(container, *steps)
         self.living.append(container)

@@ -93,12 +93,62 @@ static void test_what_is_left_of_a_pods_counters(void **state)
 	pod->open = false;
 }
 
+/* What is kept of an earlier sample is what an explanation reads of it. */
+static void test_a_sample_is_kept_in_little_room(void **unused)
+{
+	struct sample full = {.time_us = 1 * SEC, .have = SAMPLE_HAS_CURRENT | SAMPLE_HAS_STAT | SAMPLE_HAS_LIMIT | SAMPLE_HAS_EVENTS, .current_bytes = 1400 * MIB, .limit_bytes = 3ULL << 40,
+			      .anon_bytes = 900 * MIB, .file_bytes = 400 * MIB, .shmem_bytes = 300 * MIB, .kernel_bytes = 1, .sock_bytes = 4096, .slab_bytes = 4097,
+			      .file_dirty_bytes = 5 * MIB, .file_writeback_bytes = 6 * MIB};
+	const struct footprint f = footprint_of(&full);
+	const struct sample back = footprint_sample(&f);
+
+	(void)unused;
+	full.kernel_bytes = 4096; /* whole pages, never less than it was */
+	full.slab_bytes = 8192;
+	full.have &= ~SAMPLE_HAS_EVENTS; /* counters are kept elsewhere */
+	assert_memory_equal(&back, &full, sizeof(full));
+	full.current_bytes = UINT64_MAX;
+	const struct footprint saturated = footprint_of(&full);
+	assert_int_equal(footprint_current_bytes(&saturated), (uint64_t)UINT32_MAX * 4096);
+}
+
+/* Hundreds are due for a sample at once: whoever ended does not wait for them, and the loop's others not for all. */
+static void test_ends_come_before_samples(void **state)
+{
+	struct stage *s = *state;
+	const unsigned count = 3 * EXECUTORS_SLICE;
+	char id[65];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(id, sizeof(id), "%064x", i);
+		begin(s, id);
+		s->table.entries[i]->open = true;
+		s->table.entries[i]->cgroup = (struct cgroup){.fds = {-1, -1, -1, -1, -1}, .pressure_fd = -1};
+	}
+	run(s, 1 * MS);
+	s->now_us += EXECUTORS_IDLE_US;
+	const struct oom_kill kill = kill_of(id, 4711, "java");
+	executors_oom(&s->table, &kill, at(s));
+	executors_run(&s->table, at(s));
+	assert_int_equal(s->deaths, 1);
+	unsigned sampled = 0;
+	for (unsigned i = 0; i < s->table.count; i++)
+		sampled += s->table.entries[i]->sampled_us == at(s).us;
+	assert_int_equal(sampled, EXECUTORS_SLICE);
+	assert_true(executors_due(&s->table, at(s).us) <= at(s).us);
+	for (unsigned turns = 1; turns < 3; turns++)
+		executors_run(&s->table, at(s));
+	assert_true(executors_due(&s->table, at(s).us) > at(s).us);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_samples_before_and_after_a_kill, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_page_cache_makes_nobody_busy, open_stage, close_stage),
+		cmocka_unit_test(test_a_sample_is_kept_in_little_room),
+		cmocka_unit_test_setup_teardown(test_ends_come_before_samples, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_is_left_of_a_pods_counters, open_stage, close_stage),
 	};
 
