@@ -1,6 +1,5 @@
 """Checkpoints on a real NFS server: mounted once for all pods, and what a server that hangs, is gone, forgets or returns costs whom."""
 import errno
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,19 +9,14 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "kernel")]
-import cases  # noqa: E402
 import disks  # noqa: E402
 import wire  # noqa: E402
 from cases import case, main, only_long, wait_for  # noqa: E402
 from nfs_null import NameServer  # noqa: E402
 from nfs_server import CLIENT_PORT, NfsServer  # noqa: E402
 from node import Node  # noqa: E402
+from volume_stage import fail_in_turn  # noqa: E402
 from volumes import Asker, Kubelet, mount_at, mounts  # noqa: E402
-
-SPEC = importlib.util.spec_from_file_location("kernel_volumes", os.path.join(HERE, "..", "kernel", "test_volumes.py"))
-kernel = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(kernel)
-cases.CASES.clear()  # those are run by test_volumes.py of this directory
 
 CHECKPOINT, SCRATCH, AT_NODE = 3, 1, 3
 USER = 185
@@ -317,8 +311,8 @@ def every_system_call_of_a_checkpoint_failing_in_turn(t):
         assert gone.errnum == 0 and gone.already == failed, (what, gone)
         assert not mounts(s.kubelet.root) and not os.path.exists(pod.target()) and len(mounts(f"{s.node.runtime}/checkpoints")) <= 1, what
         s.kubelet.remove(pod)
-    kernel.fail_in_turn(t, s.node, s.asker, wire.VOLUME_MAKE, arrange, settle, errnums=(errno.EIO,), type_=CHECKPOINT, size=0, inodes=0, source_name="team",
-                        namespace="spark", uid=USER, gid=USER, sub_path="jobs")
+    fail_in_turn(t, s.node, s.asker, wire.VOLUME_MAKE, arrange, settle, errnums=(errno.EIO,), type_=CHECKPOINT, size=0, inodes=0, source_name="team",
+                 namespace="spark", uid=USER, gid=USER, sub_path="jobs")
 
 
 @case
