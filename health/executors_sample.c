@@ -8,6 +8,7 @@
 #define FULL_PAUSE_US	60000000ULL /* of an idle one only the cheap files are read in between */
 #define PROCESSES_US	10000000ULL /* of a busy one its processes are looked at so often: a fork each */
 #define STALE_US	15000000ULL
+#define PAGE_MOST_BYTES 65536ULL
 
 uint64_t executors_working_set(const struct sample *s)
 {
@@ -61,9 +62,15 @@ static void take_after_kill(struct executors_entry *entry, const struct sample *
 	last->throttled_us = sample->throttled_us;
 }
 
+/* A cgroup may be opened before its runtime has written the limit: then it is the one that the runtime was asked for, in whole pages. */
+static uint64_t limit_so_far(const struct executors_entry *entry)
+{
+	return entry->last.limit_bytes ? entry->last.limit_bytes : entry->executor.limit_bytes / PAGE_MOST_BYTES * PAGE_MOST_BYTES;
+}
+
 static void take_limit(struct executors_entry *entry, const struct sample *sample, struct moment now)
 {
-	const uint64_t was = entry->last.limit_bytes;
+	const uint64_t was = limit_so_far(entry);
 
 	if (!(sample->have & SAMPLE_HAS_LIMIT) || entry->last.have == 0 || sample->limit_bytes == was)
 		return;

@@ -1,4 +1,5 @@
 /* What a sample changes. */
+#include "base/scoped.h"
 #include "tests/unit/executors_stage.h"
 
 static struct sample new_sample(const struct stage *s, uint64_t used_mib, uint64_t shmem_mib)
@@ -52,6 +53,38 @@ static void test_a_limit_that_is_lowered(void **state)
 	assert_int_equal(facts.limit_was_bytes, 1408 * MIB);
 	assert_int_equal(facts.last.limit_bytes, 512 * MIB);
 	assert_int_equal(facts.last.current_bytes, 900 * MIB);
+}
+
+/* It was opened between its directory and its limit: the sample of that moment has none, and the next one is that of the kill. */
+static void test_a_limit_that_is_lowered_before_it_was_seen(void **state)
+{
+	static const struct {
+		uint64_t asked_bytes, seen_bytes, was_bytes;
+	} rows[] = {
+		{1408 * MIB, 512 * MIB, 1408 * MIB},
+		{1408 * MIB, 1408 * MIB, 0},		    /* not lowered: written late */
+		{1408 * MIB + 4095, 1408 * MIB, 0},	    /* cut to whole pages */
+		{0, 512 * MIB, 0},			    /* from none at all: not known since when */
+	};
+	struct stage *s = *state;
+	struct death_facts facts;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		entry->last = (struct sample){0};
+		entry->killed_us = entry->counted.oom_kill = entry->limit_was_bytes = entry->limit_lowered_us = 0;
+		entry->executor.limit_bytes = rows[i].asked_bytes;
+		struct sample sample = new_sample(s, 30, 0);
+		sample.limit_bytes = 0;
+		executors_take(entry, &sample, at(s));
+		sample = new_sample(s, 500, 0);
+		sample.limit_bytes = rows[i].seen_bytes;
+		sample.events.oom_kill = 1;
+		executors_take(entry, &sample, at(s));
+		executors_facts(entry, false, at(s), &facts);
+		assert_int_equal(facts.limit_was_bytes, rows[i].was_bytes);
+	}
 }
 
 static void test_page_cache_makes_nobody_busy(void **state)
@@ -146,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_samples_before_and_after_a_kill, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered_before_it_was_seen, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_page_cache_makes_nobody_busy, open_stage, close_stage),
 		cmocka_unit_test(test_a_sample_is_kept_in_little_room),
 		cmocka_unit_test_setup_teardown(test_ends_come_before_samples, open_stage, close_stage),
