@@ -35,3 +35,15 @@ def children(pid):
         with open(f"/proc/{pid}/task/{task}/children") as f:
             found += map(int, f.read().split())
     return found
+
+
+def is_stuck(pid):
+    """One of its threads sleeps uninterruptibly."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/stat") as f:
+                if f.read().rsplit(")", 1)[1].split()[0] == "D":
+                    return True
+        except OSError:
+            pass
+    return False

@@ -68,6 +68,16 @@ class Driver:
         assert ok, words
         return self
 
+    def kill_python(self, executor, of_daemon):
+        """By hand, while a task runs: the Python worker of this JVM, or the daemon above it. The JVM works on."""
+        assert self.step("pi")[0]
+        daemon = next(pid for pid in jvm.children(executor) if any(b"pyspark.daemon" in w for w in jvm.words(pid)))
+        self.begin("hold", 3)
+        worker = wait_for(lambda: next(iter(jvm.children(daemon)), None), "a Python worker")
+        os.kill(daemon if of_daemon else worker, signal.SIGKILL)
+        self.answer("hold")
+        assert self.step("warm")[0]
+
     @staticmethod
     def arguments(master, settings):
         """As PYSPARK_SUBMIT_ARGS: spark-submit would keep standard input for itself."""

@@ -57,16 +57,10 @@ def many_ends_of_one_driver(t, **more_of_job):
 
 def a_worker_that_is_killed(job):
     """By hand, with memory to spare: the executor lives, and nothing of it is told."""
-    told = job.deaths()
+    told, executor = job.deaths(), job.executor()
     for of_daemon in (False, True):
-        assert job.step("pi")[0]
-        executor = job.executor()
-        daemon = next(pid for pid in jvm.children(executor) if any(b"pyspark.daemon" in w for w in jvm.words(pid)))
-        job.begin("hold", 3)
-        worker = wait_for(lambda: next(iter(jvm.children(daemon)), None), "a Python worker")
-        os.kill(daemon if of_daemon else worker, signal.SIGKILL)
-        job.answer("hold")
-        assert job.step("warm")[0] and job.executor() == executor, "the executor lives and works"
+        job.kill_python(executor, of_daemon)
+        assert job.executor() == executor, "the executor lives and works"
     assert job.deaths() == told, job.deaths()
 
 
@@ -135,8 +129,8 @@ def disks_under_an_executor_that_lives_on(t):
     def deleted(disk):
         disks.run("rm", "-rf", f"{disk.mount_point}/scratch")
 
-    for name, break_it in (("full", disks.Disk.fill), ("error", disks.Disk.trigger_ext4_error), ("shut-down", disks.Disk.shutdown), ("deleted", deleted)):
-        disk = disks.Disk(t, "ext4", f"{t.dir}/disk-{name}")
+    for name, break_it in (("full", disks.Disk.fill), ("memory", disks.Tmpfs.fill), ("error", disks.Disk.trigger_ext4_error), ("shut-down", disks.Disk.shutdown), ("deleted", deleted)):
+        disk = disks.Tmpfs(t, "size=64m", f"{t.dir}/disk-{name}") if name == "memory" else disks.Disk(t, "ext4", f"{t.dir}/disk-{name}")
         job = Job(t, scratch=f"{disk.mount_point}/scratch").warm()
         executor = job.executor()
         assert job.step("shuffle", 10000)[0]
@@ -158,22 +152,11 @@ def a_frozen_disk_keeps_the_killed(t):
     executor = job.executor()
     disk.freeze()
     job.begin("shuffle", 1000000)
-    wait_for(lambda: is_stuck(executor), "a thread of it to be stuck on the disk", 60, 0.1)
+    wait_for(lambda: jvm.is_stuck(executor), "a thread of it to be stuck on the disk", 60, 0.1)
     os.kill(executor, signal.SIGKILL)
     assert job.deaths() == []
     disk.thaw()
     expect(job.death(), "killed", 137)
-
-
-def is_stuck(pid):
-    for task in os.listdir(f"/proc/{pid}/task"):
-        try:
-            with open(f"/proc/{pid}/task/{task}/stat") as f:
-                if f.read().rsplit(")", 1)[1].split()[0] == "D":
-                    return True
-        except OSError:
-            pass
-    return False
 
 
 @only_long

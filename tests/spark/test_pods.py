@@ -2,9 +2,12 @@
 and in one on its driver's; and the recommended setting makes the same job pass while half of the increase does not."""
 import os
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import disks  # noqa: E402
+import jvm  # noqa: E402
 import machine  # noqa: E402
 from cases import case, main, only_long, patient, wait_for  # noqa: E402
 from spark import QUICK_JVM  # noqa: E402
@@ -191,6 +194,11 @@ def flags_of_the_jvm_that_look_like_a_kill(t):
 def signals(t):
     w = SparkNode.of_all_cases(t)
     job = PodJob(t, w, heap_mib=HEAP).warm()
+    pod, pid = job.executor()
+    for of_daemon in (False, True):
+        job.kill_python(pid, of_daemon)
+        assert job.executor() == (pod, pid), "the executor lives and works"
+    assert not [d for d in w.deaths() if d["executor"]["pod"] == pod], w.deaths()
     # who sent a SIGTERM is not known here: what the kubelet sends when a pod is deleted is what is likely, and no more is said
     death = bring_about(w, job, lambda pod, pid: os.kill(pid, signal.SIGTERM), "deleted", "ExecutorDeleted", code=143)[1]
     assert death["confidence"] == "likely", death
@@ -219,22 +227,106 @@ def it_did_not_answer(t):
     pod, pid = job.executor()
     os.kill(pid, signal.SIGSTOP)
     death = expect(w, job, pod, "killed", "ExecutorKilled", code=137)
-    assert "deleted pod has not ended within its grace period" in death["advice"], death  # by whom is not seen: the pod is stopped after its container
+    assert "pod has not ended within its grace period" in death["advice"], death  # by whom is not seen: the pod is stopped after its container
 
 
 @only_long
 @case
 def its_scratch_was_over_its_size_limit(t):
+    """Kubelet evicts it, and says so in its pod's status only: who may ask for that is told, with the number; to others it is a SIGTERM, and no more is said."""
     w = SparkNode.of_all_cases(t)
+    t.cleanup(lambda: w.ask_about_pods(False))
     volume = "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1"
-    job = PodJob(t, w, heap_mib=HEAP, conf={**TMPFS, "spark.kubernetes.local.dirs.tmpfs": "false", f"{volume}.mount.path": "/scratch",
-                                            f"{volume}.options.sizeLimit": "64Mi"}).warm()
-    pod, _ = job.executor()
-    job.begin("keep", 4000000)
-    job.begin("hold", 120)
-    death = w.death(pod, lives=False, deadline=120)
-    # that the kubelet evicted it stands in the pod's status only: to who may not read that it is a SIGTERM, and said to be likely at most
-    assert (death["cause"], death["confidence"]) in (("evicted", "certain"), ("deleted", "likely")) and death["exitCode"] in (143, 137), death
+    for asked in (True, False):
+        w.ask_about_pods(asked)
+        job = PodJob(t, w, heap_mib=HEAP, conf={**TMPFS, "spark.kubernetes.local.dirs.tmpfs": "false", f"{volume}.mount.path": "/scratch",
+                                                f"{volume}.options.sizeLimit": "64Mi"}).warm()
+        pod, _ = job.executor()
+        job.begin("keep", 4000000)
+        job.begin("hold", 120)
+        w.death(pod, lives=False, deadline=120)
+        death = expect(w, job, pod, *(("evicted", "ExecutorEvicted") if asked else ("deleted", "ExecutorDeleted")))
+        print(f"    {death['cause']} ({death['confidence']}), exit code {death['exitCode']}: {death['summary']}", flush=True)
+        assert death["exitCode"] in (143, 137) and death["confidence"] == ("certain" if asked else "likely"), death
+        assert 'exceeds the limit "64Mi"' in death["summary"] if asked else "evicted" in death["summary"], death
+        job.end()
+
+
+def on(disk):
+    """Changes the executors' template: their local dirs lie on that disk of the node."""
+    return with_volume({"name": "spark-local-dir-1", "hostPath": {"path": f"{disk.mount_point}/scratch", "type": "DirectoryOrCreate"}}, "/fast")
+
+
+@only_long
+@case
+def disks_under_an_executor_that_lives_on(t):
+    """It fails its tasks and does not end: that is told when the node says the same of the disk. When somebody ends it, that is told."""
+    w = SparkNode.of_all_cases(t)
+    rows = (("full", disks.Disk.fill, "disk-full", "LocalDiskFull"), ("error", disks.Disk.trigger_ext4_error, "disk-read-only", "LocalDiskReadOnly"),
+            ("shut-down", disks.Disk.shutdown, "disk-failed", "LocalDiskFailed"), ("deleted", lambda disk: disks.run("rm", "-rf", f"{disk.mount_point}/scratch"), None, None))
+    broken = {name: disks.Disk(t, "ext4", f"{t.dir}/disk-{name}") for name, *_ in rows}
+    t.cleanup(lambda: w.stoker.configure(w.settings))
+    w.stoker.configure(w.settings + "probe:\n  period: 1s\n  minimumBad: 1s\nwatch:\n" + "".join(f"- path: {disk.mount_point}\n" for disk in broken.values()))
+
+    def is_well():
+        h = w.stoker.health()
+        return h["status"] == "Healthy" and len(h.get("filesystems", [])) == len(rows)
+    for name, break_it, cause, reason in rows:
+        wait_for(is_well, "the node to be well, with its disks", 120, 0.2)
+        disk = broken[name]
+        job = PodJob(t, w, heap_mib=HEAP, conf=PLAIN_FILES, template=on(disk), as_pod=True).warm()
+        pod, pid = job.executor()
+        assert job.step("shuffle", 10000)[0]
+        break_it(disk)
+        assert not job.step("shuffle", 1000000)[0]
+        if cause:
+            death = expect(w, job, pod, cause, reason, lives=True)
+            assert disk.mount_point in death["evidence"], death
+        assert not job.step("shuffle", 1000000)[0] and job.executor() == (pod, pid), "it lives on, and fails its tasks"
+        assert {d["cause"] for d in w.deaths() if d["executor"]["pod"] == pod} == ({cause} if cause else set()), w.deaths()
+        os.kill(pid, signal.SIGKILL)
+        death = w.death(pod, lives=False)
+        assert (death["cause"], death["exitCode"]) == ("killed", 137), death
+        w.event(pod, reason="ExecutorKilled")
+        job.end()
+        if name == "full":
+            disk.empty()
+        wait_for(lambda: subprocess.run(["umount", disk.mount_point], capture_output=True).returncode == 0, "umount between two probes", 60)
+        disk.fsck()
+        disk.mount()
+
+
+@only_long
+@case
+def local_dirs_that_cannot_be_written(t):
+    """Executors end with 53 and are made again, without end."""
+    w = SparkNode.of_all_cases(t)
+    disk = disks.Disk(t, "ext4", f"{t.dir}/disk")
+    os.makedirs(f"{disk.mount_point}/scratch")
+    disk.remount("ro")
+    job = PodJob(t, w, heap_mib=HEAP, template=on(disk), as_pod=True)
+
+    def dead():
+        return list(dict.fromkeys(d["executor"]["pod"] for d in w.deaths() if d["executor"]["appID"] == job.app_id and d["executor"]["role"] == "executor"))
+    for pod in wait_for(lambda: dead() if len(dead()) > 1 else None, "two of its executors to end", 180, 0.2):
+        expect(w, job, pod, "disk-read-only", "LocalDiskReadOnly", code=53)
+
+
+@only_long
+@case
+def a_frozen_disk_keeps_the_killed(t):
+    """Its process ends when the disk thaws, and not before: then it is told."""
+    w = SparkNode.of_all_cases(t)
+    disk = disks.Disk(t, "ext4", f"{t.dir}/disk")
+    job = PodJob(t, w, heap_mib=HEAP, template=on(disk)).warm()
+    pod, pid = job.executor()
+    disk.freeze()
+    job.begin("shuffle", 1000000)
+    wait_for(lambda: jvm.is_stuck(pid), "a thread of it to be stuck on the disk", 60, 0.1)
+    os.kill(pid, signal.SIGKILL)
+    assert not [d for d in w.deaths() if d["executor"]["pod"] == pod], w.deaths()
+    disk.thaw()
+    expect(w, job, pod, "killed", "ExecutorKilled", code=137)
 
 
 @only_long
