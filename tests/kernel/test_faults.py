@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from cases import case, main  # noqa: E402
+from cases import alone, case, main  # noqa: E402
 import disks  # noqa: E402
 from node import Node  # noqa: E402
 
@@ -181,6 +181,7 @@ def frozen_is_hung_and_nobody_else_is(t):
 
 
 @case
+@alone  # whoever reads the kernel's log loses records
 def kernel_log_flood_and_gap(t):
     """60,000 lines: records are lost, it is counted and everything is probed; a fault in the middle is found."""
     n = Node(t, period=LONG)

@@ -2,6 +2,7 @@
 
 A file of cases ends with main(). Output is one line per case: `ok NAME 1.2s`, `FAILED NAME 0.3s`, `skipped NAME: why`, and
 what a failed case had to say before it. `--list` names the cases, `-k WORD` picks, STOKER_LONG=1 adds the long ones."""
+import fcntl
 import os
 import shutil
 import signal
@@ -26,6 +27,12 @@ def case(function):
 def only_long(function):
     function.only_long = True
     function.deadline = 3600
+    return function
+
+
+def alone(function):
+    """Of all the files that run at a time, no other has a case under way."""
+    function.alone = True
     return function
 
 
@@ -86,11 +93,29 @@ def wait_for(predicate, what, deadline=60, pause=0.01, is_ours=True):
         time.sleep(pause)
 
 
-def run_one(function):
+class Room:
+    """Where cases are, of all files that run now: as many as there are, or one that is alone. Who waits to be alone stands in the door, so that
+    nobody overtakes. Locks on directories that are there anyway leave nothing behind."""
+
+    def __init__(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.room, self.door = (os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (here, os.path.dirname(here)))
+
+    def enter(self, function):
+        fcntl.flock(self.door, fcntl.LOCK_EX)
+        fcntl.flock(self.room, fcntl.LOCK_EX if getattr(function, "alone", False) else fcntl.LOCK_SH)
+        fcntl.flock(self.door, fcntl.LOCK_UN)
+
+    def leave(self):
+        fcntl.flock(self.room, fcntl.LOCK_UN)
+
+
+def run_one(function, room):
     context = Context(function.__name__)
-    begin = time.monotonic()
     outcome, text = "ok", ""
     try:
+        room.enter(function)
+        begin = time.monotonic()
         signal.alarm(getattr(function, "deadline", DEADLINE_S))
         function(context)
     except Skip as why:
@@ -110,6 +135,7 @@ def run_one(function):
     signal.alarm(600 if getattr(function, "only_long", False) else 120)
     context.close()
     signal.alarm(0)
+    room.leave()
     if outcome == "FAILED":
         print(text, flush=True)
     print(f"{outcome} {function.__name__} {time.monotonic() - begin:.1f}s" + (f": {text}" if outcome == "skipped" else ""), flush=True)
@@ -129,5 +155,6 @@ def main(prepare=None):
         return
     if prepare and chosen:
         prepare()
-    outcomes = [run_one(f) for f in chosen]
+    room = Room()
+    outcomes = [run_one(f, room) for f in chosen]
     sys.exit(1 if "FAILED" in outcomes else 0)
