@@ -9,15 +9,34 @@
 #include "base/scoped.h"
 #include "build_config.h"
 
-void role_use_config(struct log *log, const struct config *config)
+static void use_config(struct config_source *source, const struct config *config)
 {
-	log->minimum = config->log_level;
-	log_info(log, "configuration in force", "watch", log_number(config->watch_count));
+	struct role_config *c = source->owner;
+
+	c->log->minimum = config->log_level;
+	log_info(c->log, "configuration in force", "watch", log_number(config->watch_count));
+	if (c->use)
+		c->use(source);
 }
 
-void role_refuse_config(const struct log *log, const struct err *why)
+static void refuse_config(struct config_source *source, const struct err *why)
 {
-	log_error(log, "new configuration refused, the old one stays in force", "error", why->text);
+	struct role_config *c = source->owner;
+
+	log_error(c->log, "new configuration refused, the old one stays in force", "error", why->text);
+	if (c->refuse)
+		c->refuse(why);
+}
+
+int role_config_start(struct role_config *c, uv_loop_t *loop, const char *path, struct err *e)
+{
+	c->source.owner = c;
+	c->source.on_config = use_config;
+	c->source.on_error = refuse_config;
+	if (config_source_start(&c->source, loop, path, e) < 0)
+		return -e->code;
+	c->log->minimum = c->source.current.log_level;
+	return 0;
 }
 
 static int wrong_usage(const struct role *role, const char *word)

@@ -1,4 +1,4 @@
-/* role_main.h - what stokerd, stoker-broker and stoker-reporter share: options, wrong usage, the loop, the configuration's words. */
+/* role_main.h - what stokerd, stoker-broker and stoker-reporter share: options, wrong usage, the loop, the configuration and what is said of it. */
 #pragma once
 
 #include <getopt.h>
@@ -20,6 +20,11 @@ struct role {
 /* Returns the exit code. */
 int role_main(const struct role *role, int argc, char **argv);
 
-/* What is said of a new configuration. */
-void role_use_config(struct log *log, const struct config *config);
-void role_refuse_config(const struct log *log, const struct err *why);
+struct role_config {
+	struct config_source source;
+	struct log *log; /* follows log.level */
+	void (*use)(const struct config_source *source); /* a new one is in force; NULL: nobody else is to be told */
+	void (*refuse)(const struct err *why);		 /* it is refused, the old one stays; NULL likewise */
+};
+
+int role_config_start(struct role_config *config, uv_loop_t *loop, const char *path, struct err *e);

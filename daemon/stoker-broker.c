@@ -56,20 +56,8 @@ static const struct broker_request requests[] = {
 };
 
 static struct log role_log = {"stoker-broker", LOG_INFO, 2};
-static struct config_source config_source;
+static struct role_config config = {.log = &role_log};
 static struct broker broker; /* large: zeroed, and touched as far as it is used */
-
-static void use_config(struct config_source *source, const struct config *config)
-{
-	(void)source;
-	role_use_config(&role_log, config);
-}
-
-static void refuse_config(struct config_source *source, const struct err *why)
-{
-	(void)source;
-	role_refuse_config(&role_log, why);
-}
 
 /* hostPID: process 1 is the host's. Opened before the rights to do so are dropped. The same namespace needs no entering. */
 static int open_mount_namespace(const char *path, struct err *e)
@@ -90,21 +78,18 @@ static const char *namespace_path;
 
 static int run(uv_loop_t *loop, const char *config_path, struct err *e)
 {
-	config_source.on_config = use_config;
-	config_source.on_error = refuse_config;
-	if (config_source_start(&config_source, loop, config_path, e) < 0)
+	if (role_config_start(&config, loop, config_path, e) < 0)
 		return -e->code;
-	role_log.minimum = config_source.current.log_level;
 
 	broker.mount_namespace_fd = open_mount_namespace(namespace_path, e);
 	if (broker.mount_namespace_fd < -1)
 		return -e->code;
 	broker.loop = loop;
 	broker.log = &role_log;
-	broker.config = &config_source.current;
+	broker.config = &config.source.current;
 	broker.requests = requests;
 	broker.request_count = ARRAY_SIZE(requests);
-	if (broker_start(&broker, config_source.current.runtime_dir, e) < 0)
+	if (broker_start(&broker, config.source.current.runtime_dir, e) < 0)
 		return -e->code;
 	resident_lock_and_say(&role_log);
 	if (sandbox_enter(broker.without_volumes ? SANDBOX_BROKER : SANDBOX_BROKER_MOUNTS, e) < 0)

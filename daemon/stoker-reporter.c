@@ -8,36 +8,26 @@
 #include "health/reporter.h"
 
 static struct log role_log = {"stoker-reporter", LOG_INFO, 2};
-static struct config_source config_source;
 static struct reporter reporter;
 
-static void use_config(struct config_source *source, const struct config *config)
+static void use_config(const struct config_source *source)
 {
-	(void)source;
-	role_use_config(&role_log, config);
 	/* Where to report to takes effect at the next start (docs/configuration.md); what to report comes from stokerd. */
 	if (reporter.loop)
-		reporter_configure(&reporter, config);
+		reporter_configure(&reporter, &source->current);
 }
 
-static void refuse_config(struct config_source *source, const struct err *why)
-{
-	(void)source;
-	role_refuse_config(&role_log, why);
-}
+static struct role_config config = {.log = &role_log, .use = use_config};
 
 static int run(uv_loop_t *loop, const char *config_path, struct err *e)
 {
-	config_source.on_config = use_config;
-	config_source.on_error = refuse_config;
-	if (config_source_start(&config_source, loop, config_path, e) < 0)
+	if (role_config_start(&config, loop, config_path, e) < 0)
 		return -e->code;
-	role_log.minimum = config_source.current.log_level;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_rule(e, 5, "libcurl does not start");
 	if (sandbox_enter(SANDBOX_REPORTER, e) < 0)
 		return -e->code;
-	if (reporter_start(&reporter, loop, &role_log, &config_source.current, e) < 0)
+	if (reporter_start(&reporter, loop, &role_log, &config.source.current, e) < 0)
 		return -e->code;
 	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path);
 	uv_run(loop, UV_RUN_DEFAULT);

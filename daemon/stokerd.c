@@ -13,23 +13,21 @@
 #include "health/supervisor.h"
 
 static struct log role_log = {"stokerd", LOG_INFO, 2};
-static struct config_source config_source;
 static struct supervisor supervisor;
 static struct launcher launcher;
 
-static void use_config(struct config_source *source, const struct config *config)
+static void use_config(const struct config_source *source)
 {
-	role_use_config(&role_log, config);
 	monitor_input(&supervisor.monitor, "config", "ok", source->path);
-	supervisor_configure(&supervisor, config);
+	supervisor_configure(&supervisor, &source->current);
 }
 
-static void refuse_config(struct config_source *source, const struct err *why)
+static void refuse_config(const struct err *why)
 {
-	(void)source;
-	role_refuse_config(&role_log, why);
 	monitor_input(&supervisor.monitor, "config", "degraded", why->text);
 }
+
+static struct role_config role_config = {.log = &role_log, .use = use_config, .refuse = refuse_config};
 
 /* The other executables lie beside this one. */
 static int beside(const char *name, char *path, size_t size, struct err *e)
@@ -48,19 +46,16 @@ static int run_supervisor(uv_loop_t *loop, const char *config_path, struct err *
 {
 	static struct supervisor_paths paths;
 
-	config_source.on_config = use_config;
-	config_source.on_error = refuse_config;
-	if (config_source_start(&config_source, loop, config_path, e) < 0 || beside("stoker-web", paths.web, sizeof(paths.web), e) < 0 ||
+	if (role_config_start(&role_config, loop, config_path, e) < 0 || beside("stoker-web", paths.web, sizeof(paths.web), e) < 0 ||
 	    beside("stoker-nri", paths.nri, sizeof(paths.nri), e) < 0 || beside("stoker-csi", paths.csi, sizeof(paths.csi), e) < 0)
 		return -e->code;
-	role_log.minimum = config_source.current.log_level;
-	if (supervisor_start(&supervisor, loop, &role_log, &config_source.current, &paths, e) < 0)
+	if (supervisor_start(&supervisor, loop, &role_log, &role_config.source.current, &paths, e) < 0)
 		return -e->code;
 	resident_lock_and_say(&role_log);
 	if (sandbox_enter(SANDBOX_STOKERD, e) < 0)
 		return -e->code;
-	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path, "node", config_source.current.node, "watch",
-		 log_number(config_source.current.watch_count));
+	log_info(&role_log, "started", "version", STOKER_VERSION, "config", config_path, "node", role_config.source.current.node, "watch",
+		 log_number(role_config.source.current.watch_count));
 	uv_run(loop, UV_RUN_DEFAULT);
 	return 0;
 }
