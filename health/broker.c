@@ -60,14 +60,6 @@ static const struct broker_request *find_request(const struct broker *b, const s
 	return NULL;
 }
 
-static bool give_to_spare(struct broker *b, struct broker_job *job)
-{
-	if (!broker_spare_take(b, job))
-		return false;
-	job->request = NULL; /* its own place is not needed */
-	return true;
-}
-
 static void peer_record(struct link *link, const struct record *record)
 {
 	struct broker *b = link->owner;
@@ -88,7 +80,7 @@ static void peer_record(struct link *link, const struct record *record)
 	broker_add_waiter(&job->waiters, link, record->header.id, broker_is_probe(request) ? job->task.probe.watch : UINT32_MAX);
 	if (request->type == WIRE_FS_MARK)
 		job->task.group_fd = link_take_fd(link);
-	bool started = give_to_spare(b, job) || broker_job_start(job, &e);
+	bool started = broker_spare_take(b, job) || broker_job_start(job, &e);
 	fd_drop(&job->task.group_fd); /* the child has it */
 	if (!started) {
 		job->request = NULL;

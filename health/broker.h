@@ -128,8 +128,8 @@ void broker_answer_hung(struct broker_job *job, struct broker_waiters *waiters);
 
 /* Unless there is one. */
 void broker_spare_make(struct broker *broker);
-/* The job of the spare child, which does from now on what `wanted` was to do; NULL: none can. */
-struct broker_job *broker_spare_take(struct broker *broker, const struct broker_job *wanted);
+/* The spare child does from now on what `wanted` was to do, whose place is free again; false: none can. */
+bool broker_spare_take(struct broker *broker, struct broker_job *wanted);
 
 /* Who finds a checkpoint's server. Started by a child that is still in our own mount namespace, asked by it wherever it is later: sets
  * the server's address, from which a call was answered; -ETIMEDOUT if none was within the task's patience. */

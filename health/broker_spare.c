@@ -68,25 +68,26 @@ void broker_spare_make(struct broker *b)
 	b->spare_hash = b->config->hash;
 }
 
-struct broker_job *broker_spare_take(struct broker *b, const struct broker_job *wanted)
+bool broker_spare_take(struct broker *b, struct broker_job *wanted)
 {
 	const struct volume *v = &wanted->task.volume;
 	struct broker_job *job = b->spare;
 
 	if (!job || wanted->request->body != broker_body_volume || (wanted->task.what == WIRE_VOLUME_MAKE && v->type == VOLUME_CHECKPOINT))
-		return NULL;
+		return false;
 	b->spare = NULL;
 	if (b->spare_hash != b->config->hash) {
 		child_signal(&job->child, SIGKILL);
-		return NULL;
+		return false;
 	}
 	if (record_send(job->channel, (uint16_t)wanted->task.what, 0, v, sizeof(*v), -1, NULL) < 0)
-		return NULL; /* it has just ended */
+		return false; /* it has just ended */
 	job->request = wanted->request;
 	job->waiters = wanted->waiters;
 	job->task = wanted->task;
 	job->task.path = job->task.volume.at.name; /* for the log */
 	job->deadline_us = wanted->deadline_us;
 	child_set_deadline(&job->child, job->deadline_us);
-	return job;
+	wanted->request = NULL;
+	return true;
 }

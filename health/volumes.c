@@ -8,7 +8,6 @@
 #include "base/scoped.h"
 #include "base/str.h"
 
-
 /* --- who may have what --- */
 
 struct choice {

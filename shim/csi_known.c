@@ -14,10 +14,15 @@ static size_t find(const struct csi_known *known, const struct volume_at *at)
 	return i;
 }
 
-void csi_known_add(struct csi_known *known, const struct volume_at *at)
+struct csi_known_volume *csi_known_add(struct csi_known *known, const struct volume_at *at)
 {
-	if (find(known, at) == CSI_KNOWN_MAX)
-		known->all[known->next++ % CSI_KNOWN_MAX] = (struct csi_known_volume){.at = *at};
+	size_t i = find(known, at);
+
+	if (i == CSI_KNOWN_MAX) {
+		i = known->next++ % CSI_KNOWN_MAX;
+		known->all[i] = (struct csi_known_volume){.at = *at};
+	}
+	return &known->all[i];
 }
 
 void csi_known_remove(struct csi_known *known, const struct volume_at *at)
@@ -45,8 +50,7 @@ void csi_known_tell(struct csi_known *known, const struct wire_volume_stats *tol
 		csi_known_remove(known, &told->at);
 		return;
 	}
-	csi_known_add(known, &told->at);
-	struct csi_known_volume *volume = &known->all[find(known, &told->at)];
+	struct csi_known_volume *volume = csi_known_add(known, &told->at);
 	volume->told_us = now_us;
 	volume->figures = told->figures;
 }

@@ -25,7 +25,7 @@ struct csi_known {
 	struct csi_known_volume all[CSI_KNOWN_MAX];
 };
 
-void csi_known_add(struct csi_known *known, const struct volume_at *at);
+struct csi_known_volume *csi_known_add(struct csi_known *known, const struct volume_at *at);
 void csi_known_remove(struct csi_known *known, const struct volume_at *at);
 bool csi_known_find(const struct csi_known *known, struct text id, struct volume_at *ret);
 
