@@ -29,7 +29,7 @@
 #define IS_DRIVER     0x10000U
 #define IS_RUN	      0x20000U /* stoker run: no Kubernetes */
 #define IS_SURVIVED   0x40000U /* killed for memory were others: the JVM is not among the victims */
-#define IS_JVM_VICTIM 0x80000U
+#define IS_MAIN_VICTIM 0x80000U /* what the container lived by, whatever an init or a shell makes of it */
 #define IS_FILLING    0x100000U /* a volume in memory that it has may be full */
 #define IS_PREEMPTED  0x200000U
 
@@ -78,6 +78,7 @@ static const struct rule rules[] = {
 	{CODE(CODE_UNKNOWN), IS_PREEMPTED | IS_NO_OOM, 0, 0, 0, DEATH_PREEMPTED, DEATH_LIKELY, "its pod was preempted"},
 	{CODE(0), 0, 0, DEATH_LOG_DECOMMISSION, 0, DEATH_DECOMMISSIONED, DEATH_CERTAIN, "it was asked to hand over and leave"},
 	{CODE(0), IS_SURVIVED, 0, 0, 0, BY_KERNEL, 0, NULL}, /* it left right after a kill in it: kubelet shows OOMKilled and Succeeded together */
+	{CODE(0), IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE(0), 0, 0, DEATH_LOG_DRIVER_GONE, DEATH_LOG_SHUTDOWN, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended"}, /* it means 1, and its main may return first */
 	{CODE(0), IS_API | IS_LOG_READ, EXECUTOR_DECOMMISSION, 0, DEATH_LOG_SHUTDOWN, DEATH_DECOMMISSIONED, DEATH_LIKELY, "its pod was to go, and it may hand over first"},
 	{CODE(0), IS_NO_LOG, EXECUTOR_DECOMMISSION, 0, 0, DEATH_FINISHED, DEATH_GUESS, "its log, which would tell an end from a decommissioning, was gone"},
@@ -99,8 +100,8 @@ static const struct rule rules[] = {
 	/* killed for memory by the kernel */
 	{CODE(137), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE(CODE_UNKNOWN), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
-	{CODE(1), IS_OOM | IS_JVM_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL}, /* a script or spark-submit lived on, for as long as it took to say so */
-	{CODE(143), IS_OOM | IS_JVM_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL},
+	{CODE(1), IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL}, /* a script or spark-submit lived on, for as long as it took to say so */
+	{CODE(143), IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	/* 137 without that */
 	{CODE(137), IS_NO_OOM, EXECUTOR_JVM_KILL_ON_OOM, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_CERTAIN, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_LIKELY, "the kernel killed nobody"},
@@ -257,7 +258,7 @@ static uint32_t look(const struct death_view *v)
 		{x->source == EXECUTOR_FROM_RUN, IS_RUN},
 		{v->main_survived, IS_SURVIVED},
 		{*f->scratch_name, IS_FILLING},
-		{v->oom && strcmp(v->oom->comm, "java") == 0, IS_JVM_VICTIM},
+		{v->oom && death_is_main(x, v->oom), IS_MAIN_VICTIM},
 	};
 	uint32_t is = look_at_disk(f->disk.bad ? f->disk.reason : "") | look_at_api(f);
 

@@ -116,9 +116,17 @@ static void look_at_victims(struct death_view *v)
 	if (v->kill != DEATH_KILL_HERE || !has_jvm || f->oom_count == 0 || f->oom_count >= DEATH_OOM_MAX || f->container.oom_kill != f->oom_count)
 		return;
 	for (uint32_t i = 0; i < f->oom_count; i++)
-		if (!death_is_worker(f->ooms[i].comm) || f->ooms[i].pid == f->executor.pid)
+		if (!death_is_worker(f->ooms[i].comm) || death_is_main(&f->executor, &f->ooms[i]))
 			return;
 	v->main_survived = true;
+}
+
+bool death_is_main(const struct executor *x, const struct oom_kill *kill)
+{
+	const bool by_jvm = x->role != EXECUTOR_ROLE_STANDALONE_WORKER && strcmp(kill->comm, "java") == 0;
+	const bool by_python = executor_is_driver(x) && death_is_worker(kill->comm);
+
+	return x->sidecar || by_jvm || by_python || (x->pid != 0 && kill->pid == x->pid);
 }
 
 bool death_is_worker(const char *comm)

@@ -17,20 +17,12 @@
 
 /* --- the evidence --- */
 
-static bool is_main(const struct executor *x, const struct oom_kill *kill)
-{
-	/* In an image with an init the JVM is not the first process; what a standalone worker lives by is its own JVM, not its executors'. */
-	const bool by_jvm = !x->sidecar && x->role != EXECUTOR_ROLE_STANDALONE_WORKER && strcmp(kill->comm, "java") == 0;
-
-	return by_jvm || (x->pid != 0 && kill->pid == x->pid);
-}
-
 static bool main_was_killed(const struct executors_entry *entry)
 {
 	bool killed = false;
 
 	for (uint32_t i = 0; i < entry->oom_count && i < DEATH_OOM_MAX && entry->ooms; i++)
-		killed = killed || is_main(&entry->executor, &entry->ooms[i]);
+		killed = killed || death_is_main(&entry->executor, &entry->ooms[i]);
 	return killed;
 }
 

@@ -128,6 +128,9 @@ static const struct expectation expected[] = {
 	{"pod limit, a neighbour was killed too", 137, DEATH_SIDECAR, DEATH_LIKELY, "", "", .neighbours = true, .sibling = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
 	{"pod limit on v1", 137, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 2}, .pod = {.max = 732}, .said = {.limit = POD, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	{"pod limit of a pod of one container, and an old sample", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
+	{"a driver's Python was killed, and SparkSubmit ends with its code", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.driver.memoryOverhead", NULL, .driver = true, .language = EXECUTOR_LANGUAGE_PYTHON, .container = ONE, .said = PYTHON_HERE},
+	{"the same, and a script makes 1 of it", 1, DEATH_PYTHON, DEATH_CERTAIN, "spark.driver.memoryOverhead", NULL, .driver = true, .language = EXECUTOR_LANGUAGE_PYTHON, .container = ONE, .said = PYTHON_HERE},
+	{"its JVM was killed, and a script makes 0 of it", 0, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE},
 	{"exit 0 right after a worker was killed", 0, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .said = {.limit = CTR, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	/* more kills than the kernel writes of: a sample from before it grew is all there is */
 	{"samples from before it grew", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .kernel = 1, .used = 2},
@@ -145,6 +148,7 @@ static const struct expectation expected[] = {
 	{"all pods of the node together", 137, DEATH_NODE_MEMORY, DEATH_CERTAIN, "", "", .container = {.oom_kill = 1}, .said = {.limit = "/kubepods.slice", .where = CTR, .comm = "java", .scope = OOM_MEMCG}, .jvm = 500, .used = 560},
 	{"page cache", 137, DEATH_PAGE_CACHE, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .cache = 850}},
 	{"kernel memory", 137, DEATH_KERNEL_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .kernel = 850}},
+	{"a sidecar's own limit, beneath a shell", 1, DEATH_SIDECAR, DEATH_CERTAIN, "resources.limits.memory", NULL, .sidecar = true, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "envoy", .scope = OOM_MEMCG}},
 	{"a sidecar's own limit", 137, DEATH_SIDECAR, DEATH_CERTAIN, "resources.limits.memory", NULL, .sidecar = true, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "envoy", .scope = OOM_MEMCG}},
 	/* the twins */
 	{"kill -9 at 95 % of the limit", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .jvm = 1250, .used = 1338},

@@ -94,6 +94,57 @@ static void test_a_worker_is_killed_and_the_container_lives(void **state)
 	assert_int_equal(s->last.cause, DEATH_FINISHED);
 }
 
+/* tini, SparkSubmit, python: SparkSubmit ends with the code of its Python, as soon as it has tidied up. A neighbour's shell does the same. */
+static void test_what_a_container_lives_by_is_beneath_another(void **state)
+{
+	static const struct {
+		enum executor_role role;
+		bool sidecar;
+		const char *comm;
+		enum death_cause cause;
+	} rows[] = {
+		{EXECUTOR_ROLE_DRIVER, false, "python3", DEATH_PYTHON},
+		{EXECUTOR_ROLE_CLIENT_DRIVER, false, "python3.11", DEATH_PYTHON},
+		{EXECUTOR_ROLE_EXECUTOR, true, "fluent-bit", DEATH_SIDECAR},
+	};
+	struct stage *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char id[65];
+		snprintf(id, sizeof(id), "%064zx", i);
+		const struct oom_kill kill = kill_of(id, 4790, rows[i].comm);
+		begin(s, id);
+		struct executor *x = &executors_find(&s->table, id)->executor;
+		x->role = rows[i].role;
+		x->sidecar = rows[i].sidecar;
+		s->deaths = 0;
+		executors_oom(&s->table, &kill, at(s));
+		run(s, 900 * MS);
+		assert_int_equal(s->deaths, 0);
+		stop(s, id, 137);
+		run(s, 0);
+		assert_int_equal(s->deaths, 1);
+		assert_false(s->last.lives);
+		assert_int_equal(s->last.cause, rows[i].cause);
+		assert_int_equal(s->last.exit_code, 137);
+	}
+}
+
+/* A notebook outlives its kernel's end: that is told, late. */
+static void test_a_notebook_outlives_its_python(void **state)
+{
+	struct stage *s = *state;
+	const struct oom_kill kill = kill_of(ID, 4790, "python3");
+
+	begin(s, ID);
+	executors_find(&s->table, ID)->executor.role = EXECUTOR_ROLE_CLIENT_DRIVER;
+	executors_oom(&s->table, &kill, at(s));
+	run(s, SETTLE_MAIN_US);
+	assert_int_equal(s->deaths, 1);
+	assert_true(s->last.lives);
+	assert_int_equal(s->last.cause, DEATH_PYTHON);
+}
+
 static void test_a_plain_kill_is_no_oom(void **state)
 {
 	struct stage *s = *state;
@@ -472,6 +523,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_without_a_cgroup, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_beneath_an_init, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_worker_is_killed_and_the_container_lives, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_what_a_container_lives_by_is_beneath_another, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_notebook_outlives_its_python, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_plain_kill_is_no_oom, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_the_last_words_may_not_come, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_end_whose_log_is_gone, open_stage, close_stage),
