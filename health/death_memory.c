@@ -143,27 +143,15 @@ static bool neighbours_used_it(const struct death_view *v)
 	return v->oom_was_of_pod && !alone && own > 0 && v->limit_bytes > 0 && own < v->limit_bytes / 5 * 4;
 }
 
-/* From what the limit was lowered: seen by a sample, or the last sample's is above the one that the kernel names at the kill. */
-static uint64_t limit_before(const struct death_view *v)
-{
-	const struct death_facts *f = v->facts;
-	bool own = v->oom && v->oom->have & OOM_HAS_USAGE && !v->oom_was_of_pod && f->last.have & SAMPLE_HAS_LIMIT;
-
-	if (f->limit_was_bytes == 0 && own && f->last.limit_bytes > v->oom->limit_bytes + MIB)
-		return f->last.limit_bytes;
-	return f->limit_was_bytes;
-}
-
 static void judge_limit(const struct death_view *v, const struct death_part *parts, unsigned n, struct death *death)
 {
 	const struct death_facts *f = v->facts;
-	uint64_t was = limit_before(v);
 
 	if (v->oom_was_global) {
 		death_prove(death, v->oom ? "the kernel's log says it was the node's memory, not a limit of this pod" : "neither its limit nor its pod's was reached");
 		name(death, DEATH_NODE_MEMORY, v->oom ? DEATH_CERTAIN : DEATH_LIKELY);
-	} else if (was > v->limit_bytes && v->limit_bytes > 0) {
-		death_prove(death, "its memory limit was lowered from %" PRIu64 " to %" PRIu64 " MiB", was / MIB, v->limit_bytes / MIB);
+	} else if (v->limit_was_bytes > v->limit_bytes && v->limit_bytes > 0) {
+		death_prove(death, "its memory limit was lowered from %" PRIu64 " to %" PRIu64 " MiB", v->limit_was_bytes / MIB, v->limit_bytes / MIB);
 		name(death, DEATH_LIMIT_LOWERED, v->sure);
 	} else if (neighbours_used_it(v)) {
 		death_prove(death, "the pod's limit was reached; this container used less");

@@ -123,7 +123,7 @@ void death_say(const struct death_view *v, struct death *death)
 	if (cause == DEATH_NODE_MEMORY)
 		str_append(death->summary, sizeof(death->summary), ": the node ran out of memory, and the kernel chose this one");
 	else if (cause == DEATH_LIMIT_LOWERED)
-		str_append(death->summary, sizeof(death->summary), ": the limit was lowered from %" PRIu64 " MiB", v->facts->limit_was_bytes / MIB);
+		str_append(death->summary, sizeof(death->summary), ": the limit was lowered from %" PRIu64 " MiB", v->limit_was_bytes / MIB);
 	else if (cause == DEATH_POD_LIMIT || (cause == DEATH_SIDECAR && !v->facts->executor.sidecar))
 		str_append(death->summary, sizeof(death->summary), ": the pod's limit, used up by its containers together");
 	if (!death->lives && death->exit_code >= 0)

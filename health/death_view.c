@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 
+#define MIB ((uint64_t)1 << 20)
+
 static uint64_t at_most(uint64_t value, uint64_t most)
 {
 	return value < most ? value : most;
@@ -181,6 +183,17 @@ static void take_sample(struct death_view *v)
 		v->used_bytes = v->limit_bytes;
 }
 
+/* From what the limit was lowered: seen by a sample, or the last sample's is above the one that the kernel names at the kill. */
+static void take_limit_before(struct death_view *v)
+{
+	const struct death_facts *f = v->facts;
+	const bool own = v->oom && v->oom->have & OOM_HAS_USAGE && !v->oom_was_of_pod && f->last.have & SAMPLE_HAS_LIMIT;
+
+	v->limit_was_bytes = f->limit_was_bytes;
+	if (v->limit_was_bytes == 0 && own && f->last.limit_bytes > v->oom->limit_bytes + MIB)
+		v->limit_was_bytes = f->last.limit_bytes;
+}
+
 /* By command line (sampled) is better than by name (the dump); but the dump is of that moment. */
 static void take_processes(struct death_view *v)
 {
@@ -215,6 +228,7 @@ void death_look(const struct death_facts *facts, struct death_view *ret)
 	look_at_limit(ret);
 	take_dump(ret);
 	take_sample(ret);
+	take_limit_before(ret);
 	take_processes(ret);
 	take_budget(ret);
 	look_at_victims(ret);

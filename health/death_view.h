@@ -24,6 +24,7 @@ struct death_view {
 	uint64_t anon_bytes, shmem_bytes, cache_bytes /* what could not be given back, of a dump; all of it, of a sample */, kernel_bytes;
 	uint64_t stuck_cache_bytes; /* page cache that the kernel could not take back */
 	struct oom_tasks processes;
+	uint64_t limit_was_bytes; /* before it was lowered; 0 = it was not */
 	uint64_t heap_bytes, fixed_bytes; /* -Xmx; off-heap and PySpark memory that the limit has room for besides */
 	uint64_t overhead_bytes;	  /* in force: limit - heap - fixed */
 	uint64_t outside_bytes;		  /* used beside the heap, as measured */

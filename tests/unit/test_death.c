@@ -285,6 +285,22 @@ static void test_causes(void **unused)
 	assert_int_equal(wrong, 0);
 }
 
+/* Nobody saw it lowered, but the kernel names another limit at the kill than the last sample had. */
+static void test_from_what_a_limit_was_lowered(void **unused)
+{
+	const struct expectation row = {.exit_code = 137, .container = ONE, .said = JAVA_HERE, .jvm = 1000, .used = 1100};
+	static struct death_facts f;
+	struct death d;
+
+	(void)unused;
+	prepare(&row, &f);
+	f.ooms[0].usage_bytes = f.ooms[0].limit_bytes = 704 * MIB;
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_LIMIT_LOWERED);
+	assert_non_null(strstr(d.summary, "the limit was lowered from 1408 MiB"));
+	assert_non_null(strstr(d.evidence, "lowered from 1408 to 704 MiB"));
+}
+
 static void test_words(void **unused)
 {
 	static const struct expectation rows[] = {
@@ -585,6 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_from_what_a_limit_was_lowered),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_need),
 		cmocka_unit_test(test_need_is_monotonic),
