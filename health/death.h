@@ -87,7 +87,7 @@ enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME,
 
 #define DEATH_LOG_TAIL_BYTES (16 * 1024)
 /* The tail of a container's log: CRI lines ("2026-11-26T16:00:00.1Z stderr F TEXT"), or plain ones. What is older than two minutes
- * before its last line is left out. `line`: the one that says most, redacted, escaped and cut, "" = none. Without a redactor only the
+ * before its last line is left out, but for that it had registered. `line`: the one that says most, redacted, escaped and cut, "" = none. Without a redactor only the
  * bits are told. */
 uint32_t death_read_log(const char *tail, size_t length, const struct redactor *redactor, char *line, size_t line_size);
 

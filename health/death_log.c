@@ -11,6 +11,7 @@
 
 #define LINE_BYTES 512
 #define FRESH_US   (120 * US_PER_S)
+#define LASTING	   DEATH_LOG_REGISTERED /* is so however long ago it was said */
 
 /* A line means `bit` if it has `first`, and after it `second` (NULL = that is enough). The heavier says more about a death.
  * Sources: Apache Spark 3.1 to 4.3 (CoarseGrainedExecutorBackend, Executor, SparkUncaughtExceptionHandler, DiskBlockManager,
@@ -63,6 +64,9 @@ static const struct {
 	{"Cannot receive any reply from ", NULL, DEATH_LOG_CONNECT_TIMEOUT, 45},
 	{"Python worker exited unexpectedly", NULL, DEATH_LOG_PYTHON_CRASHED, 55},
 	{"Successfully registered with driver", NULL, DEATH_LOG_REGISTERED, 0},
+	{"Starting executor ID ", NULL, DEATH_LOG_REGISTERED, 0}, /* what only they do who have registered: of a long log the end is read */
+	{"Got assigned task ", NULL, DEATH_LOG_REGISTERED, 0},
+	{"Running task ", " in stage ", DEATH_LOG_REGISTERED, 0},
 	{"Uncaught exception in thread", NULL, DEATH_LOG_EXCEPTION, 35},
 	{"Exception in thread \"", NULL, DEATH_LOG_EXCEPTION, 35},
 	{"Traceback (most recent call last)", NULL, DEATH_LOG_EXCEPTION, 15},
@@ -165,7 +169,7 @@ static void say_line(struct text_part part, const struct redactor *redactor, cha
 
 uint32_t death_read_log(const char *tail, size_t length, const struct redactor *redactor, char *line, size_t line_size)
 {
-	/* A full tail begins within a line: of a secret there the name may be missing, so that line is not shown. */
+	/* A full tail begins within a line, and one that its runtime has cut ("P") goes on in the next: of a secret there the name may be missing, so it is not shown. */
 	bool is_whole = length < DEATH_LOG_TAIL_BYTES;
 	struct text_part said = {tail, 0};
 	uint32_t bits = 0, best = 0;
@@ -182,14 +186,13 @@ uint32_t death_read_log(const char *tail, size_t length, const struct redactor *
 		uint32_t weight = 0;
 		uint64_t us;
 		const size_t head = take_line(tail, n, text, &us);
-		if (us == 0 || us + FRESH_US >= last_us) {
-			bits |= read_line(text, &weight);
-			if (weight > best && is_whole) { /* of equals the first: what follows from it comes later */
-				best = weight;
-				said = (struct text_part){tail + head, n - head};
-			}
+		const bool is_fresh = us == 0 || us + FRESH_US >= last_us;
+		bits |= read_line(text, &weight) & (is_fresh ? UINT32_MAX : LASTING);
+		if (is_fresh && weight > best && is_whole) { /* of equals the first: what follows from it comes later */
+			best = weight;
+			said = (struct text_part){tail + head, n - head};
 		}
-		is_whole = true;
+		is_whole = head == 0 || tail[head - 2] != 'P';
 		n += end ? 1 : 0;
 		tail += n;
 		length -= n;

@@ -32,6 +32,8 @@
 #define IS_MAIN_VICTIM 0x80000U /* what the container lived by, whatever an init or a shell makes of it */
 #define IS_FILLING    0x100000U /* a volume in memory that it has may be full */
 #define IS_PREEMPTED  0x200000U
+#define IS_SICK_IO    0x800000U /* and not for want of room */
+#define IS_UNASKED    0x400000U /* the API server knows of the end, and of nobody who wanted the pod to go */
 
 #define YOUNG_US       (600 * US_PER_S)
 #define GRACE_SLACK_US (3 * US_PER_S) /* times of the API are whole seconds, of another clock */
@@ -131,15 +133,15 @@ static const struct rule rules[] = {
 	{CODE(143), IS_RUN, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "SIGTERM"},
 	{CODE(143), 0, 0, DEATH_LOG_SHUTDOWN, 0, DEATH_FINISHED, DEATH_LIKELY, "its driver had told it to stop"},
 	{CODE(143), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "SIGTERM; its pod was being stopped"},
+	{CODE(143), IS_UNASKED, 0, 0, 0, DEATH_KILLED, DEATH_LIKELY, "SIGTERM, and nobody had asked the API server for its pod to go"},
 	{CODE(143), 0, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM"},
 	{CODE(158), 0, 0, 0, 0, DEATH_DECOMMISSION_UNHANDLED, DEATH_CERTAIN, "SIGPWR, and nobody handled it"},
 	/* lost touch */
-	{CODE(56), 0, 0, 0, 0, DEATH_HEARTBEAT, DEATH_CERTAIN, "exit code 56: no heartbeat reached the driver"},
-	{CODE(58), 0, 0, 0, 0, DEATH_HEARTBEAT, DEATH_LIKELY, "exit code 58: it could not register its blocks again"},
+	{CODE(56), IS_EXECUTOR, 0, 0, 0, DEATH_HEARTBEAT, DEATH_CERTAIN, "exit code 56: no heartbeat reached the driver"},
+	{CODE(58), IS_EXECUTOR, 0, 0, 0, DEATH_HEARTBEAT, DEATH_LIKELY, "exit code 58: it could not register its blocks again"},
 	{CODE(1), 0, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended"},
 	{CODE(255), 0, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to its standalone worker ended"},
 	{CODE(1), IS_EXECUTOR | IS_YOUNG, 0, CANNOT_REACH, DEATH_LOG_REGISTERED, DEATH_NOT_REGISTERED, DEATH_LIKELY, "it never registered with its driver"},
-	{CODE(1), IS_EXECUTOR, 0, CANNOT_REACH, 0, DEATH_DRIVER_GONE, DEATH_GUESS, "its driver could not be reached any more"},
 	/* crashed, or never ran */
 	{CODE(126), 0, 0, DEATH_LOG_EXEC_FORMAT, 0, DEATH_WRONG_ARCHITECTURE, DEATH_CERTAIN, "exit code 126: found, but cannot be executed"},
 	{CODE(126), 0, 0, 0, 0, DEATH_WRONG_ARCHITECTURE, DEATH_GUESS, "exit code 126: found, but cannot be executed"},
@@ -157,12 +159,13 @@ static const struct rule rules[] = {
 	{-1, 125, 0, 0, DEATH_LOG_THREAD_OOM, 0, DEATH_THREADS, DEATH_LIKELY, "its log ends with it"},
 	{CODE(1), 0, 0, DEATH_LOG_NATIVE_OOM, 0, DEATH_OVERHEAD, DEATH_GUESS, "the JVM was refused memory"},
 	{CODE(1), 0, 0, DEATH_LOG_EXEC_FORMAT, 0, DEATH_WRONG_ARCHITECTURE, DEATH_LIKELY, "its log ends with it"},
-	{-1, 1, IS_SICK, 0, DEATH_LOG_READ_ONLY, 0, DEATH_DISK_READ_ONLY, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
-	{-1, 1, IS_SICK, 0, DEATH_LOG_NO_SPACE, 0, DEATH_DISK_FULL, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
-	{-1, 1, IS_SICK, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
-	{CODE(1), 0, 0, DEATH_LOG_READ_ONLY, 0, DEATH_DISK_READ_ONLY, DEATH_LIKELY, "its log ends with it"},
+	{-1, 1, IS_SICK_RO, 0, DEATH_LOG_READ_ONLY, 0, DEATH_DISK_READ_ONLY, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
+	{-1, 1, IS_SICK_FULL, 0, DEATH_LOG_NO_SPACE, 0, DEATH_DISK_FULL, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
+	{-1, 1, IS_SICK_IO, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_CERTAIN, "its log ends with it, and the node says so too"},
+	{CODE(1), 0, 0, DEATH_LOG_READ_ONLY, 0, DEATH_DISK_READ_ONLY, DEATH_GUESS, "its log ends with it"}, /* or a mount of its pod's that is meant so */
 	{CODE(1), 0, 0, DEATH_LOG_NO_SPACE, 0, DEATH_DISK_FULL, DEATH_LIKELY, "its log ends with it"},
 	{CODE(1), 0, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_LIKELY, "its log ends with it"},
+	{CODE(1), IS_EXECUTOR, 0, CANNOT_REACH, 0, DEATH_DRIVER_GONE, DEATH_GUESS, "its driver could not be reached any more"}, /* or another executor */
 	{CODE(CODE_UNKNOWN), 0, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_LIKELY, "its connection to the driver ended"},
 	{CODE(CODE_UNKNOWN), 0, 0, DEATH_LOG_HEARTBEAT, 0, DEATH_HEARTBEAT, DEATH_LIKELY, "its log ends with it"},
 	{CODE(CODE_UNKNOWN), IS_NO_OOM, 0, DEATH_LOG_SHUTDOWN, 0, DEATH_FINISHED, DEATH_LIKELY, "its driver had told it to stop"},
@@ -172,7 +175,7 @@ static const struct rule rules[] = {
 	/* the application's own */
 	{CODE(50), 0, 0, 0, 0, DEATH_APPLICATION, DEATH_CERTAIN, "exit code 50: uncaught exception"},
 	{CODE(51), 0, 0, 0, 0, DEATH_APPLICATION, DEATH_CERTAIN, "exit code 51: uncaught exception, twice"},
-	{CODE(57), 0, 0, 0, 0, DEATH_APPLICATION, DEATH_LIKELY, "exit code 57: a task that was to be stopped did not stop (spark.task.reaper)"},
+	{CODE(57), IS_EXECUTOR, 0, 0, 0, DEATH_APPLICATION, DEATH_LIKELY, "exit code 57: a task that was to be stopped did not stop (spark.task.reaper)"},
 	{CODE(11), IS_DRIVER, 0, 0, 0, DEATH_APPLICATION, DEATH_LIKELY, "exit code 11: too many executors failed; see theirs"},
 	{1, 125, 0, 0, DEATH_LOG_EXCEPTION | DEATH_LOG_MEMORY_ERROR, 0, DEATH_APPLICATION, DEATH_LIKELY, "its log ends with an exception"},
 	{1, 125, IS_DRIVER, 0, 0, 0, DEATH_APPLICATION, DEATH_LIKELY, "the application chose this exit code"},
@@ -211,7 +214,23 @@ static uint32_t look_at_disk(const char *reason)
 
 	if (!*reason)
 		return 0;
-	return IS_SICK | (strcmp(reason, "ReadOnlyFilesystem") == 0 ? IS_SICK_RO : 0) | (is_one_of(reason, full, ARRAY_SIZE(full)) ? IS_SICK_FULL : 0);
+	if (is_one_of(reason, full, ARRAY_SIZE(full)))
+		return IS_SICK | IS_SICK_FULL;
+	return IS_SICK | IS_SICK_IO | (strcmp(reason, "ReadOnlyFilesystem") == 0 ? IS_SICK_RO : 0);
+}
+
+#define SPARK_CODE_FIRST 50
+#define SPARK_CODE_LAST	 58
+
+static bool is_sparks(int32_t code)
+{
+	return code >= SPARK_CODE_FIRST && code <= SPARK_CODE_LAST;
+}
+
+/* A code of Spark's own, or a crash: no signal of who wants a pod to go ends so. */
+static bool is_own_end(int32_t code)
+{
+	return is_sparks(code) || code == 132 || (code >= 134 && code <= 136) || code == 139;
 }
 
 /* Who wanted the pod to go, by the words of Kubernetes. */
@@ -221,6 +240,8 @@ static uint32_t look_at_api(const struct death_facts *f)
 	static const char *const to_go[] = {"EvictionByEvictionAPI", "DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet", "Terminated", "NodeShutdown", "DeadlineExceeded"};
 	const struct pod_end *api = &f->api;
 
+	if (is_own_end(f->exit_code))
+		return 0;
 	if (strcmp(api->reason, "Evicted") == 0)
 		return IS_EVICTED;
 	/* Kubelet kills when the grace period is over, not before: then it was somebody else. */
@@ -230,7 +251,7 @@ static uint32_t look_at_api(const struct death_facts *f)
 		return IS_PREEMPTED | IS_API | IS_DELETED;
 	if (api->deleted_first || is_one_of(api->disruption, to_go, ARRAY_SIZE(to_go)) || is_one_of(api->reason, to_go, ARRAY_SIZE(to_go)))
 		return IS_API | IS_DELETED;
-	return 0;
+	return api->over && !api->kill_wall_us && !*api->reason && !*api->disruption ? IS_UNASKED : 0;
 }
 
 static uint32_t look(const struct death_view *v)
@@ -269,6 +290,9 @@ static uint32_t look(const struct death_view *v)
 
 static bool fits(const struct rule *rule, const struct death_facts *f, uint32_t is)
 {
+	/* A neighbour's codes are its own. */
+	if (f->executor.sidecar && rule->code_from == rule->code_to && is_sparks(rule->code_from))
+		return false;
 	return f->exit_code >= rule->code_from && f->exit_code <= rule->code_to && (is & rule->is) == rule->is &&
 	       (f->executor.flags & rule->flags) == rule->flags && (rule->log == 0 || f->log_bits & rule->log) && !(f->log_bits & rule->log_not);
 }

@@ -97,6 +97,8 @@ static const struct expectation expected[] = {
 	{"the application is over", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM | DEATH_LOG_SHUTDOWN},
 	{"emptyDir sizeLimit", 143, DEATH_EVICTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Evicted", .disruption = "TerminationByKubelet"}},
 	{"node pressure", 137, DEATH_EVICTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Evicted"}},
+	{"evicted, its heap was full before", 52, DEATH_HEAP, DEATH_CERTAIN, "spark.executor.memory", "1536m", .log = DEATH_LOG_HEAP_OOM, .api = {.over = 1, .reason = "Evicted"}},
+	{"evicted, it had crashed before", 139, DEATH_CRASHED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Evicted"}},
 	{"the kernel was faster than kubelet", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE, .api = {.over = 1, .reason = "Evicted"}},
 	{"preempted by the scheduler", 143, DEATH_PREEMPTED, DEATH_CERTAIN, "", "", .api = {.disruption = "PreemptionByScheduler", .kill_wall_us = 90000000, .deleted_first = 1}},
 	{"preempted by kubelet", 137, DEATH_PREEMPTED, DEATH_CERTAIN, "", "", .api = {.over = 1, .reason = "Preempting"}},
@@ -116,6 +118,9 @@ static const struct expectation expected[] = {
 	{"deleted, it may hand over", 0, DEATH_DECOMMISSIONED, DEATH_LIKELY, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION},
 	{"… when the application was over", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION, .log = DEATH_LOG_SHUTDOWN},
 	{"… its log is not known", 0, DEATH_FINISHED, DEATH_GUESS, "", "", .api = {.deleted_first = 1, .kill_wall_us = 90000000}, .flags = EXECUTOR_DECOMMISSION, .no_log = true},
+	{"over by SIGTERM, and nobody wanted it so", 143, DEATH_KILLED, DEATH_LIKELY, "", "", .log = DEATH_LOG_SIGTERM, .api = {.knows = 1, .over = 1}},
+	{"over by SIGTERM, and its driver deletes it", 143, DEATH_DELETED, DEATH_LIKELY, "", "", .log = DEATH_LOG_SIGTERM, .api = {.knows = 1, .over = 1, .kill_wall_us = 91000000}},
+	{"by SIGTERM, the API server does not know of it yet", 143, DEATH_DELETED, DEATH_LIKELY, "", "", .log = DEATH_LOG_SIGTERM, .api = {.knows = 1}},
 	{"over, and nobody wanted it so", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .api = {.over = 1}},
 	{"standalone worker gone", 255, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
 	{"driver killed, its main was faster", 0, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_REGISTERED},
@@ -170,12 +175,18 @@ static const struct expectation expected[] = {
 	{"metaspace", 52, DEATH_OVERHEAD, DEATH_CERTAIN, "", "", .log = DEATH_LOG_METASPACE_OOM},
 	{"threads", 52, DEATH_THREADS, DEATH_CERTAIN, "", "", .log = DEATH_LOG_THREAD_OOM},
 	{"heartbeats", 56, DEATH_HEARTBEAT, DEATH_CERTAIN, "", ""},
+	{"a driver's 56 is its application's", 56, DEATH_APPLICATION, DEATH_GUESS, "", "", .driver = true},
+	{"a neighbour's 53 is not Spark's", 53, DEATH_APPLICATION, DEATH_GUESS, "", "", .sidecar = true},
+	{"a neighbour's 52 is not Spark's", 52, DEATH_APPLICATION, DEATH_GUESS, "", "", .sidecar = true, .no_log = true},
+	{"a neighbour's 52, and its log has OutOfMemoryError", 52, DEATH_HEAP, DEATH_LIKELY, NULL, NULL, .sidecar = true, .log = DEATH_LOG_HEAP_OOM},
 	{"wrong architecture", 126, DEATH_WRONG_ARCHITECTURE, DEATH_CERTAIN, "", "", .log = DEATH_LOG_EXEC_FORMAT},
 	{"wrong architecture, runtime", 128, DEATH_WRONG_ARCHITECTURE, DEATH_CERTAIN, "", "", .reason = "StartError", .log = DEATH_LOG_EXEC_FORMAT},
 	{"missing file", 127, DEATH_MISSING_FILE, DEATH_CERTAIN, "", ""},
 	{"not started", 128, DEATH_START_FAILED, DEATH_CERTAIN, "", "", .reason = "StartError"},
 	{"driver's host unknown", 1, DEATH_NOT_REGISTERED, DEATH_LIKELY, "", "", .log = DEATH_LOG_UNKNOWN_HOST},
 	{"driver refuses", 1, DEATH_NOT_REGISTERED, DEATH_LIKELY, "", "", .log = DEATH_LOG_REFUSED | DEATH_LOG_EXCEPTION},
+	{"refused by another executor, and its disk was full", 1, DEATH_DISK_FULL, DEATH_LIKELY, "", "", .log = DEATH_LOG_REFUSED | DEATH_LOG_REGISTERED | DEATH_LOG_NO_SPACE},
+	{"refused by another executor, and its heap was full", 1, DEATH_HEAP, DEATH_LIKELY, NULL, NULL, .log = DEATH_LOG_REFUSED | DEATH_LOG_REGISTERED | DEATH_LOG_HEAP_OOM},
 	{"refused, but it had registered", 1, DEATH_DRIVER_GONE, DEATH_GUESS, "", "", .log = DEATH_LOG_REFUSED | DEATH_LOG_REGISTERED},
 	{"uncaught exception", 50, DEATH_APPLICATION, DEATH_CERTAIN, "", ""},
 	{"exception", 1, DEATH_APPLICATION, DEATH_LIKELY, "", "", .log = DEATH_LOG_EXCEPTION},
@@ -283,6 +294,36 @@ static void test_causes(void **unused)
 		assert_true(*d.summary != '\0');
 	}
 	assert_int_equal(wrong, 0);
+}
+
+/* What two witnesses say is certain only where they say the same. */
+static void test_no_surer_than_what_is_known(void **unused)
+{
+	static const struct {
+		uint32_t log;
+		const char *storage;
+		enum death_cause cause;
+		enum death_confidence confidence;
+	} rows[] = {
+		{DEATH_LOG_READ_ONLY, "ReadOnlyFilesystem", DEATH_DISK_READ_ONLY, DEATH_CERTAIN},
+		{DEATH_LOG_READ_ONLY, "SpaceExhausted", DEATH_DISK_READ_ONLY, DEATH_GUESS}, /* another disk's; and a root that is read-only by the pod's own wish says EROFS too */
+		{DEATH_LOG_READ_ONLY, NULL, DEATH_DISK_READ_ONLY, DEATH_GUESS},
+		{DEATH_LOG_NO_SPACE, "InodesExhausted", DEATH_DISK_FULL, DEATH_CERTAIN},
+		{DEATH_LOG_NO_SPACE, "ReadOnlyFilesystem", DEATH_DISK_FULL, DEATH_LIKELY},
+		{DEATH_LOG_IO_ERROR, "IOErrors", DEATH_DISK_FAILED, DEATH_CERTAIN},
+		{DEATH_LOG_IO_ERROR, "SpaceExhausted", DEATH_DISK_FAILED, DEATH_LIKELY},
+	};
+	static struct death_facts f;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct expectation row = {.exit_code = 1, .log = rows[i].log, .storage = rows[i].storage};
+		struct death d;
+		prepare(&row, &f);
+		death_explain(&f, &d);
+		if (d.cause != rows[i].cause || d.confidence != rows[i].confidence)
+			fail_msg("row %zu: %s (%s)", i, death_cause_name((enum death_cause)d.cause), death_confidence_name((enum death_confidence)d.confidence));
+	}
 }
 
 /* Nobody saw it lowered, but the kernel names another limit at the kill than the last sample had. */
@@ -542,6 +583,12 @@ static void test_log(void **unused)
 		{"", 0, ""},
 		/* long ago: not of this death */
 		{"2026-11-26T15:00:00Z stderr F java.io.IOException: No space left on device\n2026-11-26T16:00:00Z stderr F RECEIVED SIGNAL TERM\n", DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM"},
+		/* … but that it had registered stays so */
+		{"2026-11-26T15:00:00Z stderr F 26/11/26 INFO CoarseGrainedExecutorBackend: Successfully registered with driver\n2026-11-26T16:00:00Z stderr F java.net.ConnectException: Connection refused\n",
+		 DEATH_LOG_REGISTERED | DEATH_LOG_REFUSED, "java.net.ConnectException: Connection refused"},
+		{"26/11/26 INFO Executor: Running task 3.0 in stage 7.0 (TID 12)\n", DEATH_LOG_REGISTERED, ""},
+		/* a line that the runtime cut: the name of what is secret may stand in the part before */
+		{"2026-11-26T16:00:00Z stderr P a long line, password=\n2026-11-26T16:00:00Z stderr F hunter2 No space left on device\n", DEATH_LOG_NO_SPACE, ""},
 		{"\x01\xff Read-only file system \x1b[31m\n", DEATH_LOG_READ_ONLY, "\\x01\\xff Read-only file system \\x1b[31m"},
 	};
 
@@ -601,6 +648,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_no_surer_than_what_is_known),
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_need),
