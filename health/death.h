@@ -115,6 +115,7 @@ struct death_facts {
 	struct sample_events pod;	/* deltas, without live siblings' */
 	uint64_t pod_limit_bytes;
 	uint64_t limit_was_bytes; /* before it was lowered; 0 = it was not */
+	uint64_t cpu_periods, throttled_periods; /* in its last minute of samples; 0 = not known, or its CPU has no limit */
 	uint64_t growth_bytes;	  /* how much its use rose in the last minute of samples; 0 = not known */
 	uint32_t oom_count;
 	struct oom_kill ooms[DEATH_OOM_MAX]; /* of this pod, or global with a victim here */

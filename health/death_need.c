@@ -161,7 +161,7 @@ static const char *const advices[DEATH_CAUSE_MAX_] = {
 	[DEATH_HEARTBEAT] = "Long garbage collections, a throttled CPU or a stalled disk: see the evidence; spark.network.timeout only hides it",
 	[DEATH_APPLICATION] = "The application's own error: its log says more",
 	[DEATH_SCRATCH_FULL] = "A larger volume, and a memory limit with room for it; fewer bytes at a time (more partitions); or local dirs on disk",
-	[DEATH_THREADS] = "The limit of processes (pids) is reached: fewer threads, or a higher podPidsLimit",
+	[DEATH_THREADS] = "Fewer threads, or a higher podPidsLimit where the limit of processes was reached; else there was no memory for another stack",
 };
 
 static const struct {

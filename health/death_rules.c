@@ -312,6 +312,23 @@ static void prove_api(const struct pod_end *api, struct death *death)
 		death_prove(death, "the API server was asked to delete the pod before it ended");
 }
 
+#define PERIODS_LEAST 50 /* of 0.1 s: fewer tell nothing */
+
+/* What kept it from running. */
+static void prove_stalls(const struct death_facts *f, struct death *death)
+{
+	if (f->last.memory.full_avg10_centi >= 1000)
+		death_prove(death, "stalled for memory %" PRIu32 " %% of the last 10 s", f->last.memory.full_avg10_centi / 100);
+	if (f->last.io.full_avg10_centi >= 1000)
+		death_prove(death, "stalled for disks %" PRIu32 " %% of the last 10 s", f->last.io.full_avg10_centi / 100);
+	if (f->cpu_periods >= PERIODS_LEAST && f->throttled_periods >= f->cpu_periods / 4)
+		death_prove(death, "its CPU limit held it up in %.0f %% of the last minute", 100.0 * (double)f->throttled_periods / (double)f->cpu_periods);
+	if (f->last.pids_max_events > 0)
+		death_prove(death, "its limit of processes has refused it %" PRIu64 " times", f->last.pids_max_events);
+	if (death->cause == DEATH_THREADS && f->last.have & SAMPLE_HAS_PIDS)
+		death_prove(death, "%" PRIu64 " processes and threads at the last sample", f->last.pids_current);
+}
+
 static void prove_rest(const struct death_view *v, uint32_t is, struct death *death)
 {
 	const struct death_facts *f = v->facts;
@@ -325,10 +342,7 @@ static void prove_rest(const struct death_view *v, uint32_t is, struct death *de
 		death_prove(death, "the runtime: %s", f->runtime_message);
 	if (!by_memory && is & IS_SURE && f->exit_code == 137)
 		death_prove(death, "oom_kill +0");
-	if (f->last.memory.full_avg10_centi >= 1000)
-		death_prove(death, "stalled for memory %" PRIu32 " %% of the last 10 s", f->last.memory.full_avg10_centi / 100);
-	if (f->last.io.full_avg10_centi >= 1000)
-		death_prove(death, "stalled for disks %" PRIu32 " %% of the last 10 s", f->last.io.full_avg10_centi / 100);
+	prove_stalls(f, death);
 	if (*f->log_line)
 		death_prove(death, "its log: %s", f->log_line);
 }

@@ -130,6 +130,23 @@ static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us
 	return lowest < peak_bytes ? peak_bytes - lowest : 0;
 }
 
+/* Of the last minute: since the oldest sample of it. Where the last sample is alone in it, since it began. */
+static void find_throttling(const struct executors_entry *entry, uint64_t now_us, struct death_facts *f)
+{
+	const struct sample *last = &entry->last;
+	const struct footprint none = {0}, *oldest = &none;
+
+	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
+		const struct footprint *one = &entry->ring[i];
+		if (is_recent(one, now_us) && one->have & SAMPLE_HAS_CPU && one->time_us < last->time_us && (!oldest->have || one->time_us < oldest->time_us))
+			oldest = one;
+	}
+	if (!(last->have & SAMPLE_HAS_CPU) || last->periods < oldest->cpu_periods || last->throttled_periods < oldest->throttled_periods)
+		return;
+	f->cpu_periods = last->periods - oldest->cpu_periods;
+	f->throttled_periods = last->throttled_periods - oldest->throttled_periods;
+}
+
 static enum death_exit_source exit_source(const struct executors_entry *entry)
 {
 	if (!entry->has_code)
@@ -174,6 +191,7 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->sibling_oom = pod && pod->oom_us && *pod->oom_container && now.us - pod->oom_us < SIBLING_US &&
 			 strcmp(pod->oom_container, entry->executor.container_id) != 0;
 	f->counters_are_final = !lives && is_final(entry, now.us);
+	find_throttling(entry, now.us, f);
 	f->growth_bytes = find_growth(entry, now.us, f->at_peak.current_bytes);
 	f->processes = entry->processes;
 	f->scratch_bytes = entry->last.shmem_bytes;

@@ -16,7 +16,8 @@ static uint64_t *number(struct sample *sample, unsigned kind)
 
 struct footprint footprint_of(const struct sample *sample)
 {
-	struct footprint f = {.time_us = sample->time_us, .have = sample->have};
+	struct footprint f = {
+		.time_us = sample->time_us, .have = sample->have, .cpu_periods = (uint32_t)sample->periods, .throttled_periods = (uint32_t)sample->throttled_periods};
 	struct sample s = *sample;
 
 	for (unsigned i = 0; i < FOOTPRINT_KINDS; i++) {

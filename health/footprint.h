@@ -12,6 +12,7 @@ struct footprint {
 	uint64_t time_us; /* monotonic */
 	uint32_t have;	  /* SAMPLE_HAS_…; 0 = there is none */
 	uint32_t pages[FOOTPRINT_KINDS]; /* of 4 KiB, rounded up; 16 TiB at most */
+	uint32_t cpu_periods, throttled_periods; /* since it began: thirteen years of 0.1 s */
 };
 
 struct footprint footprint_of(const struct sample *sample);

@@ -342,6 +342,31 @@ static void test_from_what_a_limit_was_lowered(void **unused)
 	assert_non_null(strstr(d.evidence, "lowered from 1408 to 704 MiB"));
 }
 
+/* "See the evidence", says the advice about lost heartbeats. */
+static void test_what_kept_it_from_running(void **unused)
+{
+	const struct expectation lost = {.exit_code = 56, .jvm = 900, .used = 1000}, threads = {.exit_code = 52, .log = DEATH_LOG_THREAD_OOM, .jvm = 900, .used = 1000};
+	static struct death_facts f;
+	struct death d;
+
+	(void)unused;
+	prepare(&lost, &f);
+	f.last.io.full_avg10_centi = 4250;
+	f.cpu_periods = 600;
+	f.throttled_periods = 427;
+	death_explain(&f, &d);
+	assert_non_null(strstr(d.evidence, "stalled for disks 42 % of the last 10 s; its CPU limit held it up in 71 % of the last minute"));
+	f.throttled_periods = 100; /* now and then: no matter */
+	death_explain(&f, &d);
+	assert_null(strstr(d.evidence, "CPU"));
+	prepare(&threads, &f);
+	f.last.have |= SAMPLE_HAS_PIDS;
+	f.last.pids_current = 1021;
+	f.last.pids_max_events = 7;
+	death_explain(&f, &d);
+	assert_non_null(strstr(d.evidence, "its limit of processes has refused it 7 times; 1021 processes and threads at the last sample"));
+}
+
 static void test_words(void **unused)
 {
 	static const struct expectation rows[] = {
@@ -650,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_no_surer_than_what_is_known),
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),
+		cmocka_unit_test(test_what_kept_it_from_running),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_need),
 		cmocka_unit_test(test_need_is_monotonic),

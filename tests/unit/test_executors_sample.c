@@ -87,6 +87,28 @@ static void test_a_limit_that_is_lowered_before_it_was_seen(void **state)
 	}
 }
 
+/* Of the last minute, not of its life; of its life where nothing else was seen. */
+static void test_how_much_its_cpu_was_held_up(void **state)
+{
+	struct stage *s = *state;
+	struct death_facts facts;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	for (unsigned i = 0; i < 10; i++, s->now_us += EXECUTORS_IDLE_US) {
+		struct sample sample = new_sample(s, 900, 0);
+		sample.have |= SAMPLE_HAS_CPU;
+		sample.periods = 5000 + 100 * i;
+		sample.throttled_periods = 10 + 80 * (i > 5 ? i - 5 : 0);
+		executors_take(entry, &sample, at(s));
+		executors_facts(entry, false, at(s), &facts);
+		if (i == 0)
+			assert_true(facts.cpu_periods == 5000 && facts.throttled_periods == 10);
+	}
+	assert_int_equal(facts.cpu_periods, 500); /* six samples */
+	assert_int_equal(facts.throttled_periods, 4 * 80);
+}
+
 static void test_page_cache_makes_nobody_busy(void **state)
 {
 	struct stage *s = *state;
@@ -180,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_samples_before_and_after_a_kill, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered_before_it_was_seen, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_how_much_its_cpu_was_held_up, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_page_cache_makes_nobody_busy, open_stage, close_stage),
 		cmocka_unit_test(test_a_sample_is_kept_in_little_room),
 		cmocka_unit_test_setup_teardown(test_ends_come_before_samples, open_stage, close_stage),
