@@ -3,6 +3,7 @@
 
 #include "base/executor.h"
 #include "base/scoped.h"
+#include "base/str.h"
 
 static const char *const role_names[EXECUTOR_ROLE_MAX_] = {
 	[EXECUTOR_ROLE_NONE] = "none",
@@ -46,6 +47,8 @@ void executor_say(const struct executor *executor, char *text, size_t size)
 		snprintf(text, size, "app %s exec %s", name, executor->executor_id);
 	else
 		snprintf(text, size, "app %s %s", name, executor_role_name(executor->role));
+	if (executor->sidecar && executor->container[0])
+		str_append(text, size, ", container %s", executor->container);
 }
 
 uint64_t executor_memory_left(const struct executor *x, uint64_t reserve_bytes)

@@ -89,7 +89,7 @@ const char *executor_language_name(enum executor_language language); /* "JVM", "
 const char *executor_qos_name(enum executor_qos qos);		     /* as Kubernetes spells it */
 bool executor_is_driver(const struct executor *executor);	     /* any kind of driver: never killed, never asked to leave */
 
-/* For people: "app NAME exec N", "app NAME driver", else "POD". */
+/* For people: "app NAME exec N", "app NAME driver", else "POD"; of a neighbour ", container NAME" behind it. */
 void executor_say(const struct executor *executor, char *text, size_t size);
 
 /* What its memory limit (the tighter of container and pod) leaves for files in memory beside heap, off-heap, a reserve and what was injected. A heap that

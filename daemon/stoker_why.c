@@ -91,13 +91,24 @@ static bool is_wanted(const struct executor *x, const char *wanted)
 	return false;
 }
 
+/* The newest; of a pod's neighbour, which may end after it and for less, only if of itself nothing is known. */
+static size_t find_wanted(const struct deaths *deaths, const char *wanted)
+{
+	size_t found = deaths->count;
+
+	for (size_t i = deaths->count; i-- > 0;) {
+		const struct executor *x = &deaths->items[i].executor;
+		if (is_wanted(x, wanted) && (!x->sidecar || found == deaths->count || deaths->items[found].executor.sidecar))
+			found = i;
+	}
+	return found;
+}
+
 static int print_one(const struct ask *ask, const struct deaths *deaths, const char *wanted)
 {
-	size_t i = 0;
+	const size_t i = find_wanted(deaths, wanted);
 	char shown[512];
 
-	while (i < deaths->count && !is_wanted(&deaths->items[i].executor, wanted))
-		i++;
 	if (i == deaths->count) {
 		str_escape(shown, sizeof(shown), wanted);
 		fprintf(stderr, "stoker why: of '%s' no death is known on this node (%zu others are: stoker why). It lives, ended on another node, or is forgotten.\n", shown,

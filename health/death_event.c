@@ -3,11 +3,22 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/scoped.h"
 #include "base/str.h"
 
 bool death_is_said(const struct death *death)
 {
+	static const uint32_t with_its_pod[] = {DEATH_DELETED, DEATH_PREEMPTED, DEATH_EVICTED, DEATH_DECOMMISSIONED};
+
+	for (size_t i = 0; death->executor.sidecar && i < ARRAY_SIZE(with_its_pod); i++)
+		if (death->cause == with_its_pod[i])
+			return false;
 	return death->cause != DEATH_FINISHED;
+}
+
+bool death_is_counted(const struct death *death)
+{
+	return !death->executor.sidecar || death->cause == DEATH_SIDECAR;
 }
 
 struct event_pod death_pod(const struct executor *executor)
@@ -41,6 +52,8 @@ void death_event(const struct death *death, const struct event_pod *about, struc
 	event.warning = !death_is_good((enum death_cause)death->cause) && death->cause != DEATH_DELETED && death->cause != DEATH_PREEMPTED;
 	/* A driver hears of each of its executors. */
 	hash = hash_fnv1a(hash, death->executor.pod_uid, strlen(death->executor.pod_uid));
+	if (death->executor.sidecar) /* else the same reason of both would be one Event, with the words of whoever was first */
+		hash = hash_fnv1a(hash, death->executor.container, strlen(death->executor.container));
 	event.subject = hash ? hash : 1;
 	str_copy(event.reason, sizeof(event.reason), death_cause_reason((enum death_cause)death->cause));
 	str_copy(event.action, sizeof(event.action), "Explain");

@@ -4,10 +4,13 @@
 #include "health/death.h"
 #include "health/event.h"
 
-/* An executor that finished is no news. */
+/* An executor that finished is no news, nor is a neighbour that goes with its pod. */
 bool death_is_said(const struct death *death);
 
-/* `about`: whose Event it is. Deaths of one pod for one reason are one Event with a count. */
+/* Among the executors that died? Of their neighbours only those that died of the memory they wanted. */
+bool death_is_counted(const struct death *death);
+
+/* `about`: whose Event it is. Deaths of one pod for one reason are one Event with a count, each neighbour's apart. */
 void death_event(const struct death *death, const struct event_pod *about, struct event *ret);
 struct event_pod death_pod(const struct executor *executor);
 

@@ -77,7 +77,8 @@ void supervisor_death(struct executors *x, const struct death *found)
 	log_emit(s->log, death_is_good(death.cause) ? LOG_INFO : LOG_WARN, death.lives ? "an executor is hurt and goes on" : "executor ended", "who", who,
 		 "namespace", death.executor.name_space, "pod", death.executor.pod, "cause", death_cause_name(death.cause), "summary", death.summary,
 		 "explained_after_us", log_number(death.explained_after_us), (char *)0);
-	executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
+	if (death_is_counted(&death))
+		executor_counts_add(&s->monitor.executors, death_cause_name(death.cause), death.executor.name_space);
 	keep(s, &death);
 	say_events(s, &death);
 	if (!death.lives)

@@ -101,6 +101,15 @@ def a_sidecars_kill_is_not_the_executors(t):
     s.runtime.stopped(executor)
     end = s.death(executor)
     assert end["cause"] == "killed" and not end["setting"], end
+    late = s.new("anon=1", pod=pod, name="istio-proxy", sidecar=True, comm="envoy")
+    late.kill(signal.SIGKILL)
+    s.runtime.stopped(late)
+    assert s.death(late)["executor"]["container"] == "istio-proxy"
+    asked, listed = s.node.cli("why", "etl/7").stdout, s.node.cli("why").stdout
+    assert asked.startswith("app etl exec 7: signal 9"), asked  # not its neighbour's, which is newer
+    assert "app etl exec 7, container istio-proxy" in listed, listed
+    counted = {d["cause"]: d["count"] for d in s.node.health()["executors"]["deaths"]}
+    assert counted == {"sidecar": 1, "killed": 1}, counted
 
 
 @case

@@ -438,6 +438,35 @@ static void test_a_death_is_said_on_its_pod_and_on_its_drivers(void **unused)
 	assert_false(death_is_said(&d));
 }
 
+/* In the same pod, with the same name of application and executor: it must not be taken for it. */
+static void test_a_neighbours_death_is_no_executors(void **unused)
+{
+	static const struct {
+		enum death_cause cause;
+		bool said, counted;
+	} rows[] = {{DEATH_SIDECAR, true, true}, {DEATH_CRASHED, true, false}, {DEATH_KILLED, true, false}, {DEATH_DELETED, false, false}, {DEATH_EVICTED, false, false}};
+	struct death d = {.summary = "crashed by itself"};
+	struct event own, neighbours;
+
+	(void)unused;
+	d.executor = (struct executor){.role = EXECUTOR_ROLE_EXECUTOR, .pod = "etl-exec-3", .pod_uid = "0a", .app_name = "etl", .executor_id = "3", .container = "spark-kubernetes-executor"};
+	const struct event_pod pod = death_pod(&d.executor);
+	d.cause = DEATH_DELETED;
+	assert_true(death_is_said(&d) && death_is_counted(&d));
+	death_event(&d, &pod, &own);
+	d.executor.sidecar = 1;
+	strcpy(d.executor.container, "istio-proxy");
+	death_event(&d, &pod, &neighbours);
+	assert_true(own.subject != neighbours.subject);
+	assert_true(str_starts(own.note, "app etl exec 3: crashed by itself"));
+	assert_true(str_starts(neighbours.note, "app etl exec 3, container istio-proxy: crashed by itself"));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		d.cause = rows[i].cause;
+		if (death_is_said(&d) != rows[i].said || death_is_counted(&d) != rows[i].counted)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void test_long_names_of_nodes(void **unused)
 {
 	char node[NAME_NODE_BYTES], instance[KUBE_EVENT_INSTANCE_BYTES], name[EVENT_NAME_BYTES], want[KUBE_EVENT_INSTANCE_BYTES];
@@ -551,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_an_event_about_a_pod),
 		cmocka_unit_test(test_names_of_pods_are_checked),
 		cmocka_unit_test(test_a_death_is_said_on_its_pod_and_on_its_drivers),
+		cmocka_unit_test(test_a_neighbours_death_is_no_executors),
 		cmocka_unit_test(test_long_names_of_nodes),
 		cmocka_unit_test(test_the_aliases_polarity),
 		cmocka_unit_test(test_another_writers_alias_is_left_alone),
