@@ -11,7 +11,7 @@
 #define FIRST_MS 2000 /* a runtime that has NRI has answered by then */
 #define EVERY_MS 10000
 
-static const char observe_only[] = "observe only: executors are found by cgroups and command lines every 10 s; nothing is set, exit codes are not known";
+static const char observe_only[] = "observe only: executors are found by cgroups and command lines every 10 s; nothing is set, exit codes are asked of the runtime (input cri)";
 
 static bool is_wanted(const struct supervisor *s)
 {

@@ -10,7 +10,7 @@ from container import ROOT, Container, Pod, write
 from executor_stage import Stage
 from spark import Job
 
-ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-nri")
+ROLES = ("stokerd", "stoker-broker", "stoker-reporter", "stoker-nri", "stoker-web", "stoker-csi")
 WATCHED_MAX = 512  # health/executors.h: the others are there, and no more
 OPTIONS = {"--executors": (250, "that live while it is idle"), "--idle": (60, "seconds"), "--groups": (5000, "cgroups that are there at the kills"),
            "--kills": (100, None), "--jobs": (10, "of each kind, of Spark")}
