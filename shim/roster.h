@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/executor.h"
+#include "base/redact.h"
 
 #define ROSTER_MAX 512
 
@@ -25,5 +26,5 @@ struct roster_places {
 	int cgroups_fd, proc_fd, logs_fd;
 };
 
-/* Large: the caller allocates it. */
-void roster_scan(const struct roster_places *places, struct roster *ret);
+/* Large: the caller allocates it. What a command line says of secrets is taken out before anything is taken from it. */
+void roster_scan(const struct roster_places *places, const struct redactor *redactor, struct roster *ret);

@@ -15,6 +15,7 @@ int roster_check_scan(struct broker *b, const struct record *record, struct brok
 {
 	(void)record;
 	(void)e;
+	job->task.regex = b->config->redact.regex;
 	broker_task_ordinary(b, job, WIRE_SCAN, "/proc", &b->relay_filter);
 	return 0;
 }
@@ -65,8 +66,13 @@ int roster_body_scan(void *argument, int channel)
 	if (r == 0) /* what it reads was written by processes of pods */
 		r = broker_become_ordinary(task, task->filter, &e);
 	if (r == 0) {
-		roster_scan(&places, roster);
-		r = write_roster(memory_fd, roster, &e);
+		struct redactor *redactor = redactor_new(task->regex, &e);
+		r = redactor ? 0 : -e.code;
+		if (redactor) {
+			roster_scan(&places, redactor, roster);
+			r = write_roster(memory_fd, roster, &e);
+		}
+		redactor_free(redactor);
 	}
 	answer.errnum = -r;
 	answer.count = r == 0 ? roster->count : 0;

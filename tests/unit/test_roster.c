@@ -73,7 +73,10 @@ static void scan(void)
 	const struct roster_places places = {open_top("cgroup"), open_top("proc"), open_top("logs")};
 
 	assert_true(places.cgroups_fd >= 0 && places.proc_fd >= 0);
-	roster_scan(&places, roster);
+	struct redactor *redactor = redactor_new(REDACT_REGEX, NULL);
+	assert_non_null(redactor);
+	roster_scan(&places, redactor, roster);
+	redactor_free(redactor);
 	close(places.cgroups_fd);
 	close(places.proc_fd);
 	if (places.logs_fd >= 0)
@@ -143,6 +146,24 @@ static void test_what_is_found(void **unused)
 	assert_int_equal(roster->executors[0].pid, 40);
 }
 
+static void test_secrets_of_a_command_line(void **unused)
+{
+	const struct executor *e = &roster->executors[0];
+
+	(void)unused;
+	put("cgroup/kubepods/pod" UID "/" ID_A "/cgroup.procs", "41\n");
+	put("proc/41/cmdline", "java|-cp|/opt/tokens.jar:/opt/x|-Xmx1g|org.apache.spark.deploy.SparkSubmit|--name|etl token=hunter2|--conf|spark.x.password=hunter2|pyspark-shell|");
+	scan();
+	assert_int_equal(roster->count, 1);
+	assert_string_equal(e->app_name, "etl token=*********(redacted)");
+	assert_int_equal(e->role, EXECUTOR_ROLE_CLIENT_DRIVER);
+	assert_int_equal(e->heap_bytes, 1ULL << 30);
+	put("proc/41/cmdline", "java|org.apache.spark.deploy.SparkSubmit|--conf|spark.app.name=etl at s3a://AKIA:hunter2@bucket|pyspark-shell|");
+	scan();
+	assert_null(strstr(e->app_name, "hunter2"));
+	assert_true(str_starts(e->app_name, "etl at s3a://"));
+}
+
 static void test_without_logs_or_with_two_names(void **unused)
 {
 	(void)unused;
@@ -191,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_layouts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_secrets_of_a_command_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_logs_or_with_two_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_broken_is_no_harm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
