@@ -36,6 +36,7 @@ int cgroup_find(const struct cgroup_layout *layout, const struct executor *execu
 /* Everything that can be read; what this kernel has not, or shows in another shape, is left out of `have`. -ENODEV when it is gone. */
 int cgroup_read(const struct cgroup *cgroup, struct sample *ret, struct err *e);
 int cgroup_read_events(const struct cgroup *cgroup, struct sample *ret, struct err *e); /* events, current and peak only: cheap */
+int cgroup_read_use(const struct cgroup *cgroup, struct sample *ret, struct err *e);	/* current and peak only */
 
 /* pids of the cgroup and those beneath, as this process's namespace numbers them; returns the count, at most `max`. */
 int cgroup_pids(const struct cgroup *cgroup, uint32_t *pids, unsigned max, struct err *e);

@@ -9,10 +9,13 @@
 #include "base/scoped.h"
 #include "cgroups/cgroup.h"
 
+/* What is read of the files: each holds the one before. */
+enum depth { USE, EVENTS, ALL };
+
 struct reading {
 	enum cgroup_part part;
 	int version;
-	bool cheap; /* belongs to cgroup_read_events() */
+	enum depth depth;
 	const char *file;
 	size_t number; /* of a uint64_t that takes the file's one number, if there is no `take` */
 	uint32_t have;
@@ -95,31 +98,31 @@ static int take_pids_events(const char *text, size_t length, struct sample *s)
 	return sample_parse_pids_events(text, length, s, NULL);
 }
 
-#define NUMBER(part, version, cheap, file, field, have) {part, version, cheap, file, offsetof(struct sample, field), have, NULL}
-#define TAKE(part, version, cheap, file, take)		{part, version, cheap, file, 0, 0, take}
+#define NUMBER(part, version, depth, file, field, have) {part, version, depth, file, offsetof(struct sample, field), have, NULL}
+#define TAKE(part, version, depth, file, take)		{part, version, depth, file, 0, 0, take}
 
 static const struct reading readings[] = {
-	NUMBER(CGROUP_MEMORY, 2, true, "memory.current", current_bytes, SAMPLE_HAS_CURRENT),
-	NUMBER(CGROUP_MEMORY, 2, true, "memory.peak", peak_bytes, SAMPLE_HAS_PEAK),
-	NUMBER(CGROUP_MEMORY, 2, false, "memory.max", limit_bytes, SAMPLE_HAS_LIMIT),
-	NUMBER(CGROUP_MEMORY, 2, false, "memory.swap.current", swap_bytes, 0),
-	TAKE(CGROUP_MEMORY, 2, false, "memory.stat", take_stat_2),
-	TAKE(CGROUP_MEMORY, 2, true, "memory.events", take_events),
-	TAKE(CGROUP_MEMORY, 2, true, "memory.events.local", take_local),
-	NUMBER(CGROUP_MEMORY, 1, true, "memory.usage_in_bytes", current_bytes, SAMPLE_HAS_CURRENT),
-	NUMBER(CGROUP_MEMORY, 1, true, "memory.max_usage_in_bytes", peak_bytes, SAMPLE_HAS_PEAK),
-	NUMBER(CGROUP_MEMORY, 1, false, "memory.limit_in_bytes", limit_bytes, SAMPLE_HAS_LIMIT),
-	NUMBER(CGROUP_MEMORY, 1, false, "memory.kmem.usage_in_bytes", kernel_bytes, 0),
-	NUMBER(CGROUP_MEMORY, 1, false, "memory.kmem.tcp.usage_in_bytes", sock_bytes, 0),
-	TAKE(CGROUP_MEMORY, 1, false, "memory.stat", take_stat_1),
-	TAKE(CGROUP_MEMORY, 1, true, "memory.failcnt", take_failcnt),
-	TAKE(CGROUP_MEMORY, 1, true, "memory.oom_control", take_oom_control),
-	TAKE(CGROUP_CPU, 0, false, "cpu.stat", take_cpu),
-	TAKE(CGROUP_CPUACCT, 1, false, "cpuacct.usage", take_cpuacct),
-	NUMBER(CGROUP_PIDS, 0, false, "pids.current", pids_current, SAMPLE_HAS_PIDS),
-	TAKE(CGROUP_PIDS, 0, false, "pids.events", take_pids_events),
-	TAKE(CGROUP_IO, 1, false, "blkio.throttle.io_service_bytes_recursive", take_io_1),
-	TAKE(CGROUP_IO, 2, false, "io.stat", take_io_2),
+	NUMBER(CGROUP_MEMORY, 2, USE, "memory.current", current_bytes, SAMPLE_HAS_CURRENT),
+	NUMBER(CGROUP_MEMORY, 2, USE, "memory.peak", peak_bytes, SAMPLE_HAS_PEAK),
+	NUMBER(CGROUP_MEMORY, 2, ALL, "memory.max", limit_bytes, SAMPLE_HAS_LIMIT),
+	NUMBER(CGROUP_MEMORY, 2, ALL, "memory.swap.current", swap_bytes, 0),
+	TAKE(CGROUP_MEMORY, 2, ALL, "memory.stat", take_stat_2),
+	TAKE(CGROUP_MEMORY, 2, EVENTS, "memory.events", take_events),
+	TAKE(CGROUP_MEMORY, 2, EVENTS, "memory.events.local", take_local),
+	NUMBER(CGROUP_MEMORY, 1, USE, "memory.usage_in_bytes", current_bytes, SAMPLE_HAS_CURRENT),
+	NUMBER(CGROUP_MEMORY, 1, USE, "memory.max_usage_in_bytes", peak_bytes, SAMPLE_HAS_PEAK),
+	NUMBER(CGROUP_MEMORY, 1, ALL, "memory.limit_in_bytes", limit_bytes, SAMPLE_HAS_LIMIT),
+	NUMBER(CGROUP_MEMORY, 1, ALL, "memory.kmem.usage_in_bytes", kernel_bytes, 0),
+	NUMBER(CGROUP_MEMORY, 1, ALL, "memory.kmem.tcp.usage_in_bytes", sock_bytes, 0),
+	TAKE(CGROUP_MEMORY, 1, ALL, "memory.stat", take_stat_1),
+	TAKE(CGROUP_MEMORY, 1, EVENTS, "memory.failcnt", take_failcnt),
+	TAKE(CGROUP_MEMORY, 1, EVENTS, "memory.oom_control", take_oom_control),
+	TAKE(CGROUP_CPU, 0, ALL, "cpu.stat", take_cpu),
+	TAKE(CGROUP_CPUACCT, 1, ALL, "cpuacct.usage", take_cpuacct),
+	NUMBER(CGROUP_PIDS, 0, ALL, "pids.current", pids_current, SAMPLE_HAS_PIDS),
+	TAKE(CGROUP_PIDS, 0, ALL, "pids.events", take_pids_events),
+	TAKE(CGROUP_IO, 1, ALL, "blkio.throttle.io_service_bytes_recursive", take_io_1),
+	TAKE(CGROUP_IO, 2, ALL, "io.stat", take_io_2),
 };
 
 static ssize_t read_text(int dir_fd, const char *file, char *text)
@@ -155,7 +158,7 @@ static void read_pressures(int dir_fd, char *text, struct sample *s)
 	}
 }
 
-static int read_sample(const struct cgroup *cgroup, bool only_cheap, struct sample *ret, struct err *e)
+static int read_sample(const struct cgroup *cgroup, enum depth depth, struct sample *ret, struct err *e)
 {
 	struct sample s = {.time_us = clock_mono_us()};
 	bool missing = false;
@@ -166,14 +169,14 @@ static int read_sample(const struct cgroup *cgroup, bool only_cheap, struct samp
 	for (size_t i = 0; i < ARRAY_SIZE(readings); i++) {
 		const struct reading *r = &readings[i];
 		int fd = cgroup->fds[r->part], version = cgroup->versions[r->part];
-		if (fd < 0 || (r->version && r->version != version) || (only_cheap && !r->cheap))
+		if (fd < 0 || (r->version && r->version != version) || r->depth > depth)
 			continue;
 		ssize_t n = read_text(fd, r->file, text);
 		if (n >= 0)
 			apply(r, text, (size_t)n, &s);
 		missing |= n == -ENOENT || n == -ENODEV;
 	}
-	if (!only_cheap && cgroup->pressure_fd >= 0)
+	if (depth == ALL && cgroup->pressure_fd >= 0)
 		read_pressures(cgroup->pressure_fd, text, &s);
 	/* what was read before it went is half a sample */
 	if (missing && cgroup_is_gone(cgroup))
@@ -184,10 +187,15 @@ static int read_sample(const struct cgroup *cgroup, bool only_cheap, struct samp
 
 int cgroup_read(const struct cgroup *cgroup, struct sample *ret, struct err *e)
 {
-	return read_sample(cgroup, false, ret, e);
+	return read_sample(cgroup, ALL, ret, e);
 }
 
 int cgroup_read_events(const struct cgroup *cgroup, struct sample *ret, struct err *e)
 {
-	return read_sample(cgroup, true, ret, e);
+	return read_sample(cgroup, EVENTS, ret, e);
+}
+
+int cgroup_read_use(const struct cgroup *cgroup, struct sample *ret, struct err *e)
+{
+	return read_sample(cgroup, USE, ret, e);
 }

@@ -127,32 +127,51 @@ static void read_full(struct executors_entry *entry, struct moment now)
 		entry->processes_asked_us = now.us;
 }
 
-void executors_count(struct executors_entry *entry, struct moment now)
+/* What is cheap to read, and the rest too where that says that it matters. */
+static int read_cheap(struct executors_entry *entry, int (*read)(const struct cgroup *, struct sample *, struct err *), struct moment now)
 {
 	struct sample sample = {0};
 	struct err e = {0};
 
-	entry->unread = false;
-	if (!entry->open || entry->gone_us)
-		return;
-	entry->counted_us = now.us;
-	int r = cgroup_read_events(&entry->cgroup, &sample, &e);
+	int r = read(&entry->cgroup, &sample, &e);
 	if (r == -ENODEV)
 		executors_end(entry, now);
 	if (r < 0)
-		return;
-	entry->counted_at_end = entry->ended.us != 0;
-	const bool full = sample.events.max > entry->counted.max && now.us - entry->sampled_us > COUNT_PAUSE_US;
-	const bool killed = sample.events.oom_kill > entry->counted.oom_kill;
-	take_events(entry, &sample.events, now);
+		return r;
+	const bool counted = sample.have & SAMPLE_HAS_EVENTS;
+	const bool full = counted && sample.events.max > entry->counted.max && now.us - entry->sampled_us > COUNT_PAUSE_US;
+	const bool killed = counted && sample.events.oom_kill > entry->counted.oom_kill;
+	if (counted)
+		take_events(entry, &sample.events, now);
 	if (sample.have & SAMPLE_HAS_CURRENT && !entry->killed_us) {
 		entry->last.current_bytes = sample.current_bytes;
-		entry->last.events = sample.events;
+		entry->last.events = entry->counted;
 		entry->last.peak_bytes = sample.have & SAMPLE_HAS_PEAK ? sample.peak_bytes : entry->last.peak_bytes;
 	}
 	/* At its limit: the kill may be next, and its parts are asked for then. */
 	if (full || killed || is_above(sample.current_bytes, limit_of(entry)))
 		read_full(entry, now);
+	return 0;
+}
+
+void executors_count(struct executors_entry *entry, struct moment now)
+{
+	entry->unread = false;
+	if (!entry->open || entry->gone_us)
+		return;
+	entry->counted_us = now.us;
+	if (read_cheap(entry, cgroup_read_events, now) == 0)
+		entry->counted_at_end = entry->ended.us != 0;
+}
+
+/* Of an idle one whose events the kernel tells, only what it uses is asked. */
+static void glance(struct executors_entry *entry, struct moment now)
+{
+	if (entry->watch.watcher && !entry->watch.polled)
+		read_cheap(entry, cgroup_read_use, now);
+	else
+		executors_count(entry, now);
+	entry->sampled_us = now.us;
 }
 
 /* On a grid, so that hundreds of idle ones are one wake-up. */
@@ -183,10 +202,8 @@ bool executors_sample(struct executors_entry *entry, struct moment now)
 		executors_count(entry, now);
 	else if (entry->busy || entry->stall || now.us - entry->last.time_us >= FULL_PAUSE_US)
 		entry->unread = false, read_full(entry, now);
-	else {
-		executors_count(entry, now);
-		entry->sampled_us = now.us;
-	}
+	else
+		glance(entry, now);
 	return true;
 }
 

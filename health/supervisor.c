@@ -86,6 +86,12 @@ void supervisor_read_mounts(struct supervisor *s)
 		uv_timer_start(&s->mounts_settle, refresh_mounts, 0, 0);
 }
 
+void supervisor_read_mounts_now(struct supervisor *s)
+{
+	if (s->mounts_again)
+		refresh_mounts(&s->mounts_settle);
+}
+
 static void mounts_wanted(struct monitor *m)
 {
 	supervisor_read_mounts(m->owner);

@@ -135,6 +135,7 @@ void supervisor_ask_again(struct supervisor *supervisor);
 
 /* Soon; at once if it was not done within the last second, or if a verdict waits for it. */
 void supervisor_read_mounts(struct supervisor *supervisor);
+void supervisor_read_mounts_now(struct supervisor *supervisor); /* if it has changed: for who cannot wait. Not from within the monitor */
 
 /* --- supervisor_hints.c: what else the kernel says beside its log --- */
 

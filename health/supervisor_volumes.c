@@ -170,18 +170,30 @@ static void bounded(struct supervisor *s, struct volumes_entry *entry, const str
 	say_event(s, entry, EVENT_SCRATCH_BOUNDED, false, note);
 }
 
+static void emptied(struct supervisor *s, struct volumes_entry *entry, const struct volume_result *result)
+{
+	if (result->errnum == 0)
+		s->volumes.emptied_total++;
+	if (!entry)
+		return;
+	if (result->errnum == 0) {
+		volumes_emptied(entry, result);
+		return;
+	}
+	entry->empty_again = entry->empty_again || result->errnum == EBUSY; /* more files than there was time for */
+	log_warn(s->log, "scratch not emptied", "pod", entry->owner.pod, "volume", entry->volume.at.name, "errno", log_number(result->errnum), "why", result->text);
+}
+
 static void take_result(struct supervisor *s, const struct volume_question *q, const struct volume_result *result)
 {
 	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
 
-	if (entry && q->what == WIRE_VOLUME_EMPTY && result->errnum == 0)
-		volumes_emptied(entry, result);
+	if (q->what == WIRE_VOLUME_EMPTY)
+		emptied(s, entry, result);
 	else if (entry)
 		volumes_result(entry, result, clock_mono_us());
 	if (q->what == WIRE_VOLUME_BOUND && entry)
 		bounded(s, entry, result);
-	if (q->what == WIRE_VOLUME_EMPTY && result->errnum == 0)
-		s->volumes.emptied_total++;
 	if ((q->what == WIRE_VOLUME_REMOVE && result->errnum == 0) || (q->what == WIRE_VOLUME_MAKE && result->errnum != 0 && entry && !entry->made)) {
 		volumes_remove(&s->volumes, &q->at);
 		tell_pod(s, q->at.pod_uid);
@@ -235,8 +247,11 @@ static void settle_unheard(struct supervisor *s, struct volume_question *q, int 
 	struct volume_result result = {.at = q->at, .errnum = errnum, .step = VOLUME_RESOLVE};
 	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
 
+	const bool again = errnum == EAGAIN || errnum == EBUSY || errnum == ESTALE;
 	if (entry && q->what == WIRE_VOLUME_BOUND)
-		entry->again = errnum == EAGAIN || errnum == EBUSY || errnum == ESTALE;
+		entry->bound_again = again;
+	if (entry && q->what == WIRE_VOLUME_EMPTY)
+		entry->empty_again = again;
 	str_copy(result.text, sizeof(result.text), why);
 	settle(s, q, &result);
 }
@@ -272,15 +287,24 @@ void supervisor_volumes_bound(struct supervisor *s, const char *pod_uid)
 	struct volume volume;
 
 	for (struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
-		entry->again = !supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
+		entry->bound_again = !supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
 }
 
-/* A volume without a bound is a pod that its own files may kill: nobody else asks again. */
+static void empty(struct supervisor *s, struct volumes_entry *entry)
+{
+	entry->empty_again = !supervisor_volumes_wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
+}
+
+/* A volume without a bound, or with what a dead one left, is a pod that files may kill: nobody else asks again. */
 void supervisor_volumes_tick(struct supervisor *s)
 {
-	for (unsigned i = 0; i < s->volumes.count && link_is_up(&s->broker); i++)
-		if (volumes_bound_again(s->volumes.entries[i]))
-			supervisor_volumes_bound(s, s->volumes.entries[i]->volume.at.pod_uid);
+	for (unsigned i = 0; i < s->volumes.count && link_is_up(&s->broker); i++) {
+		struct volumes_entry *entry = s->volumes.entries[i];
+		if (volumes_bound_again(entry))
+			supervisor_volumes_bound(s, entry->volume.at.pod_uid);
+		if (entry->empty_again)
+			empty(s, entry);
+	}
 }
 
 static void warn_without_limit(struct supervisor *s, const struct executor *x)
@@ -321,16 +345,30 @@ static bool has_successor(const struct supervisor *s, const struct executor *x)
 	return has;
 }
 
+static unsigned empty_scratch_of(struct supervisor *s, const char *pod_uid)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < s->volumes.count; i++) {
+		struct volumes_entry *entry = s->volumes.entries[i];
+		if (!volumes_is_scratch(entry) || strcmp(entry->volume.at.pod_uid, pod_uid) != 0)
+			continue;
+		empty(s, entry);
+		count++;
+	}
+	return count;
+}
+
 /* What a dead executor wrote to memory still counts against its pod's limit: the next one is killed by it (kubernetes#128339). */
 void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
 {
 	if (!s->monitor.config.volumes.empty_dead_scratch || x->sidecar || has_successor(s, x))
 		return;
-	for (unsigned i = 0; i < s->volumes.count; i++) {
-		const struct volumes_entry *entry = s->volumes.entries[i];
-		if (volumes_is_scratch(entry) && strcmp(entry->volume.at.pod_uid, x->pod_uid) == 0)
-			supervisor_volumes_wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
-	}
+	if (empty_scratch_of(s, x->pod_uid) > 0)
+		return;
+	/* It lived for less than a second: its mounts may not have been looked at yet. */
+	supervisor_read_mounts_now(s);
+	empty_scratch_of(s, x->pod_uid);
 }
 
 /* A pod with all its volumes that are new. */

@@ -159,17 +159,19 @@ struct volumes_entry *volumes_next_bound(struct volumes *volumes, const struct c
 
 bool volumes_bound_again(struct volumes_entry *entry)
 {
-	const bool again = entry->again;
+	const bool again = entry->bound_again;
 
-	entry->again = false;
+	entry->bound_again = false;
 	entry->bound_bytes = again ? 0 : entry->bound_bytes;
 	return again;
 }
 
 static void give(struct volumes_entry *entry, const struct executor *executor)
 {
-	if (strcmp(entry->owner.container_id, executor->container_id) != 0)
+	if (strcmp(entry->owner.container_id, executor->container_id) != 0) {
 		entry->left_bytes = 0; /* was another one's */
+		entry->empty_again = false; /* what is written now is its own */
+	}
 	entry->owner = *executor;
 }
 

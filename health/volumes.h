@@ -29,7 +29,8 @@ struct volumes_entry {
 	uint64_t total_bytes, total_inodes, free_bytes, free_inodes; /* as measured */
 	uint64_t measured_us;	/* 0 = not yet */
 	uint64_t bound_bytes;	/* asked for last; 0 = not yet */
-	bool again;		/* what was asked for last reached nobody */
+	bool bound_again;	/* what was asked for last reached nobody */
+	bool empty_again;	/* the same, or it was not done in time; until another container comes */
 	uint64_t left_bytes;	/* what the last dead container had left when its files were removed; 0 = nothing */
 	struct executor owner;	/* container_id "" = not seen yet */
 };

@@ -21,8 +21,8 @@ def attribute(t, deaths):
 # Each container costs the emulated processor twenty seconds, most of them Go's: too long for every run.
 @cases.only_long
 @cases.case
-def six_causes_drawn_at_random_are_found_in_containers(t):
-    attribute(t, 6)
+def twelve_causes_drawn_at_random_are_found_in_containers(t):
+    attribute(t, 12)
 
 
 @cases.only_long

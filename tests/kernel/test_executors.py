@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from cases import case, main, only_long  # noqa: E402
 from container import Container, Pod, VERSION  # noqa: E402
 from executor_stage import Stage, grow  # noqa: E402
+from volume_stage import spark_files  # noqa: E402
 from volumes import Kubelet  # noqa: E402
 
 
@@ -341,6 +342,54 @@ def a_bound_that_found_no_broker_is_asked_for_again(t):
     s.node.launcher.send_signal(signal.SIGCONT)
     # 72 less 32 of heap and 16 of reserve
     s.node.wait_for(lambda: os.statvfs(path).f_blocks * os.statvfs(path).f_frsize == 24 << 20, "it to be bounded")
+
+
+def emptying(t):
+    """A node that removes what the dead leave in memory, and a volume of the kubelet's that nobody has looked at."""
+    kubelet = Kubelet(t)
+    s = Stage(t, extra=kubelet.settings() + "volumes:\n  emptyDeadScratch: true\n", period="1s")
+    s.serve()
+    return kubelet, s
+
+
+@case
+def what_it_left_in_memory_goes_however_short_its_life(t):
+    """The mount table is looked at once a second: it died before (seen with a kubelet on a fast machine)."""
+    kubelet, s = emptying(t)
+    for _ in range(3):
+        kubelet.pod().empty_dir("spark-local-dir-1", "size=1m")
+        known = len(s.get("volumes")) + 1
+        s.node.wait_for(lambda: len(s.get("volumes")) >= known, "a volume before it to be known")
+        pod = Pod(t)
+        path = kubelet.pod(uid=pod.uid).empty_dir("spark-local-dir-1", "size=8m")
+        stays = spark_files(path)
+        container = Container(pod)
+        s.runtime.create(container)
+        s.runtime.start(container)
+        container.kill()
+        container.wait()
+        s.runtime.stopped(container)
+        s.node.wait_for(lambda: sorted(os.listdir(path)) == stays, "what it left to be removed", 20)
+
+
+@case
+def what_it_left_in_memory_is_asked_for_again(t):
+    kubelet, s = emptying(t)
+    pod = Pod(t)
+    path = kubelet.pod(uid=pod.uid).empty_dir("spark-local-dir-1", "size=8m")
+    stays = spark_files(path)
+    container = s.new(pod=pod)
+    s.node.wait_for(lambda: s.get("volumes"), "the volume to be known")
+    t.cleanup(lambda: s.node.launcher.send_signal(signal.SIGCONT))
+    s.node.launcher.send_signal(signal.SIGSTOP)  # so that nobody starts the broker again
+    os.kill(s.node.pid("stoker-broker"), signal.SIGKILL)
+    s.node.wait_for(lambda: s.node.input("broker")["state"] == "missing", "the broker to be missed")
+    container.kill()
+    container.wait()
+    s.runtime.stopped(container)
+    s.node.wait_for(lambda: s.node.log("volume left as it is"), "that to be said")
+    s.node.launcher.send_signal(signal.SIGCONT)
+    s.node.wait_for(lambda: sorted(os.listdir(path)) == stays, "what it left to be removed")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def seconds_of(text):
 
 # --- Spark beside itself ---
 
-STEPS = {"pi": "400000", "shuffle": "2000000"}
+STEPS = {"pi": "4000000", "shuffle": "2000000"}
 
 
 def beside_itself(t, rounds):

@@ -130,6 +130,8 @@ static void test_v2_is_read(void **unused)
 
 	assert_int_equal(cgroup_read_events(&c, &x, &e), 0);
 	assert_int_equal(x.have, SAMPLE_HAS_CURRENT | SAMPLE_HAS_PEAK | SAMPLE_HAS_EVENTS | SAMPLE_HAS_LOCAL | SAMPLE_HAS_GROUP);
+	assert_int_equal(cgroup_read_use(&c, &x, &e), 0);
+	assert_int_equal(x.have, SAMPLE_HAS_CURRENT | SAMPLE_HAS_PEAK);
 
 	/* those beneath too; not what another namespace hides, nor a number that is no pid, nor one cut short */
 	assert_int_equal(cgroup_pids(&c, pids, 8, &e), 4);

@@ -196,7 +196,7 @@ static void test_bounds(void **unused)
 	struct volumes_entry *unheard = volumes_find(&table, &sized.at);
 	assert_false(volumes_bound_again(unheard));
 	unheard->volume.size_bytes = 40 * MIB;
-	unheard->again = true;
+	unheard->bound_again = true;
 	assert_null(volumes_next_bound(&table, &c->volumes, UID, &ret)); /* not before somebody looks again */
 	assert_true(volumes_bound_again(unheard));
 	assert_ptr_equal(volumes_next_bound(&table, &c->volumes, UID, &ret), unheard);
