@@ -26,6 +26,7 @@
 #include "shim/plan.h"
 
 #define NRI_SESSION_BUDGET_US	500000ULL
+#define NRI_SESSION_NAMED	128 /* containers whose creation was told, and perhaps not their start yet */
 #define NRI_SESSION_REGISTER_US 30000000ULL /* Go's stub gives up after 5 s, too soon on a busy node (nri#292) */
 /* What a runtime that does not say it allows: registration 5 s, a request 2 s. */
 #define NRI_SESSION_REGISTRATION_MS 5000
@@ -68,6 +69,8 @@ struct nri_session {
 	struct nri_decision decision;
 	struct adjusted adjusted;
 	struct wire_nri_state told; /* state and counters */
+	uint64_t named[NRI_SESSION_NAMED]; /* hashes of ids */
+	unsigned named_next;
 	unsigned char reply[TTRPC_HEADER_BYTES + NRI_REPLY_BYTES];
 };
 

@@ -1,4 +1,5 @@
 /* nri_session_events.c - what a session does about a container: answers, remembers, tells. */
+#include "base/hash.h"
 #include "base/str.h"
 #include "shim/nri_session_parts.h"
 
@@ -23,6 +24,39 @@ static void complain(struct nri_session *s, const struct nri_event *event)
 	nri_session_emit(s, WIRE_COMPLAINT, &complaint, sizeof(complaint));
 }
 
+/* --- whose creation was told --- */
+
+static uint64_t hash_of(struct text id)
+{
+	return hash_fnv1a(HASH_START, id.bytes, id.length);
+}
+
+static void remember(struct nri_session *s, struct text id)
+{
+	s->named[s->named_next++ % NRI_SESSION_NAMED] = hash_of(id);
+}
+
+static bool was_named(const struct nri_session *s, struct text id)
+{
+	const uint64_t hash = hash_of(id);
+	bool named = false;
+
+	for (unsigned i = 0; i < NRI_SESSION_NAMED; i++)
+		named = named || s->named[i] == hash;
+	return named;
+}
+
+/* Of who was created while a runtime synchronised no creation is told, but a start is (containerd#13698). */
+static void name_late(struct nri_session *s, const struct nri_event *event)
+{
+	if (!event->has_pod || was_named(s, event->container.id))
+		return;
+	remember(s, event->container.id);
+	s->ops->decide(s->owner, event, &s->decision);
+	if (s->decision.executor.role != EXECUTOR_ROLE_NONE)
+		nri_session_emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
+}
+
 /* Containers that have ended already are left out: nobody saw how. */
 void nri_session_found(void *owner, const struct nri_event *event)
 {
@@ -36,8 +70,10 @@ void nri_session_found(void *owner, const struct nri_event *event)
 	if (s->decision.executor.role == EXECUTOR_ROLE_NONE)
 		return;
 	nri_session_emit(s, WIRE_EXECUTOR, &s->decision.executor, sizeof(s->decision.executor));
-	if (event->container.state != CONTAINER_RUNNING && event->container.state != CONTAINER_PAUSED)
+	if (event->container.state != CONTAINER_RUNNING && event->container.state != CONTAINER_PAUSED) {
+		remember(s, event->container.id);
 		return;
+	}
 	struct wire_container who = name_container(event);
 	nri_session_emit(s, WIRE_CONTAINER_STARTED, &who, sizeof(who));
 }
@@ -66,6 +102,7 @@ static int create(struct nri_session *s, uint32_t stream, const struct nri_event
 	struct proto_writer w = nri_session_writer(s);
 	const bool may = adjusted_may(&s->adjusted, event->pod.id, event->container.name);
 
+	remember(s, event->container.id);
 	s->ops->decide(s->owner, event, &s->decision);
 	const bool late = s->ops->now_us(s->owner) - s->begun_us > NRI_SESSION_BUDGET_US;
 	s->told.late_total += late;
@@ -74,7 +111,7 @@ static int create(struct nri_session *s, uint32_t stream, const struct nri_event
 #else
 	if (!may || late)
 #endif
-		s->decision.plan = (struct plan){0};
+		s->decision.plan = (struct plan){0}, s->decision.executor.injected_bytes = 0;
 
 	size_t mark = ttrpc_begin_reply(&w, stream);
 	nri_write_created(&w, &s->decision.plan);
@@ -126,6 +163,7 @@ static void tell(struct nri_session *s, const struct nri_event *event)
 		return;
 	if (event->kind == NRI_POST_START_CONTAINER) {
 		adjusted_started(&s->adjusted, event->container.id);
+		name_late(s, event);
 		tell_container(s, event, WIRE_CONTAINER_STARTED);
 	} else if (event->kind == NRI_STOP_CONTAINER) {
 		adjusted_gone(&s->adjusted, event->container.id);

@@ -242,6 +242,7 @@ static void test_both_sets_of_calls_tell_the_same(void **state)
 	struct nri_stage *s = *state;
 
 	stage_live(s, "v2.3.4", "v0.12.0");
+	assert_int_equal(stage_create(s, "p1", "c1", "spark"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		s->count = 0;
 		assert_int_equal(stage_event(s, row[i].method, row[i].kind, &made), 0);
@@ -258,6 +259,34 @@ static void test_both_sets_of_calls_tell_the_same(void **state)
 		assert_int_equal(s->containers[0].exit_code, row[i].want != WIRE_CONTAINER_STARTED ? 137 : 0);
 		assert_int_equal(s->containers[0].finished_wall_us, row[i].want != WIRE_CONTAINER_STARTED ? 5000 : 0);
 	}
+}
+
+/* Created while the runtime synchronised: nobody told of it, until it starts. */
+static void test_a_start_names_who_was_not_named(void **state)
+{
+	static const char *const pods[] = {"p1", NULL};
+	static const struct made listed[] = {{.id = "c2", .pod = "p1", .name = "spark", .state = CONTAINER_CREATED}, {0}};
+	const struct made missed = {.id = "c1", .pod = "p1", .name = "spark", .pid = 42}, other = {.id = "c3", .pod = "p1", .name = "nginx"},
+			  later = {.id = "c2", .pod = "p1", .name = "spark"};
+	struct nri_stage *s = *state;
+
+	stage_register(s);
+	assert_int_equal(stage_configure(s, "containerd", "v2.3.4", "v0.12.0", 0, 0), 0);
+	assert_int_equal(sync_part(s, pods, listed, false), 0);
+	s->count = 0;
+	assert_int_equal(stage_event(s, "PostStartContainer", NRI_POST_START_CONTAINER, &missed), 0);
+	assert_int_equal(s->count, 2);
+	assert_true(s->types[0] == WIRE_EXECUTOR && s->types[1] == WIRE_CONTAINER_STARTED);
+	assert_string_equal(s->pods[0], "name-p1");
+	assert_int_equal(s->containers[1].pid, 42);
+	/* who was named is not named again; who is no Spark is not named */
+	s->count = 0;
+	assert_int_equal(stage_event(s, "PostStartContainer", NRI_POST_START_CONTAINER, &missed), 0);
+	assert_int_equal(stage_event(s, "PostStartContainer", NRI_POST_START_CONTAINER, &later), 0);
+	assert_int_equal(stage_event(s, "PostStartContainer", NRI_POST_START_CONTAINER, &other), 0);
+	assert_int_equal(s->count, 3);
+	for (unsigned i = 0; i < s->count; i++)
+		assert_int_equal(s->types[i], WIRE_CONTAINER_STARTED);
 }
 
 static void test_what_was_not_asked_for_is_answered_and_not_told(void **state)
@@ -327,10 +356,12 @@ static void test_a_late_decision_is_thrown_away(void **state)
 	s->decide_us = NRI_SESSION_BUDGET_US;
 	assert_int_equal(stage_create(s, "p1", "c1", "spark"), 0);
 	assert_true(s->payload.length > 0);
+	assert_int_equal(s->injected_bytes, 64 << 20);
 	s->decide_us++;
 	assert_int_equal(stage_create(s, "p2", "c2", "spark"), 0);
 	assert_int_equal(s->code, TTRPC_OK);
 	assert_int_equal(s->payload.length, 0);
+	assert_int_equal(s->injected_bytes, 0); /* nor has it what was to be mounted */
 	assert_int_equal(s->session.told.late_total, 1);
 	assert_int_equal(s->session.told.adjusted_total, 1);
 	assert_int_equal(s->types[s->count - 1], WIRE_EXECUTOR); /* it lives here all the same */
@@ -518,6 +549,7 @@ int main(void)
 		stage_test_nri(test_a_roster_that_was_cut_says_nothing_of_who_is_gone),
 		stage_test_nri(test_a_message_of_3_mb),
 		stage_test_nri(test_both_sets_of_calls_tell_the_same),
+		stage_test_nri(test_a_start_names_who_was_not_named),
 		stage_test_nri(test_what_was_not_asked_for_is_answered_and_not_told),
 		stage_test_nri(test_an_unknown_method_is_unimplemented),
 		stage_test_nri(test_a_creation_is_adjusted_and_told),
