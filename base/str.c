@@ -44,6 +44,16 @@ bool str_copy(char *destination, size_t size, const char *source)
 	return fits;
 }
 
+void str_end_whole(char *text)
+{
+	size_t length = strlen(text), start = length;
+
+	while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start > 0 && (unsigned char)text[start - 1] >= 0xc0 && str_utf8_length(text + start - 1) == 0)
+		text[start - 1] = '\0';
+}
+
 bool str_append(char *destination, size_t size, const char *format, ...)
 {
 	size_t used = strnlen(destination, size);
@@ -54,7 +64,10 @@ bool str_append(char *destination, size_t size, const char *format, ...)
 	va_start(args, format);
 	int n = vsnprintf(destination + used, size - used, format, args);
 	va_end(args);
-	return n >= 0 && (size_t)n < size - used;
+	const bool fits = n >= 0 && (size_t)n < size - used;
+	if (!fits)
+		str_end_whole(destination);
+	return fits;
 }
 
 void str_escape(char *destination, size_t size, const char *source)

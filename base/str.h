@@ -7,11 +7,14 @@
 /* Copies and always ends with NUL. False if it had to be cut (never inside a UTF-8 sequence). */
 bool str_copy(char *destination, size_t size, const char *source);
 
-/* Appends printf-style; keeps what fits. False if it had to be cut. */
+/* Appends printf-style; keeps what fits. False if it had to be cut (never inside a UTF-8 sequence). */
 bool str_append(char *destination, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* For showing foreign bytes: control characters, DEL, backslash and bytes that are not UTF-8 become \n, \t, \\ or \xNN. */
 void str_escape(char *destination, size_t size, const char *source);
+
+/* Drops a UTF-8 sequence at the end that was cut in two. */
+void str_end_whole(char *text);
 
 bool str_starts(const char *text, const char *prefix);
 

@@ -197,6 +197,7 @@ void death_prove(struct death *death, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
+	str_end_whole(text);
 	str_append(death->evidence, sizeof(death->evidence), "%s%s", *death->evidence ? "; " : "", text);
 }
 

@@ -136,6 +136,13 @@ static void test_appending_and_looking(void **unused)
 	assert_false(str_append(text, sizeof(text), "%s", "e"));
 	assert_string_equal(text, "12-abcd");
 	assert_false(str_append(memset((char[4]){0}, 'x', 4), 4, "y")); /* never ended: left alone */
+	for (size_t size = 4; size < 12; size++) { /* of "é", "€" and "😀" no part */
+		char whole[12] = "x";
+		assert_false(str_append(whole, size, "%s", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xa9"));
+		for (const char *p = whole; *p; p += str_utf8_length(p))
+			assert_true(str_utf8_length(p) > 0);
+		assert_true(strlen(whole) + 4 >= size);
+	}
 	assert_true(str_starts("stoker.dev/x", "stoker.dev/"));
 	assert_false(str_starts("sto", "stoker"));
 	assert_true(str_is_ended("ab", 3));

@@ -342,6 +342,34 @@ static void test_from_what_a_limit_was_lowered(void **unused)
 	assert_non_null(strstr(d.evidence, "lowered from 1408 to 704 MiB"));
 }
 
+/* JSON is UTF-8, and so is what is cut to fit into it. */
+static void test_what_is_cut_stays_text(void **unused)
+{
+	const struct expectation row = {.exit_code = 137, .container = ONE, .said = PYTHON_HERE, .jvm = 900, .used = 1000, .language = EXECUTOR_LANGUAGE_PYTHON};
+	static struct death_facts f;
+
+	(void)unused;
+	for (unsigned shift = 0; shift < 4; shift++) {
+		struct death d;
+		char note[DEATH_NOTE_BYTES];
+		const char *const texts[] = {d.evidence, note};
+		prepare(&row, &f);
+		memset(f.log_line, 'x', shift);
+		for (size_t i = shift; i + 4 < sizeof(f.log_line); i += 4)
+			memcpy(f.log_line + i, "\xf0\x9f\x98\x80", 4);
+		str_copy(f.api.message, sizeof(f.api.message), f.log_line);
+		strcpy(f.api.reason, "OutOf");
+		f.last.io.full_avg10_centi = f.last.memory.full_avg10_centi = 9000;
+		death_explain(&f, &d);
+		death_note(&d, note, sizeof(note));
+		assert_true(strlen(d.evidence) > sizeof(d.evidence) - 8);
+		for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+			for (const char *p = texts[i]; *p; p += str_utf8_length(p))
+				if (str_utf8_length(p) == 0)
+					fail_msg("shift %u, text %zu: cut at %zu", shift, i, (size_t)(p - texts[i]));
+	}
+}
+
 /* "See the evidence", says the advice about lost heartbeats. */
 static void test_what_kept_it_from_running(void **unused)
 {
@@ -675,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_no_surer_than_what_is_known),
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),
+		cmocka_unit_test(test_what_is_cut_stays_text),
 		cmocka_unit_test(test_what_kept_it_from_running),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_need),
