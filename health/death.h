@@ -159,7 +159,7 @@ struct death {
 #define DEATH_JSON_KIND	      "ExecutorDeath"
 
 /* May the container have lived by this victim? In an image with an init or a shell that is not its first process: it is an executor's JVM; of a driver its
- * Python too, since SparkSubmit ends with the code of its Python; of a neighbour nobody knows which. A standalone worker lives by its own JVM, not by its executors'. */
+ * Python too, since SparkSubmit ends with the code of its Python; of a neighbour, and of what stoker run is given that is no executor, nobody knows which. A standalone worker lives by its own JVM, not by its executors'. */
 bool death_is_main(const struct executor *executor, const struct oom_kill *kill);
 
 const char *death_confidence_name(enum death_confidence confidence); /* "guess", "likely", "certain" */

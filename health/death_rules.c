@@ -102,7 +102,7 @@ static const struct rule rules[] = {
 	/* killed for memory by the kernel */
 	{CODE(137), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE(CODE_UNKNOWN), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
-	{CODE(1), IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL}, /* a script or spark-submit lived on, for as long as it took to say so */
+	{1, 125, IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL}, /* a script or spark-submit lived on, for as long as it took to say so */
 	{CODE(143), IS_OOM | IS_MAIN_VICTIM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	/* 137 without that */
 	{CODE(137), IS_NO_OOM, EXECUTOR_JVM_KILL_ON_OOM, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_CERTAIN, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},

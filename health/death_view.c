@@ -127,8 +127,9 @@ bool death_is_main(const struct executor *x, const struct oom_kill *kill)
 {
 	const bool by_jvm = x->role != EXECUTOR_ROLE_STANDALONE_WORKER && strcmp(kill->comm, "java") == 0;
 	const bool by_python = executor_is_driver(x) && death_is_worker(kill->comm);
+	const bool by_any = x->sidecar || (x->source == EXECUTOR_FROM_RUN && x->role == EXECUTOR_ROLE_EXECUTOR && !*x->executor_id);
 
-	return x->sidecar || by_jvm || by_python || (x->pid != 0 && kill->pid == x->pid);
+	return by_any || by_jvm || by_python || (x->pid != 0 && kill->pid == x->pid);
 }
 
 bool death_is_worker(const char *comm)

@@ -133,6 +133,18 @@ def run_where_sigchld_is_ignored(t):
 
 
 @case
+def run_explains_what_a_shell_ran(t):
+    """Its child is killed for memory, and the shell ends a moment later with a code of its own."""
+    report = f"{t.dir}/deaths.json"
+    for code in (137, 7):
+        done = run("--quiet", "--memory", "64m", "--report", report, "--", "sh", "-c", f"tail /dev/zero; sleep 0.3; exit {code}")
+        assert done.returncode == code, done
+    with open(report) as f:
+        deaths = [json.loads(line) for line in f]
+    assert [(d["cause"], d["lives"], d["exitCode"]) for d in deaths] == [("overhead", False, 137), ("overhead", False, 7)], deaths
+
+
+@case
 def run_says_no_secret(t):
     """What a process says of its own end is redacted in words and in the report, and cannot move a cursor."""
     report = f"{t.dir}/deaths.json"

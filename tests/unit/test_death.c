@@ -135,6 +135,7 @@ static const struct expectation expected[] = {
 	{"pod limit of a pod of one container, and an old sample", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
 	{"a driver's Python was killed, and SparkSubmit ends with its code", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.driver.memoryOverhead", NULL, .driver = true, .language = EXECUTOR_LANGUAGE_PYTHON, .container = ONE, .said = PYTHON_HERE},
 	{"the same, and a script makes 1 of it", 1, DEATH_PYTHON, DEATH_CERTAIN, "spark.driver.memoryOverhead", NULL, .driver = true, .language = EXECUTOR_LANGUAGE_PYTHON, .container = ONE, .said = PYTHON_HERE},
+	{"its JVM was killed, and a script makes 7 of it", 7, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE},
 	{"its JVM was killed, and a script makes 0 of it", 0, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = JAVA_HERE},
 	{"exit 0 right after a worker was killed", 0, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .said = {.limit = CTR, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	/* more kills than the kernel writes of: a sample from before it grew is all there is */

@@ -99,13 +99,14 @@ static void test_what_a_container_lives_by_is_beneath_another(void **state)
 {
 	static const struct {
 		enum executor_role role;
-		bool sidecar;
+		bool sidecar, run;
 		const char *comm;
 		enum death_cause cause;
 	} rows[] = {
-		{EXECUTOR_ROLE_DRIVER, false, "python3", DEATH_PYTHON},
-		{EXECUTOR_ROLE_CLIENT_DRIVER, false, "python3.11", DEATH_PYTHON},
-		{EXECUTOR_ROLE_EXECUTOR, true, "fluent-bit", DEATH_SIDECAR},
+		{EXECUTOR_ROLE_DRIVER, false, false, "python3", DEATH_PYTHON},
+		{EXECUTOR_ROLE_CLIENT_DRIVER, false, false, "python3.11", DEATH_PYTHON},
+		{EXECUTOR_ROLE_EXECUTOR, true, false, "fluent-bit", DEATH_SIDECAR},
+		{EXECUTOR_ROLE_EXECUTOR, false, true, "etl", DEATH_OVERHEAD}, /* stoker run -- sh -c 'etl; …' */
 	};
 	struct stage *s = *state;
 
@@ -117,6 +118,10 @@ static void test_what_a_container_lives_by_is_beneath_another(void **state)
 		struct executor *x = &executors_find(&s->table, id)->executor;
 		x->role = rows[i].role;
 		x->sidecar = rows[i].sidecar;
+		if (rows[i].run) {
+			x->source = EXECUTOR_FROM_RUN;
+			*x->executor_id = '\0';
+		}
 		s->deaths = 0;
 		executors_oom(&s->table, &kill, at(s));
 		run(s, 900 * MS);
