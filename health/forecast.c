@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 #include "base/scoped.h"
 
@@ -199,7 +198,6 @@ static struct forecast_outlook look(const struct forecast *f, enum space_resourc
 	for (size_t i = 0; left > 0 && i < ARRAY_SIZE(windows_s) && has_window(f, windows_s[i]); i++) {
 		struct trend t = find_trend(f, r, windows_s[i]);
 		struct forecast_outlook outlook = outlook_of(&t, left);
-		if (getenv("DBG") && r == 0) {fprintf(stderr, "at %u w %u low %lu high %lu steady %d %d record %d", f->samples[f->count-1].at_s, windows_s[i], outlook.low_s, outlook.high_s, is_steady(&t, STEADY_GO_ON), is_steady(&t, STEADY_START), is_record(f, r, windows_s[i])); for (int k=0;k<16;k++) fprintf(stderr," %.0f", t.grid[k]); fprintf(stderr, "\n");}
 		if (outlook.high_s == 0 || !is_steady(&t, STEADY_GO_ON))
 			continue;
 		outlook.alarm = (double)outlook.high_s <= limit_s && (before || (is_steady(&t, STEADY_START) && is_record(f, r, windows_s[i])));

@@ -89,5 +89,23 @@ def test_the_law_is_seen_broken():
     assert "good.c" not in wrong, wrong
 
 
+# What is printed goes through base/log.h or a descriptor that the caller gives; what is read from outside comes by the configuration.
+ONLY_HERE = {
+    r"\bgetenv\s*\(": {"base/config_source.c", "base/sandbox.c", "health/reporter.c"},  # NODE_NAME, what a role keeps, KUBERNETES_SERVICE_HOST
+    r"\bstd(err|out)\s*[,)]|\bprintf\s*\(": {"base/role_main.c", "base/leaf_role.c"},  # --help, --version, wrong usage
+}
+
+
+def text_of(name):
+    with open(os.path.join(TOP, name)) as f:
+        return re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+
+
+def test_the_environment_and_the_terminal_are_for_few():
+    for pattern, allowed in ONLY_HERE.items():
+        found = {n for n in sources(TOP) if n.endswith(".c") and n.split("/")[0] in FLOOR and not n.startswith("daemon/") and re.search(pattern, text_of(n))}
+        assert found == allowed, (pattern, sorted(found ^ allowed))
+
+
 if __name__ == "__main__":
-    plain.main(test_the_house_keeps_the_law, test_the_law_is_seen_broken)
+    plain.main(test_the_house_keeps_the_law, test_the_law_is_seen_broken, test_the_environment_and_the_terminal_are_for_few)
