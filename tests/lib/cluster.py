@@ -1,5 +1,6 @@
 """A real control plane on loopback: etcd, kube-apiserver with its audit log on, kube-scheduler. Ports are chosen free; state is
 in memory; what was started is ended by its process."""
+import atexit
 import calendar
 import json
 import os
@@ -9,7 +10,7 @@ import subprocess
 import http.client
 import time
 
-from cases import Skip, wait_for
+from cases import Context, Skip, wait_for
 
 CACHE = os.environ.get("STOKER_CACHE", os.path.expanduser("~/.cache/stoker"))
 ADMIN, SCHEDULER = "admin-token-of-the-test", "scheduler-token-of-the-test"
@@ -53,6 +54,9 @@ COLLECTION = {"Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-syst
               "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
               "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"}
 
+OWN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease", "stoker-system"}
+KEPT = []  # the control plane that is kept for the next case
+
 
 def free_ports(count):
     holders = [socket.socket() for _ in range(count)]
@@ -94,8 +98,79 @@ class Cluster:
             self.api("POST", COLLECTION[thing["kind"]], thing)
         wait_for(lambda: self.try_api("GET", "/api/v1/namespaces/default"), "the namespace default", is_ours=False)
         if scheduler:
-            self.start("kube-scheduler", f"--kubeconfig={self.kubeconfig('scheduler', SCHEDULER)}", "--bind-address=127.0.0.1",
-                       f"--secure-port={self.scheduler_port}", "--leader-elect=false")
+            self.start_scheduler()
+
+    # --- one for many cases ---
+
+    @classmethod
+    def shared(cls, t, scheduler=False):
+        """Starting a control plane takes longer than most cases: one for all cases of this process, as if it had just been started. Not for
+        those with admission policies: what is deleted and made again goes on with the parameters of its first life (docs/rights.md)."""
+        if KEPT and (KEPT[0].program != (cls, cls.SERVER) or not KEPT[0].is_cleared()):
+            KEPT.pop().t.close()
+        if not KEPT:
+            context = Context("control-plane")
+            atexit.register(context.close)
+            KEPT.append(cls(context))
+            KEPT[0].program = (cls, cls.SERVER)
+            KEPT[0].first_rbac = set(KEPT[0].rbac())
+        t.note(lambda: f"--- kube-apiserver ---\n{KEPT[0].tail('kube-apiserver')}")
+        if scheduler:
+            KEPT[0].start_scheduler()
+        return KEPT[0]
+
+    def is_cleared(self):
+        """Whatever a case has left is gone. False: it is easier to start another one."""
+        try:
+            self.clear()
+            return True
+        except (AssertionError, OSError, http.client.HTTPException):
+            return False
+
+    def clear(self):
+        for name in set(self.processes) - {"etcd", "kube-apiserver"}:
+            self.stop(name)
+        if "kube-apiserver" not in self.processes:
+            self.start_apiserver()
+        for path in ("/api/v1/nodes", "/apis/coordination.k8s.io/v1/namespaces/stoker-system/leases"):
+            self.empty(path)
+        for space in [x["metadata"]["name"] for x in self.api("GET", "/api/v1/namespaces")["items"]]:
+            for kind in ("pods", "events"):
+                self.empty(f"/api/v1/namespaces/{space}/{kind}")
+            if space not in OWN_NAMESPACES:  # nobody else here ends one that is being deleted
+                self.request("DELETE", f"/api/v1/namespaces/{space}")
+                self.request("PUT", f"/api/v1/namespaces/{space}/finalize", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}, "spec": {"finalizers": []}})
+        for path in set(self.rbac()) - self.first_rbac:
+            self.api("DELETE", path)
+        for thing in self.RIGHTS:
+            self.apply(thing)
+        self.wait_rights()
+
+    def empty(self, path):
+        self.api("DELETE", path + "?gracePeriodSeconds=0")
+
+        def is_empty():
+            left = self.api("GET", path)["items"]
+            for thing in left:  # what a finalizer keeps
+                self.request("PATCH", f"{path}/{thing['metadata']['name']}", {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+            return not left
+        wait_for(is_empty, f"{path} to be empty", 10, is_ours=False)
+
+    def rbac(self):
+        """The paths of all roles and bindings."""
+        for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"):
+            for thing in self.api("GET", f"/apis/rbac.authorization.k8s.io/v1/{kind.lower()}s")["items"]:
+                yield self.path_of({**thing, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind})
+
+    def wait_rights(self):
+        """A change of a role is in force a moment after its answer."""
+        def allowed(group, resource, verb, subresource=""):
+            asked = {"group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": "stoker-system" if group else ""}
+            return self.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+                "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+                "spec": {"user": "system:serviceaccount:stoker-system:stoker", "resourceAttributes": asked}})["status"]["allowed"]
+        for wanted in (("", "nodes", "patch"), ("", "nodes", "patch", "status"), ("coordination.k8s.io", "leases", "update")):
+            wait_for(lambda: allowed(*wanted), f"the right to {wanted}", is_ours=False)
 
     # --- processes ---
 
@@ -134,6 +209,10 @@ class Cluster:
                    f"--audit-policy-file={d}/audit-policy.yaml", f"--audit-log-path={self.audit_path}", "--audit-log-mode=blocking", program=self.SERVER)
         wait_for(lambda: self.processes["kube-apiserver"].poll() is not None or self.try_api("GET", "/readyz"), "kube-apiserver to be ready", 180, 0.05, is_ours=False)
         assert self.processes["kube-apiserver"].poll() is None, "kube-apiserver has ended: " + self.tail("kube-apiserver")
+
+    def start_scheduler(self):
+        self.start("kube-scheduler", f"--kubeconfig={self.kubeconfig('scheduler', SCHEDULER)}", "--bind-address=127.0.0.1",
+                   f"--secure-port={self.scheduler_port}", "--leader-elect=false")
 
     # --- keys ---
 

@@ -42,7 +42,7 @@ def parse_logfmt(line):
 
 
 class Node:
-    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug", directory="", discover="off"):
+    def __init__(self, t, period="5s", deadline="10s", minimum_bad="1s", name="test-node", extra="", log="debug", directory="", discover="off", recover_after=3):
         self.t, self.watched, self.count, self.launcher, self.extra_processes = t, [], 0, None, []
         self.directory = directory  # of a second node in the same case
         home = os.path.join(t.dir, directory)
@@ -52,7 +52,7 @@ class Node:
         os.makedirs(os.path.dirname(self.config_path))
         # what is watched is what a case makes, never the disks of the machine that it runs on
         self.settings = (f"node: {name}\nruntimeDir: {self.runtime}\ndiscover: '{discover}'\nprobe:\n  period: {period}\n  deadline: {deadline}\n"
-                         f"  minimumBad: {minimum_bad}\nweb:\n  listen: 'off'\nlog:\n  level: {log}\n")
+                         f"  minimumBad: {minimum_bad}\n  recoverAfter: {recover_after}\nweb:\n  listen: 'off'\nlog:\n  level: {log}\n")
         self.report = "report:\n  kubernetes: 'off'\n"
         self.environment = None  # this process's own
         self.extra = extra
@@ -174,6 +174,13 @@ class Node:
             self.write_config_now()
         self.extra_processes.append(self.spawn("stoker-broker", "--config", self.config_path, preexec_fn=broker))
         self.start(("stokerd", "stoker-reporter"))
+
+    def start_again(self, role):
+        """kill -9 and the next one at once, where there is no launcher, whose pauses grow."""
+        for p in [p for p in self.extra_processes if p.args[0].endswith(role) and p.poll() is None]:
+            p.kill()
+            p.wait()
+        self.start((role,))
 
     def marks(self):
         """The filesystems ("7:1") on which stokerd has a FAN_FS_ERROR mark, as the kernel lists them."""

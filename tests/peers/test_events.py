@@ -90,7 +90,7 @@ def a_fault_and_its_end_are_shown_where_kubectl_looks(t):
 
 @case
 def repeats_are_one_event_with_a_series(t):
-    s = stage(t, minimum_bad="0s")
+    s = stage(t, minimum_bad="0s", recover_after=1)
     for _ in range(2):
         s.disk.trigger_ext4_error()
         s.wait_condition("False")
