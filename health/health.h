@@ -76,6 +76,8 @@ struct health_input {
 };
 
 /* The stokerd that says this. Counters begin at its start and only rise. */
+#define HEALTH_BOOT_ID_BYTES 40
+
 struct health_agent {
 	uint64_t started_wall_us; /* 0 = no daemon says this */
 	char version[HEALTH_VERSION_BYTES];
@@ -83,6 +85,7 @@ struct health_agent {
 	uint64_t report_writes;	       /* requests that changed the node object, of every reporter since the start */
 	uint64_t last_write_wall_us;   /* the heartbeat counts; 0 = none yet */
 	uint64_t abandoned_probes;     /* children that hang in the kernel now */
+	char boot_id[HEALTH_BOOT_ID_BYTES]; /* of the kernel's life that all this is of; "" = not known */
 };
 
 /* The container runtime's NRI: what it offers, and what was done with it. Counters only rise. */

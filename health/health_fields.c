@@ -141,6 +141,7 @@ static const struct field agent_fields[] = {
 	{"reportWrites", FIELD_U64, AT(health, agent.report_writes)},
 	{"lastReportTime", FIELD_TIME, AT(health, agent.last_write_wall_us)},
 	{"abandonedProbes", FIELD_U64, AT(health, agent.abandoned_probes)},
+	{"bootId", FIELD_TEXT, AT(health, agent.boot_id)},
 	{0},
 };
 

@@ -305,6 +305,8 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 		m->mounts_urgent = true;
 		m->ops->describe(m);
 	}
+	if (m->cautious) /* one more good probe changes no verdict, and may be the last that was wanted */
+		m->ops->changed(m);
 	if (w->again) {
 		w->again = false;
 		monitor_ask(m, index);

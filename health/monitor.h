@@ -92,6 +92,7 @@ struct monitor {
 	/* The node object said False when we came and nothing here remembers why: no True before every filesystem has
 	 * gone through as many good probes as a recovery takes. */
 	bool cautious;
+	bool told;	  /* a report has gone out to the reporter */
 	bool pods_said;	  /* the input "pods" is there */
 	bool others_said; /* the input "others" is there: another agent was seen on the node object */
 	struct report report;	/* as last computed; sequence 0 = never */

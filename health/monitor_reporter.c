@@ -29,6 +29,16 @@ static void say_pods(struct monitor *m, const struct report_state *state)
 	m->pods_said = m->pods_said || (pods != REPORT_PODS_OFF && pods != REPORT_PODS_UNKNOWN);
 }
 
+/* The probes are quicker than the API server: what they have made ready while nobody has heard of it is judged anew. */
+static void be_cautious(struct monitor *m)
+{
+	m->cautious = true;
+	for (uint32_t i = 0; i < m->watch_count; i++)
+		m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
+	if (m->cautious)
+		m->report.sequence = 0;
+}
+
 void monitor_reporter(struct monitor *m, const struct report_state *state)
 {
 	bool first = !m->reporter.connected && !m->reporter.off;
@@ -38,11 +48,8 @@ void monitor_reporter(struct monitor *m, const struct report_state *state)
 	if (state->last_write_wall_us)
 		m->agent.last_write_wall_us = state->last_write_wall_us;
 	m->reporter = *state;
-	if (first && state->connected && state->has_condition && state->condition.status == CONDITION_FALSE && m->report.sequence == 0) {
-		m->cautious = true;
-		for (uint32_t i = 0; i < m->watch_count; i++)
-			m->cautious = m->cautious && !verdict_is_bad(&m->watch[i].verdict);
-	}
+	if (first && state->has_condition && state->condition.status == CONDITION_FALSE && !m->told)
+		be_cautious(m);
 	monitor_input(m, "reporter", state->off ? "off" : state->connected && !state->degraded ? "ok" : "degraded", state->detail);
 	if (state->others_seen || m->others_said) {
 		char words[256];

@@ -35,7 +35,8 @@ static bool is_shown(const struct monitor *m, const struct monitor_watch *w)
  * middle of a fault never says "all well" first; and see monitor->cautious. */
 static bool is_ready(const struct monitor *m)
 {
-	bool ready = m->watch_count > 0 && !(m->discovering && m->report.sequence == 0);
+	/* That nothing is watched (any more) is said too: else what was said of it before, and a taint, would stand for ever. */
+	bool ready = !(m->discovering && (m->report.sequence == 0 || m->watch_count == 0));
 
 	for (uint32_t i = 0; i < m->watch_count; i++) {
 		const struct monitor_watch *w = &m->watch[i];

@@ -76,7 +76,7 @@ static void tell(struct reporter *r)
 	if (r->client_ready) {
 		*s->detail = '\0';
 		if (r->retired_said)
-			str_append(s->detail, sizeof(s->detail), "retired: condition, taint and slot of this node are gone, nothing more is written; ");
+			str_append(s->detail, sizeof(s->detail), "retired: conditions, taint and slot of this node are gone, nothing more is written; ");
 		str_append(s->detail, sizeof(s->detail), "%s%s", trouble ? "" : r->node.known ? "connected to " : "connecting to ", trouble ? trouble : r->client.config.server);
 		if (!trouble)
 			tell_the_rest(r);
@@ -341,6 +341,7 @@ int reporter_start(struct reporter *r, uv_loop_t *loop, const struct log *log, c
 	uv_timer_init(loop, &r->due);
 	r->due.data = r;
 	snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, STOKER_REPORTER_SOCKET);
+	connect_to_cluster(r); /* before stokerd is told anything: "off" would be taken for "there is no cluster", and it would not wait for the node object */
 	link_start(&r->link, loop, path, &ops, r);
 	reporter_step(r);
 	return 0;

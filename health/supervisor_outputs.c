@@ -40,6 +40,23 @@ static uint64_t boot_wall_us(void)
 	return clock_wall_us() - ((uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000);
 }
 
+static void read_boot_id(struct supervisor *s)
+{
+	char *id = s->monitor.agent.boot_id;
+
+	if (fd_read_path("/proc/sys/kernel/random/boot_id", id, HEALTH_BOOT_ID_BYTES, NULL) < 0)
+		*id = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
+/* By the times only where an older version has kept it: the wall clock may have been stepped since. */
+static bool is_of_this_boot(const struct supervisor *s, const struct health *before)
+{
+	const char *now = s->monitor.agent.boot_id, *then = before->agent.boot_id;
+
+	return *now && *then ? strcmp(now, then) == 0 : before->time_wall_us >= boot_wall_us();
+}
+
 void supervisor_restore(struct supervisor *s)
 {
 	char path[256];
@@ -49,6 +66,7 @@ void supervisor_restore(struct supervisor *s)
 
 	snprintf(path, sizeof(path), "%s/%s", s->monitor.config.runtime_dir, STOKER_STATE_FILE);
 	s->restored = true;
+	read_boot_id(s);
 	if (!text || !before)
 		return;
 	ssize_t length = fd_read_path(path, text, HEALTH_JSON_MAX_BYTES, &e);
@@ -58,7 +76,7 @@ void supervisor_restore(struct supervisor *s)
 		log_warn(s->log, "state of an earlier life not used", "error", e.text);
 		return;
 	}
-	if (before->time_wall_us < boot_wall_us()) {
+	if (!is_of_this_boot(s, before)) {
 		log_info(s->log, "state of an earlier boot not used");
 		return;
 	}
@@ -73,10 +91,10 @@ void supervisor_restore(struct supervisor *s)
  * known before it is changed. */
 static void send_report(struct supervisor *s)
 {
-	const struct monitor *m = &s->monitor;
+	struct monitor *m = &s->monitor;
 
 	if (m->report.sequence && s->reporter_used && (m->reporter.connected || m->reporter.off || m->reporter.has_condition))
-		link_send(&s->reporter, WIRE_REPORT, 0, &m->report, sizeof(m->report));
+		m->told = link_send(&s->reporter, WIRE_REPORT, 0, &m->report, sizeof(m->report)) || m->told;
 }
 
 void supervisor_publish(struct supervisor *s)

@@ -35,6 +35,11 @@ static const struct {
 	{ENOENT, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path does not exist (yet)"},
 	{ENOTDIR, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path is no directory"},
 	{ENODEV, PROBE_RESOLVE, VERDICT_UNSURE, "NotMounted", "nothing is mounted there any more"},
+	/* Whoever may write at the top of a disk must not be able to have its node tainted. */
+	{ENOTDIR, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is no directory: remove it"},
+	{ELOOP, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is a symbolic link: remove it"},
+	{ENOENT, PROBE_CREATE, VERDICT_UNSURE, "ProbeDenied", "somebody removed the probe directory or the probe's file meanwhile"},
+	{EEXIST, PROBE_CREATE, VERDICT_UNSURE, "ProbeDenied", "somebody else makes files in the probe directory"},
 	{EACCES, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
 	{EPERM, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
 	{EINVAL, PROBE_CLONE, VERDICT_UNSURE, "ProbeDenied", "the mount cannot be cloned (unbindable?)"},

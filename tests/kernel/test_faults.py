@@ -1,5 +1,8 @@
 """Real faults on real filesystems: what the daemon says of each, and when it takes it back."""
+import errno
 import os
+import signal
+import struct
 import subprocess
 import sys
 import time
@@ -54,6 +57,65 @@ def ext4_error_is_found_by_the_period_too(t):
     n.start()
     fs = n.wait_fs(disk, "bad")
     assert fs["reason"] == "ReadOnlyFilesystem", fs
+
+
+@case
+def a_clock_that_steps_during_a_repair_forgets_nothing(t):
+    """stokerd is started again while the disk is unmounted, and the wall clock has gone forth by a year: what it kept is of this boot all the same."""
+    shift = os.path.join(t.dir, "clock")
+    with open(shift, "wb") as f:
+        f.write(bytes(8))
+    n = Node(t, period="1s")
+    n.environment = {**os.environ, "LD_PRELOAD": f"{os.environ['STOKER_TESTS']}/clock_shift.so", "STOKER_TEST_CLOCK": shift}
+    disk = n.disk("ext4")
+    n.start()
+    n.wait("Healthy")
+    disk.trigger_ext4_error()
+    n.wait_fs(disk, "bad")
+    disk.umount()
+    n.wait_for(lambda: n.fs(disk)["lastProbe"]["errno"] == errno.ENODEV, "a probe of the place without its disk")
+    pid = n.pid("stokerd")
+    os.kill(pid, signal.SIGSTOP)
+    with open(shift, "r+b") as f:
+        f.write(struct.pack("=q", 365 * 86400))
+    os.kill(pid, signal.SIGKILL)
+    n.wait_for(lambda: n.pid("stokerd") not in (None, pid) and n.all_probed(), "stokerd to be back")
+    assert n.fs(disk)["state"] == "bad" and n.health()["status"] == "Unhealthy", n.fs(disk)
+    disk.fsck()
+    disk.mount()
+    n.wait("Healthy")
+
+
+def take_name(path, make):
+    """Something else has it from now on, however quick the next probe is to make its directory again."""
+    make(f"{path}.new")
+
+    def taken():
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.rename(path, f"{path}.{time.time_ns()}")
+            os.rename(f"{path}.new", path)
+            return True
+        except OSError:
+            return False
+    return taken
+
+
+@case
+def what_has_the_name_of_the_probe_directory_taints_nobody(t):
+    """Else whoever may write at the top of a disk could have its node tainted. Nothing is known of the disk then, and that is said."""
+    n = Node(t, period="1s")
+    disk = n.tmpfs("size=4m")
+    n.start()
+    n.wait("Healthy")
+    path = os.path.join(disk.mount_point, ".stoker")
+    for make, words in ((lambda p: open(p, "w").close(), "is no directory: remove it"), (lambda p: os.symlink("/tmp", p), "remove it")):
+        n.wait_for(take_name(path, make), "the name")
+        fs = n.wait_fs(disk, "unknown", "bad")
+        assert (fs["state"], fs["reason"]) == ("unknown", "ProbeDenied") and words in fs["message"], fs
+        assert n.health()["taint"] is None, n.health()["taint"]
+        os.unlink(path)
+        n.wait("Healthy")
 
 
 @case

@@ -304,6 +304,27 @@ def killed_reporter_and_supervisor_write_nothing_false(t):
 
 
 @case
+def what_only_the_node_object_remembers_is_not_cleared_by_one_good_probe(t):
+    """After a reboot: no state file, the disk is well, the condition says False. Three good probes, as after any fault."""
+    s = Stage(t, minimum_bad="0s")
+    s.wait_condition("True")
+    s.disk.trigger_ext4_error()
+    s.wait_condition("False")
+    s.wait_taint(True)
+    s.node.stop()
+    s.repair()
+    os.unlink(os.path.join(s.node.runtime, "state.json"))
+    before = len(s.node.lines())
+    s.node.start()
+    s.wait_condition("True")
+    s.wait_taint(False)
+    lines = s.node.lines()[before:]
+    written = next(i for i, line in enumerate(lines) if line.get("msg") == "published" and line.get("status") == "True")
+    good = [line for line in lines[:written] if line.get("msg") == "probe finished" and line.get("errno") == "0"]
+    assert len(good) >= 3, lines[:written]
+
+
+@case
 def a_missing_right_stops_only_what_needs_it(t):
     s = Stage(t, agent=False)
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "stoker"},

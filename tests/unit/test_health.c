@@ -255,7 +255,7 @@ static void fill_ugly(struct health *h)
 	f->ignored = 1;
 	f->since_wall_us += 123456;
 	h->inputs[h->input_count++] = input;
-	h->agent = (struct health_agent){AT(0), "0.1.0", 1, 2, 3, AT(4), 1};
+	h->agent = (struct health_agent){AT(0), "0.1.0", 1, 2, 3, AT(4), 1, "b0071d"};
 	h->filesystems[0].probes = (struct health_probes){3, 1, 2, 0, 5000, {1, 0, 0, 0, 2}};
 	h->status = health_judge(h);
 	h->taint_held = 1;
@@ -289,7 +289,7 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"message\":\"words\",\"lastTransitionTime\":\"2026-11-26T08:15:01Z\"}],"
 		"\"taint\":{\"key\":\"stoker.dev/unhealthy\",\"value\":\"ReadOnlyFilesystem\",\"effect\":\"NoSchedule\",\"held\":true,\"why\":\"no cluster\",\"heldBy\":\"person\"},"
 		"\"agent\":{\"startTime\":\"2026-11-26T08:15:00.000000Z\",\"version\":\"0.1.0\",\"kernelLogGaps\":1,\"kernelLogRecordsLost\":2,\"reportWrites\":3,"
-		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1},"
+		"\"lastReportTime\":\"2026-11-26T08:15:04.000000Z\",\"abandonedProbes\":1,\"bootId\":\"b0071d\"},"
 		"\"nri\":{\"live\":true,\"runtime\":\"containerd\",\"runtimeVersion\":\"v2.3.4\",\"nriVersion\":\"0.12.0\",\"exitCodes\":true,\"oomScoreAdj\":true,"
 		"\"unified\":false,\"requests\":1,\"late\":2,\"refused\":3,\"adjusted\":4,\"unverified\":6,\"reconnects\":5},"
 		"\"volumes\":{\"registered\":true,\"count\":1,\"sizeBytes\":2,\"usedBytes\":3,\"bounded\":4,\"emptied\":5,\"refused\":6,"

@@ -272,6 +272,36 @@ static void test_remounted_is_not_recovery(void **state)
 	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_BAD);
 }
 
+static void test_what_is_watched_no_more_holds_no_taint(void **state)
+{
+	struct stage *s = *state;
+
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	good(s, 1, 2);
+	assert_true(s->monitor.report.taint.wanted);
+	s->config.watch_count = 0;
+	monitor_configure(&s->monitor, &s->config, s->now_us);
+	assert_false(s->monitor.report.taint.wanted);
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_UNKNOWN);
+	assert_string_equal(s->monitor.report.condition.reason, "NothingWatched");
+}
+
+/* By an agent that comes, too: what an earlier one has left on the node object is of something that nobody watches. Not while it is looked for. */
+static void test_nothing_watched_is_said_when_it_is_known(void **state)
+{
+	struct stage *s = *state;
+
+	s->config.watch_count = 0;
+	s->config.discover = CONFIG_DISCOVER_AUTO;
+	monitor_configure(&s->monitor, &s->config, s->now_us);
+	assert_int_equal(s->published, 0);
+	s->config.discover = CONFIG_DISCOVER_OFF;
+	monitor_configure(&s->monitor, &s->config, s->now_us);
+	assert_int_equal(s->published, 1);
+	assert_string_equal(s->monitor.report.condition.reason, "NothingWatched");
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_UNKNOWN);
+}
+
 static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(void **state)
 {
 	struct stage *s = *state;
@@ -285,10 +315,34 @@ static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(
 	assert_int_equal(s->published, 0);
 	good(s, 0, 1);
 	good(s, 1, 2);
-	monitor_tick(&s->monitor, s->now_us, 1);
-	stage_changed(&s->monitor);
-	assert_int_equal(s->published, 1);
+	assert_int_equal(s->published, 1); /* and needs nothing else to happen */
 	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
+/* The usual order: the probes have ended before the API server has answered. */
+static void test_nor_by_those_that_came_before_the_node_object_was_read(void **state)
+{
+	struct stage *s = *state;
+	struct report_state read_back = {.connected = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	assert_int_equal(s->published, 1); /* made ready, and told nobody */
+	monitor_reporter(&s->monitor, &read_back);
+	assert_int_equal(s->monitor.report.sequence, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(s->published, 1);
+		good(s, 0, 1);
+		good(s, 1, 2);
+	}
+	assert_int_equal(s->published, 2);
+	assert_int_equal(s->monitor.report.sequence, 1);
+	/* what was told is not taken back: a reporter that comes back has read what it wrote itself */
+	s->monitor.told = true;
+	monitor_reporter(&s->monitor, &(struct report_state){0});
+	monitor_reporter(&s->monitor, &read_back);
+	assert_false(s->monitor.cautious);
+	assert_int_equal(s->monitor.report.sequence, 1);
 }
 
 static struct local_disk local_disk(const struct stage *s, uint32_t flags)
@@ -367,7 +421,10 @@ int main(void)
 		stage_test(test_a_task_that_hangs_explains_a_probe_that_hangs),
 		stage_test(test_complaints_end_with_the_mount),
 		stage_test(test_remounted_is_not_recovery),
+		stage_test(test_what_is_watched_no_more_holds_no_taint),
+		stage_test(test_nothing_watched_is_said_when_it_is_known),
 		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
+		stage_test(test_nor_by_those_that_came_before_the_node_object_was_read),
 		stage_test(test_the_disk_of_an_executor),
 		stage_test(test_the_disk_of_an_executor_by_another_name),
 		stage_test(test_a_new_configuration_keeps_the_verdict_of_a_path_that_stays),

@@ -270,6 +270,12 @@ static void test_findings_are_judged(void **unused)
 		{{.step = PROBE_WRITE, .errnum = EDQUOT}, VERDICT_FAILED, "QuotaExhausted"},
 		{{.step = PROBE_CREATE, .errnum = ETIMEDOUT}, VERDICT_FAILED, "FilesystemHung"},
 		{{.step = PROBE_CREATE, .errnum = EACCES}, VERDICT_UNSURE, "ProbeDenied"},
+		/* what somebody else does to the probe's directory and file says nothing of the disk */
+		{{.step = PROBE_DIRECTORY, .errnum = ENOTDIR}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_DIRECTORY, .errnum = ELOOP}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_CREATE, .errnum = ENOENT}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_CREATE, .errnum = EEXIST}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_DIRECTORY, .errnum = ENOENT}, VERDICT_FAILED, "WriteFailed"}, /* the top itself was removed */
 		{{.step = PROBE_CLONE, .errnum = EPERM}, VERDICT_UNSURE, "ProbeDenied"},
 		{{.step = PROBE_CREATE, .errnum = EMFILE}, VERDICT_NOTHING, "ProbeUnavailable"},
 		{{.step = PROBE_CREATE, .errnum = EUCLEAN}, VERDICT_FAILED, "FilesystemCorrupted"},
