@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -108,6 +109,17 @@ int fd_write_all(int fd, const void *data, size_t length, struct err *e)
 		length -= (size_t)n;
 	}
 	return 0;
+}
+
+int fd_lock_file(const char *path, struct err *e)
+{
+	scoped(fd_drop) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_set(e, errno, "cannot open '%s'", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, errno, "cannot lock '%s'", path);
+	return fd_take(&fd);
 }
 
 int fd_make_directory(const char *path, mode_t mode, struct err *e)

@@ -28,6 +28,9 @@ ssize_t fd_read_path(const char *path, char *buffer, size_t capacity, struct err
 /* Writes everything. */
 int fd_write_all(int fd, const void *data, size_t length, struct err *e);
 
+/* Opens the file, makes it if need be, and locks it (flock): held until the descriptor is closed. -EWOULDBLOCK: somebody else has it. */
+int fd_lock_file(const char *path, struct err *e);
+
 /* mkdir(2) that is content when the directory is there. */
 int fd_make_directory(const char *path, mode_t mode, struct err *e);
 

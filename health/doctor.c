@@ -73,7 +73,7 @@ static void examine_kernel(const struct doctor_facts *f, struct doctor *d)
 	else if (KERNEL(major, minor) < KERNEL(5, 9))
 		add(d, DOCTOR_NOTE, "kernel", "Linux 5.10 or newer is needed", "%s is not one that Stoker is made for: it lacks close_range(2), or the ids of mounts", f->kernel);
 	else if (KERNEL(major, minor) < KERNEL(5, 16))
-		add(d, DOCTOR_NOTE, "kernel", "", "%s has no FAN_FS_ERROR: filesystem errors are heard of from the kernel log and by the probe", f->kernel);
+		add(d, DOCTOR_NOTE, "kernel", "nothing: Linux 5.16 or newer has it", "%s has no FAN_FS_ERROR: filesystem errors are heard of from the kernel log and by the probe", f->kernel);
 	else
 		add(d, DOCTOR_OK, "kernel", "", "%s%s", f->kernel,
 		    KERNEL(major, minor) >= KERNEL(6, 12) ? "; a broken ext4 shows no ro flag on it, only writing tells" : "");
@@ -187,14 +187,20 @@ static void examine_filesystems(const struct doctor_facts *f, struct doctor *d)
 
 static void examine_taint(const struct doctor_facts *f, struct doctor *d)
 {
+	static const char *const todo[HOLDER_MAX_] = {
+		[HOLDER_CLUSTER] = "see the line 'reporter'; rights: docs/rights.md",
+		[HOLDER_BRAKE] = "docs/brake.md has a table of these words",
+		[HOLDER_PERSON] = "who held it knows until when; docs/brake.md says how it ends",
+	};
 	const struct report_taint *taint = &f->health.report.taint;
 
 	if (!taint->wanted)
 		add(d, DOCTOR_OK, "taint", "", "none wanted");
 	else if (f->health.taint_held)
-		add(d, DOCTOR_NOTE, "taint", "", "%s=%s:%s is wanted and not on the node: %s", taint->key, taint->value, taint->effect, f->health.taint_why);
+		add(d, DOCTOR_NOTE, "taint", todo[f->health.taint_holder == HOLDER_NOBODY ? HOLDER_CLUSTER : f->health.taint_holder], "%s=%s:%s is wanted and not on the node: %s",
+		    taint->key, taint->value, taint->effect, f->health.taint_why);
 	else
-		add(d, DOCTOR_NOTE, "taint", "", "%s=%s:%s keeps new pods away", taint->key, taint->value, taint->effect);
+		add(d, DOCTOR_NOTE, "taint", "repair what the line 'filesystem' names: it goes by itself after some good probes", "%s=%s:%s keeps new pods away", taint->key, taint->value, taint->effect);
 }
 
 /* What people bring to a node agent although the node has no part in it. */

@@ -265,6 +265,7 @@ static void tick(uv_timer_t *timer)
 	supervisor_volumes_tick(s);
 	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
 	supervisor_accounts_tick(s);
+	supervisor_look_for_twin(s);
 }
 
 void supervisor_configure(struct supervisor *s, const struct config *config)
@@ -296,7 +297,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 
 	s->loop = loop;
 	s->log = log;
-	s->broker.fd = s->mounts_fd = s->kernel_log.fd = s->fs_errors.fd = s->http_fds[0] = s->http_fds[1] = -1;
+	s->broker.fd = s->lock_fd = s->mounts_fd = s->kernel_log.fd = s->fs_errors.fd = s->http_fds[0] = s->http_fds[1] = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = s;
@@ -314,6 +315,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 	s->monitor.mounts_expected = true;
 	if (supervisor_open_outputs(s, e) < 0)
 		return -e->code;
+	supervisor_look_for_twin(s);
 	supervisor_executors_start(s);
 	supervisor_sweep_start(s);
 	supervisor_checkpoints_start(s);

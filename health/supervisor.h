@@ -87,6 +87,8 @@ struct supervisor {
 	struct event_watcher event_watcher;
 	struct event events_kept[SUPERVISOR_EVENTS_KEPT]; /* while the reporter is away */
 	unsigned events_waiting;
+	int lock_fd;	       /* of the runtime directory; -1 = another stokerd has it */
+	unsigned lock_refused; /* so many times */
 	/* the roles that stokerd starts */
 	struct supervisor_paths paths;
 	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
@@ -157,6 +159,10 @@ void supervisor_fs_refused(struct supervisor *supervisor, const struct wire_refu
 int supervisor_open_outputs(struct supervisor *supervisor, struct err *e); /* sockets, stoker-web */
 void supervisor_publish(struct supervisor *supervisor);			    /* after a change: reporter, state file */
 void supervisor_restore(struct supervisor *supervisor);			    /* reads the state file, if it is of this boot */
+
+/* --- supervisor_twin.c: the input "twin" --- */
+
+void supervisor_look_for_twin(struct supervisor *supervisor); /* with each tick */
 
 /* --- supervisor_web.c --- */
 

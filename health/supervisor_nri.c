@@ -1,11 +1,9 @@
 #include "health/supervisor_nri.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,14 +48,10 @@ static int take_lock(struct supervisor_nri *n, struct err *e)
 {
 	if (n->lock_fd >= 0)
 		return 0;
-	scoped(fd_drop) int fd = open(n->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_set(e, errno, "cannot open '%s'", n->lock_path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? err_rule(e, EWOULDBLOCK, "another stokerd of this node has the NRI connection ('%s' is locked); two would break pods", n->lock_path)
-					    : err_set(e, errno, "cannot lock '%s'", n->lock_path);
-	n->lock_fd = fd_take(&fd);
-	return 0;
+	n->lock_fd = fd_lock_file(n->lock_path, e);
+	if (n->lock_fd == -EWOULDBLOCK)
+		err_rule(e, EWOULDBLOCK, "another stokerd of this node has the NRI connection ('%s' is locked); two would break pods", n->lock_path);
+	return n->lock_fd < 0 ? -e->code : 0;
 }
 
 static int connect_runtime(const char *path, struct err *e)

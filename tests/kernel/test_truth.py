@@ -42,6 +42,25 @@ def a_dead_role_turns_readiness_red_by_name(t):
 
 
 @case
+def a_second_stokerd_is_said_by_the_second(t):
+    """On the same runtime directory: both go on, the CLI speaks with the second, and when the first is gone that is seen too."""
+    n = Node(t, period="1s")
+    n.disk("ext4")
+    n.start_roles()
+    n.wait("Healthy")
+    first = next(p for p in n.extra_processes if p.args[0].endswith("stokerd"))
+    assert "twin" not in n.health()["inputs"], n.health()["inputs"]
+    n.start(("stokerd",))
+    n.wait_for(lambda: "another stokerd of this node uses" in n.input("twin")["detail"], "the second to say so")
+    answer = n.cli("doctor")
+    assert "note    twin" in answer.stdout and "remove one of the two" in answer.stdout, answer.stdout
+    n.wait("Healthy")
+    assert first.poll() is None
+    first.terminate()
+    n.wait_for(lambda: n.input("twin")["state"] == "ok", "the second to be alone")
+
+
+@case
 def doctor_with_and_without_a_daemon(t):
     n = Node(t, period="1s")
     disk = n.disk("ext4")

@@ -111,7 +111,10 @@ def test_inputs_and_paths():
     want = set(re.findall(r'monitor_input\((?:&s->monitor|m|&supervisor\.monitor), "([a-z0-9-]+)"', text))
     assert len(want) > 15, want
     named = code(re.search(r"^Inputs today:.*?\n\n", contract, re.M | re.S).group())
+    want |= set(re.findall(r'^#define INPUT\s+"([a-z0-9-]+)"', text, re.M))
     assert want <= named, ("inputs that the contract does not name", want - named)
+    advised = set(re.findall(r'^\t\{"([a-z0-9-]+)", READY_', read("health/ready.c"), re.M))
+    assert named - {"ok", "off", "missing", "degraded"} >= advised >= want, ("inputs without a word of what to do", want - advised, advised - named)
     paths = set(re.findall(r'^\t\{"(/[\w/]+)", WEB_', read("health/web.c"), re.M))
     same({word for row in rows(contract, "## HTTP") for word in code(row[0])}, paths, "paths of HTTP")
 

@@ -52,6 +52,8 @@ static int tear_down(void **state)
 static bool has(struct stage *s, const char *name)
 {
 	doctor_examine(&s->facts, &s->doctor);
+	for (unsigned i = 0; i < s->doctor.count; i++) /* whatever is not well says what to do */
+		assert_true(s->doctor.lines[i].mark == DOCTOR_OK || *s->doctor.lines[i].todo);
 	for (unsigned i = 0; i < s->doctor.count; i++)
 		if (strcmp(s->doctor.lines[i].name, name) == 0)
 			return true;
@@ -99,6 +101,27 @@ static void test_each_problem_is_named_with_what_to_do(void **state)
 	err_rule(&s->facts.config, EINVAL, "line 3: watch: is not a known key");
 	assert_non_null(strstr(line(s, "config")->what, "line 3"));
 	assert_int_equal(doctor_exit_code(&s->doctor), 1);
+}
+
+static void test_a_taint_says_what_keeps_it_off(void **state)
+{
+	static const struct {
+		enum taint_holder holder;
+		const char *todo;
+	} rows[] = {{HOLDER_BRAKE, "docs/brake.md"}, {HOLDER_PERSON, "docs/brake.md"}, {HOLDER_CLUSTER, "'reporter'"}, {HOLDER_NOBODY, "'reporter'"}};
+	struct stage *s = *state;
+	struct health *h = &s->facts.health;
+
+	assert_int_equal(line(s, "taint")->mark, DOCTOR_OK);
+	h->report.taint = (struct report_taint){.wanted = 1, .key = "stoker.dev/unhealthy", .value = "IOErrors", .effect = "NoSchedule"};
+	assert_non_null(strstr(line(s, "taint")->todo, "repair"));
+	h->taint_held = true;
+	strcpy(h->taint_why, "waiting for a brake slot");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		h->taint_holder = rows[i].holder;
+		assert_non_null(strstr(line(s, "taint")->what, "waiting for a brake slot"));
+		assert_non_null(strstr(line(s, "taint")->todo, rows[i].todo));
+	}
 }
 
 static void test_without_a_daemon_nothing_of_it_is_guessed(void **state)
@@ -196,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_well_says_what_the_node_is_not_the_cause_of, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_problem_is_named_with_what_to_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_taint_says_what_keeps_it_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_a_daemon_nothing_of_it_is_guessed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rights_of_the_live_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_kernels_and_cgroups, set_up, tear_down),
