@@ -8,7 +8,7 @@
 
 static const struct report_condition *wanted_alias(const struct reporter *r, unsigned alias)
 {
-	return *r->report.aliases[alias].type ? &r->report.aliases[alias] : NULL;
+	return !r->config.retire && *r->report.aliases[alias].type ? &r->report.aliases[alias] : NULL;
 }
 
 static enum alias_step judge(const struct reporter *r, unsigned alias)
@@ -53,14 +53,23 @@ static void send_alias(struct reporter *r, unsigned alias, bool remove)
 		a->written[alias] = (struct report_condition){0};
 	else
 		a->written[alias] = *wanted;
-	reporter_lane_send(r, KUBE_ALIAS, r->report.node, body);
+	reporter_lane_send(r, KUBE_ALIAS, reporter_node(r), body);
+}
+
+bool reporter_aliases_are_gone(const struct reporter *r)
+{
+	bool gone = true;
+
+	for (unsigned i = 0; i < ALIAS_MAX_; i++)
+		gone = gone && judge(r, i) != ALIAS_REMOVE;
+	return gone;
 }
 
 void reporter_aliases_step(struct reporter *r, uint64_t now_us, uint64_t *next_us)
 {
 	struct reporter_aliases *a = &r->aliases;
 
-	if (!r->report.sequence || !r->node.known || kube_client_is_busy(&r->client, KUBE_ALIAS))
+	if ((!r->report.sequence && !r->config.retire) || !r->node.known || kube_client_is_busy(&r->client, KUBE_ALIAS))
 		return;
 	for (unsigned i = 0; i < ALIAS_MAX_; i++) {
 		enum alias_step step = judge(r, i);

@@ -149,10 +149,11 @@ static void say_why(struct reporter *r, const char *hold)
 
 static void note_retired(struct reporter *r)
 {
-	bool done = r->config.retire && !kube_node_has_any_condition(&r->node) && !kube_node_carries(&r->node, r->goal.key, false) && r->brake.listed_us && !brake_holds(&r->brake);
+	bool done = r->config.retire && !kube_node_has_any_condition(&r->node) && !kube_node_carries(&r->node, r->goal.key, false) && r->brake.listed_us &&
+		    !brake_holds(&r->brake) && reporter_aliases_are_gone(r);
 
 	if (done && !r->retired_said)
-		log_info(r->log, "retired: condition, taint and slot of this node are gone");
+		log_info(r->log, "retired: conditions, taint and slot of this node are gone");
 	r->retired_said = done;
 }
 

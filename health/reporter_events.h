@@ -49,4 +49,5 @@ void reporter_aliases_step(struct reporter *reporter, uint64_t now_us, uint64_t 
 bool reporter_events_answer(struct reporter *reporter, enum kube_lane lane, const struct kube_answer *answer);
 /* Of any lane: takes from an answer with the node object what it says about aliases. True if the answer was theirs alone. */
 bool reporter_aliases_answer(struct reporter *reporter, enum kube_lane lane, const struct kube_answer *answer);
+bool reporter_aliases_are_gone(const struct reporter *reporter); /* with `retire`: none of ours is left */
 void reporter_aliases_asked(struct reporter *reporter, enum kube_lane lane); /* a request of the node object goes out */

@@ -483,6 +483,29 @@ def aliases_are_a_component(t):
     assert code == 403 and "than stoker.dev/ or ReadonlyFilesystem or StorageReady: Ready" in said, said
 
 
+@case
+def retired_is_said_when_the_aliases_are_gone_too(t):
+    """An uninstalled agent's StorageReady=False would have Karpenter delete the node half an hour later."""
+    s = Stage(t)
+    node = Node(t, period="1s", name=OWN)
+    node.tmpfs("size=4m")
+    token = os.path.join(t.dir, "token")
+    with open(token, "w") as f:
+        f.write(s.own)
+    node.report = f"report:\n  kubeconfig: {s.cluster.kubeconfig('stoker', token_file=token)}\n"
+    s.cluster.api("PATCH", STATUS, {"status": {"conditions": [condition("StorageReady", "False", message="stoker: /data: full")]}}, STRATEGIC)
+    node.start()
+    wait_for(lambda: s.cluster.condition(OWN)["reason"] == "AllProbesPassed", "the condition", 60, 0.05)
+    node.write_config("retire: true\n" + node.read_config())
+    wait_for(lambda: s.cluster.condition(OWN) is None and OURS not in s.cluster.taints(OWN), "condition and taint to go", 60, 0.05)
+    wait_for(lambda: "report.aliases: 403" in node.input("reporter")["detail"], "the policy's refusal to be said", 60, 0.05)
+    assert "retired" not in node.input("reporter")["detail"], node.input("reporter")
+    component = load("components/aliases/kustomization.yaml")[0]["patches"][0]
+    s.cluster.api("PATCH", f"{POLICIES}/{component['target']['name']}", yaml.safe_load(component["patch"]), PATCH)
+    wait_for(lambda: "retired" in node.input("reporter")["detail"], "it to have retired", 60, 0.05)
+    assert s.cluster.condition(OWN, "StorageReady") is None
+
+
 # with the component `pods`; all else about pods stays with NOT_GRANTED
 POD_READS = {
     "get": [("GET", POD, JSON, None)],
