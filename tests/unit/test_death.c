@@ -63,6 +63,7 @@ static const struct expectation expected[] = {
 	{"heap, CrashOnOutOfMemoryError", 134, DEATH_HEAP, DEATH_CERTAIN, "spark.executor.memory", "1536m", .flags = EXECUTOR_JVM_CRASH_ON_OOM, .log = DEATH_LOG_HEAP_OOM},
 	{"memcg, JVM outside its heap", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", "576m", .container = ONE, .said = JAVA_HERE},
 	{"memcg, by samples only", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", "576m", .container = ONE, .jvm = 1300, .python = 0, .kernel = 20, .used = 1350},
+	{"memcg, by samples, and page cache that could be taken back", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .jvm = 1100, .cache = 280, .dirty = 10, .kernel = 20, .used = 1400},
 	{"memcg, Python worker, it lives", -1, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .lives = 1, .container = ONE, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
 	{"memcg, Python worker, all of the group", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = {.oom = 1, .oom_kill = 4, .oom_group_kill = 1}, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
 	{"tmpfs scratch charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.kubernetes.local.dirs.tmpfs", "false", .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
@@ -130,6 +131,7 @@ static const struct expectation expected[] = {
 	{"container limit, by counters", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .container = ONE, .pod = {.oom = 1, .oom_kill = 1}},
 	{"pod limit, this one filled it", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
 	{"pod limit, neighbours filled it", 137, DEATH_POD_LIMIT, DEATH_LIKELY, "", "", .neighbours = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
+	{"pod limit, and it had grown since it was sampled", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .neighbours = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .said = {.limit = POD, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1900}, .jvm = 500, .used = 560},
 	{"pod limit, a neighbour was killed too", 137, DEATH_SIDECAR, DEATH_LIKELY, "", "", .neighbours = true, .sibling = true, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
 	{"pod limit on v1", 137, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 2}, .pod = {.max = 732}, .said = {.limit = POD, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .jvm = 300, .python = 1050, .kernel = 10}, .used = 1400},
 	{"pod limit of a pod of one container, and an old sample", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 500, .used = 560},
@@ -157,6 +159,7 @@ static const struct expectation expected[] = {
 	{"a sidecar's own limit, beneath a shell", 1, DEATH_SIDECAR, DEATH_CERTAIN, "resources.limits.memory", NULL, .sidecar = true, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "envoy", .scope = OOM_MEMCG}},
 	{"a sidecar's own limit", 137, DEATH_SIDECAR, DEATH_CERTAIN, "resources.limits.memory", NULL, .sidecar = true, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "envoy", .scope = OOM_MEMCG}},
 	/* the twins */
+	{"a worker was OOM-killed, and whether a JVM lived beside it nobody saw", 137, DEATH_PYTHON, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom = 1, .oom_kill = 1}, .said = {.limit = CTR, .where = CTR, .comm = "python3", .scope = OOM_MEMCG, .python = 1350}, .no_processes = true},
 	{"kill -9 at 95 % of the limit", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .jvm = 1250, .used = 1338},
 	{"kill -9 at 95 %, log gone", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .jvm = 1250, .used = 1338, .no_log = true},
 	{"kill -9, a neighbour was OOM-killed", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .sibling = true, .reason = "OOMKilled", .jvm = 900, .used = 1000},
@@ -325,6 +328,31 @@ static void test_no_surer_than_what_is_known(void **unused)
 		if (d.cause != rows[i].cause || d.confidence != rows[i].confidence)
 			fail_msg("row %zu: %s (%s)", i, death_cause_name((enum death_cause)d.cause), death_confidence_name((enum death_confidence)d.confidence));
 	}
+}
+
+/* What Python may use stands in the limit in cluster mode only, and has a setting of its own there. */
+static void test_memory_of_pyspark(void **unused)
+{
+	const struct expectation row = {.exit_code = 137, .container = {.oom = 1, .oom_kill = 3, .oom_group_kill = 1}, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE,
+					.flags = EXECUTOR_PYSPARK_MEMORY_SET};
+	static struct death_facts f;
+	struct death d;
+
+	(void)unused;
+	prepare(&row, &f);
+	f.executor.python_worker_bytes = 256 * MIB; /* of each of two */
+	f.executor.cores = 2;
+	f.ooms[0].usage_bytes = f.ooms[0].limit_bytes = (1024 + 384 + 512) * MIB;
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_PYTHON);
+	assert_string_equal(d.setting, "spark.executor.pyspark.memory");
+	assert_string_equal(d.value, "1635m"); /* 1.5 times what Python used */
+	f.executor.flags |= EXECUTOR_CLIENT_MODE;
+	f.ooms[0].usage_bytes = f.ooms[0].limit_bytes = (1024 + 384) * MIB;
+	death_explain(&f, &d);
+	assert_string_equal(d.setting, "spark.executor.memoryOverhead");
+	assert_string_equal(d.value, "1665m"); /* of 1110 beside the heap: nothing of the limit is Python's own */
+	assert_non_null(strstr(d.advice, "spark.executor.pyspark.memory is not added"));
 }
 
 /* Nobody saw it lowered, but the kernel names another limit at the kill than the last sample had. */
@@ -703,6 +731,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_no_surer_than_what_is_known),
+		cmocka_unit_test(test_memory_of_pyspark),
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),
 		cmocka_unit_test(test_what_is_cut_stays_text),
 		cmocka_unit_test(test_what_kept_it_from_running),

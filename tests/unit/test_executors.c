@@ -39,6 +39,18 @@ static void test_an_oom_kill_without_a_cgroup(void **state)
 	run(s, 0);
 	assert_int_equal(s->deaths, 0);
 	assert_int_equal(s->table.gap_us, at(s).us); /* whose it was is not known: no end is surely without one now */
+	struct death_facts facts;
+	executors_facts(executors_find(&s->table, ID), false, at(s), &facts);
+	assert_false(facts.counters_are_final);
+	executors_facts(executors_find(&s->table, ID), false, (struct moment){at(s).us + 61 * SEC, at(s).wall_us}, &facts);
+	assert_true(facts.counters_are_final);
+	/* nor is it of one that has ended: its number may be another's now */
+	begin(s, ID2);
+	executors_find(&s->table, ID2)->executor.pid = kill.pid;
+	stop(s, ID2, 0);
+	executors_oom(&s->table, &kill, at(s));
+	assert_int_equal(executors_find(&s->table, ID2)->oom_count, 0);
+	executors_refused(&s->table, s->last_id);
 	kill.pid = 4711;
 	executors_oom(&s->table, &kill, at(s));
 	run(s, 0);
@@ -290,6 +302,32 @@ static void test_a_pod_that_is_stopped(void **state)
 	answer_tail(s, ID, DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM");
 	run(s, 10 * MS);
 	assert_int_equal(s->last.cause, DEATH_DELETED);
+	/* what is tidied up after an end is no reason for it */
+	struct death_facts facts;
+	begin(s, ID2);
+	stop(s, ID2, 137);
+	s->now_us += 1 * MS;
+	executors_pod_stopping(&s->table, &pod, at(s));
+	executors_facts(executors_find(&s->table, ID2), false, at(s), &facts);
+	assert_false(facts.deleted);
+}
+
+/* Those that are killed are missing in what is looked at afterwards. */
+static void test_processes_are_those_before_the_kill(void **state)
+{
+	struct stage *s = *state;
+	struct wire_processes p = {.who = container(ID), .jvm_bytes = 300 * MIB, .python_bytes = 900 * MIB, .jvm_count = 1, .python_count = 2};
+	const struct oom_kill kill = kill_of(ID, 4790, "python3");
+	const struct executors_entry *entry;
+
+	begin(s, ID);
+	entry = executors_find(&s->table, ID);
+	executors_processes(&s->table, &p, at(s));
+	assert_int_equal(entry->processes.python_bytes, 900 * MIB);
+	executors_oom(&s->table, &kill, at(s));
+	p.python_bytes = p.python_count = 0;
+	executors_processes(&s->table, &p, at(s));
+	assert_int_equal(entry->processes.python_bytes, 900 * MIB);
 }
 
 static void test_a_siblings_kill_is_a_fact(void **state)
@@ -306,6 +344,8 @@ static void test_a_siblings_kill_is_a_fact(void **state)
 	executors_facts(executors_find(&s->table, ID), false, at(s), &facts);
 	assert_true(facts.sibling_oom);
 	assert_int_equal(facts.oom_count, 0);
+	executors_facts(executors_find(&s->table, ID), false, (struct moment){at(s).us + 60 * SEC, at(s).wall_us}, &facts);
+	assert_false(facts.sibling_oom); /* long ago */
 	executors_facts(executors_find(&s->table, ID2), false, at(s), &facts);
 	assert_false(facts.sibling_oom);
 	assert_int_equal(facts.oom_count, 1);
@@ -369,6 +409,16 @@ static void test_a_code_that_nobody_told_is_asked_for(void **state)
 	assert_int_equal(s->last.cause, DEATH_HEAP);
 	executors_status(&s->table, &ended, at(s)); /* of one that is forgotten */
 	assert_int_equal(s->deaths, 1);
+	/* what it says in words counts too */
+	struct wire_status not_started = status_of(ID2, 0, 128, "StartError");
+	str_copy(not_started.message, sizeof(not_started.message), "exec /opt/entrypoint.sh: exec format error");
+	end_unheard(s, ID2);
+	answer_tail(s, ID2, 0, "");
+	executors_status(&s->table, &not_started, at(s));
+	run(s, 10 * MS);
+	assert_int_equal(s->deaths, 2);
+	assert_int_equal(s->last.cause, DEATH_WRONG_ARCHITECTURE);
+	assert_non_null(strstr(s->last.evidence, "exec format error"));
 }
 
 static void test_a_runtime_that_knows_it_not(void **state)
@@ -537,6 +587,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_sick_disk_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_is_named_no_more_is_gone, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_pod_that_is_stopped, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_processes_are_those_before_the_kill, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_siblings_kill_is_a_fact, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_more_than_the_table_holds_are_counted, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_code_that_nobody_told_is_asked_for, open_stage, close_stage),

@@ -51,8 +51,12 @@ static void test_a_limit_that_is_lowered(void **state)
 	executors_take(entry, &sample, at(s));
 	executors_facts(entry, false, at(s), &facts);
 	assert_int_equal(facts.limit_was_bytes, 1408 * MIB);
+	assert_int_equal(facts.growth_bytes, 0); /* one look tells of none */
 	assert_int_equal(facts.last.limit_bytes, 512 * MIB);
 	assert_int_equal(facts.last.current_bytes, 900 * MIB);
+	s->now_us += 60 * SEC; /* it got along with that for a minute */
+	executors_facts(entry, false, at(s), &facts);
+	assert_int_equal(facts.limit_was_bytes, 0);
 }
 
 /* It was opened between its directory and its limit: the sample of that moment has none, and the next one is that of the kill. */
@@ -107,6 +111,44 @@ static void test_how_much_its_cpu_was_held_up(void **state)
 	}
 	assert_int_equal(facts.cpu_periods, 500); /* six samples */
 	assert_int_equal(facts.throttled_periods, 4 * 80);
+}
+
+/* From the lowest of the last minute to the highest. */
+static void test_how_much_it_grew(void **state)
+{
+	static const uint64_t used_mib[] = {100, 900, 700, 800, 950, 1000, 1100, 1200};
+	struct stage *s = *state;
+	struct death_facts facts;
+
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	for (size_t i = 0; i < ARRAY_SIZE(used_mib); i++, s->now_us += EXECUTORS_IDLE_US) {
+		const struct sample sample = new_sample(s, used_mib[i], 0);
+		executors_take(entry, &sample, at(s));
+		executors_facts(entry, false, at(s), &facts);
+	}
+	assert_int_equal(facts.growth_bytes, 500 * MIB);
+	assert_int_equal(facts.at_peak.current_bytes, 1200 * MIB);
+}
+
+/* Its own counters went with its cgroup before they were read, and the kernel's log is not: the pod's have the kill. */
+static void test_a_kill_that_only_the_pods_counters_tell(void **state)
+{
+	struct stage *s = *state;
+
+	s->table.kmsg = false;
+	begin(s, ID);
+	struct executors_entry *entry = executors_find(&s->table, ID);
+	entry->pod->open = true;
+	entry->pod->cgroup = (struct cgroup){.versions = {2, 2, 2, 2}, .fds = {-1, -1, -1, -1}, .pressure_fd = -1};
+	entry->pod->counted.oom_kill = 1;
+	stop(s, ID, 137);
+	assert_int_equal(executors_evidence(entry, at(s).us, false).counted, 0); /* its own may come */
+	entry->gone_us = at(s).us;
+	const struct settle_evidence evidence = executors_evidence(entry, at(s).us, false);
+	assert_int_equal(evidence.counted, 1);
+	assert_int_equal(evidence.killed_us, entry->ended.us);
+	entry->pod->open = false;
 }
 
 static void test_page_cache_makes_nobody_busy(void **state)
@@ -203,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_limit_that_is_lowered_before_it_was_seen, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_how_much_its_cpu_was_held_up, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_how_much_it_grew, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_kill_that_only_the_pods_counters_tell, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_page_cache_makes_nobody_busy, open_stage, close_stage),
 		cmocka_unit_test(test_a_sample_is_kept_in_little_room),
 		cmocka_unit_test_setup_teardown(test_ends_come_before_samples, open_stage, close_stage),
