@@ -17,8 +17,6 @@
 #define EXECUTOR_NAMESPACE_BYTES    64
 #define EXECUTOR_LABEL_BYTES	    64 /* a label's value */
 #define EXECUTOR_CGROUP_BYTES	    512
-#define EXECUTOR_LOCAL_DIRS_MAX	    4
-#define EXECUTOR_LOCAL_DIR_BYTES    160
 
 enum executor_role {
 	EXECUTOR_ROLE_NONE, /* no Spark */
@@ -41,10 +39,10 @@ enum executor_source { EXECUTOR_FROM_NRI, EXECUTOR_FROM_CGROUPFS, EXECUTOR_FROM_
 #define EXECUTOR_JVM_CRASH_ON_OOM   2U /* 134 */
 #define EXECUTOR_JVM_KILL_ON_OOM    4U /* OnOutOfMemoryError='kill -9 %p': 137 without any kernel evidence */
 #define EXECUTOR_DECOMMISSION	    8U /* spark.decommission.enabled: SIGPWR is handled */
-#define EXECUTOR_TMPFS_LOCAL_DIRS   16U /* a local dir is an emptyDir in memory */
+#define EXECUTOR_TMPFS_LOCAL_DIRS   16U /* its local dirs are in memory, all of them */
 #define EXECUTOR_PYSPARK_MEMORY_SET 32U
-#define EXECUTOR_EMPTY_DIRS	    128U /* a local dir is an emptyDir; whether in memory is not known */
 #define EXECUTOR_CLIENT_MODE	    64U /* its driver is a client-mode one, as far as can be told: the 0.10 factor */
+#define EXECUTOR_EMPTY_DIRS	    128U /* a local dir is an emptyDir; whether in memory is not known */
 
 struct executor {
 	char container_id[EXECUTOR_CONTAINER_ID_BYTES];
@@ -78,8 +76,6 @@ struct executor {
 	uint32_t pid;	   /* of the container's first process, in the host's namespace */
 	char cgroup_parent[EXECUTOR_CGROUP_BYTES / 2]; /* as the runtime says: a path or a slice */
 	char cgroups_path[EXECUTOR_CGROUP_BYTES];      /* as the runtime says: a path, or "slice:prefix:id" */
-	uint32_t local_dir_count;
-	char local_dirs[EXECUTOR_LOCAL_DIRS_MAX][EXECUTOR_LOCAL_DIR_BYTES]; /* in the container */
 	uint64_t created_wall_us;
 	uint64_t injected_bytes; /* the size of the scratch in memory that it was given at its creation */
 };

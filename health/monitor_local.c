@@ -33,12 +33,12 @@ static int weight_of(const struct monitor *m, const struct monitor_watch *w, boo
 
 void monitor_local_disk(const struct monitor *m, const struct executor *x, struct local_disk *ret)
 {
-	const bool empty_dirs = x->flags & EXECUTOR_EMPTY_DIRS, in_memory = x->flags & EXECUTOR_TMPFS_LOCAL_DIRS;
+	const bool empty_dirs = x->flags & EXECUTOR_EMPTY_DIRS;
 	const struct monitor_watch *worst = NULL;
 	bool has_kubelets = false;
 
 	*ret = (struct local_disk){0};
-	if (in_memory && !empty_dirs)
+	if (x->flags & EXECUTOR_TMPFS_LOCAL_DIRS)
 		return;
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		has_kubelets = has_kubelets || is_kubelets(&m->watch[i]);

@@ -162,12 +162,10 @@ static const struct {
 /* It comes from the role that reads foreign bytes: nothing of it is believed that can be checked. */
 static bool is_well_formed(const struct executor *x)
 {
-	bool good = x->role > EXECUTOR_ROLE_NONE && x->role < EXECUTOR_ROLE_MAX_ && x->local_dir_count <= EXECUTOR_LOCAL_DIRS_MAX && *x->container_id;
+	bool good = x->role > EXECUTOR_ROLE_NONE && x->role < EXECUTOR_ROLE_MAX_ && *x->container_id;
 
 	for (size_t i = 0; i < ARRAY_SIZE(executor_texts); i++)
 		good = good && str_is_ended((const char *)x + executor_texts[i].offset, executor_texts[i].size);
-	for (uint32_t i = 0; good && i < x->local_dir_count; i++)
-		good = str_is_ended(x->local_dirs[i], sizeof(x->local_dirs[i]));
 	return good;
 }
 

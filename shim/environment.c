@@ -27,16 +27,6 @@ static void take_python(struct text value, struct executor *executor)
 		executor->language = EXECUTOR_LANGUAGE_PYTHON;
 }
 
-static void take_local_dirs(struct text value, struct executor *executor)
-{
-	struct text dir;
-
-	executor->local_dir_count = 0;
-	while (executor->local_dir_count < EXECUTOR_LOCAL_DIRS_MAX && text_next(&value, ',', &dir))
-		if (text_starts(dir, "/") && dir.length < EXECUTOR_LOCAL_DIR_BYTES) /* half a path is none */
-			text_copy(executor->local_dirs[executor->local_dir_count++], EXECUTOR_LOCAL_DIR_BYTES, dir);
-}
-
 static void take_nothing(struct text value, struct executor *executor)
 {
 	(void)value;
@@ -57,8 +47,8 @@ static const struct variable {
 	{"SPARK_EXECUTOR_CORES", BY(take_cores), SIGN(executor)},
 	{"SPARK_DRIVER_BIND_ADDRESS", BY(take_nothing), SIGN(driver)},
 	{"SPARK_APPLICATION_ID", FIELD(app_id), SIGN(spark)},
-	{"SPARK_LOCAL_DIRS", BY(take_local_dirs), SIGN(spark)},
-	{"SPARK_EXECUTOR_DIRS", BY(take_local_dirs), SIGN(spark)},
+	{"SPARK_LOCAL_DIRS", BY(take_nothing), SIGN(spark)},
+	{"SPARK_EXECUTOR_DIRS", BY(take_nothing), SIGN(spark)},
 	{"PYSPARK_EXECUTOR_MEMORY_MB", BY(take_python_memory), SIGN(spark)},
 	{"PYSPARK_PYTHON", BY(take_python), SIGN(spark)},
 	{"PYSPARK_DRIVER_PYTHON", BY(take_python), SIGN(spark)},
@@ -141,4 +131,13 @@ void environment_override(const struct container_view *container, struct executo
 
 	if (find(container, OPTIONS_AFTER, &value))
 		java_options_take(value, executor);
+}
+
+struct text environment_local_dirs(const struct container_view *container)
+{
+	struct text value = {.bytes = ""};
+
+	if (!find(container, "SPARK_EXECUTOR_DIRS", &value))
+		(void)find(container, "SPARK_LOCAL_DIRS", &value);
+	return value;
 }

@@ -25,11 +25,6 @@ static int read_optional(struct text message, int64_t *value)
 	return r;
 }
 
-static bool text_equals(const struct text *a, const struct text *b)
-{
-	return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
-}
-
 struct pair_list {
 	struct text_pair *pairs;
 	uint32_t *count, *cut;
@@ -43,7 +38,7 @@ static int add_pair(struct pair_list list, struct text entry)
 
 	if (proto_read_pair(entry, &pair) < 0)
 		return -EBADMSG;
-	while (i < *list.count && !text_equals(&list.pairs[i].key, &pair.key))
+	while (i < *list.count && !text_equal(list.pairs[i].key, pair.key))
 		i++;
 	if (i == list.max) {
 		++*list.cut;

@@ -11,7 +11,8 @@
 #include "shim/pod_names.h"
 #include "shim/text.h"
 
-#define ROLE(role) (1U << EXECUTOR_ROLE_##role)
+#define LOCAL_DIRS_MAX 16
+#define ROLE(role)     (1U << EXECUTOR_ROLE_##role)
 
 /* What Spark, its operators, JupyterHub and Zeppelin call the container that matters. Under any other name (pod templates choose
  * it) environment or command line must tell. */
@@ -138,15 +139,26 @@ static uint32_t flags_of_mount(const struct mount_view *mount)
 	return text_has(mount->source, "/volumes/kubernetes.io~empty-dir/") ? EXECUTOR_EMPTY_DIRS : 0;
 }
 
-static uint32_t flags_of_local_dirs(const struct executor *executor, const struct container_view *container)
+static uint32_t flags_of_dir(struct text dir, const struct container_view *container)
 {
-	uint32_t flags = 0;
-
 	for (uint32_t i = 0; i < container->mount_count; i++)
-		for (uint32_t j = 0; j < executor->local_dir_count; j++)
-			if (text_is(container->mounts[i].destination, executor->local_dirs[j]))
-				flags |= flags_of_mount(&container->mounts[i]);
-	return flags;
+		if (text_equal(container->mounts[i].destination, dir))
+			return flags_of_mount(&container->mounts[i]);
+	return 0;
+}
+
+/* All of them in memory, or one of them an emptyDir. Of more than are looked at nobody knows where the rest are. */
+static uint32_t flags_of_local_dirs(const struct container_view *container)
+{
+	struct text rest = environment_local_dirs(container), dir;
+	uint32_t flags = 0, count = 0, in_memory = 0;
+
+	for (; count < LOCAL_DIRS_MAX && text_next(&rest, ',', &dir); count++) {
+		const uint32_t flag = flags_of_dir(dir, container);
+		flags |= flag;
+		in_memory += flag == EXECUTOR_TMPFS_LOCAL_DIRS;
+	}
+	return count > 0 && in_memory == count && rest.length == 0 ? EXECUTOR_TMPFS_LOCAL_DIRS : flags & EXECUTOR_EMPTY_DIRS;
 }
 
 /* What an earlier creation has put there (shim/plan_mount.h): told again with a container that lives. */
@@ -170,8 +182,6 @@ static void forget_own(struct executor *executor)
 	executor->flags = 0;
 	executor->heap_bytes = executor->off_heap_bytes = executor->python_worker_bytes = 0;
 	executor->cores = 0;
-	executor->local_dir_count = 0;
-	memset(executor->local_dirs, 0, sizeof(executor->local_dirs));
 }
 
 void recognise(const struct pod_view *pod, const struct container_view *container, struct executor *ret)
@@ -193,7 +203,7 @@ void recognise(const struct pod_view *pod, const struct container_view *containe
 	else if (has_decommission_hook(container))
 		ret->flags |= EXECUTOR_DECOMMISSION;
 	if (!ret->sidecar) {
-		ret->flags |= flags_of_local_dirs(ret, container);
+		ret->flags |= flags_of_local_dirs(container);
 		ret->injected_bytes = injected_bytes(container);
 	}
 	if (ret->role == EXECUTOR_ROLE_EXECUTOR && pod_names_client_driver(ret))

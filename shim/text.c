@@ -19,6 +19,11 @@ bool text_is(struct text text, const char *string)
 	return text.length == length && (length == 0 || memcmp(text.bytes, string, length) == 0);
 }
 
+bool text_equal(struct text a, struct text b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
+}
+
 bool text_starts(struct text text, const char *string)
 {
 	size_t length = strlen(string);

@@ -9,6 +9,7 @@
 
 struct text text_of(const char *string);
 bool text_is(struct text text, const char *string);
+bool text_equal(struct text a, struct text b);
 bool text_starts(struct text text, const char *string);
 bool text_ends(struct text text, const char *string);
 bool text_has(struct text text, const char *string);

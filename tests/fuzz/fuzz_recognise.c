@@ -73,11 +73,8 @@ static void check_executor(const struct executor *e)
 	CHECK(e->driver_url);
 	CHECK(e->cgroup_parent);
 	CHECK(e->cgroups_path);
-	if (e->role >= EXECUTOR_ROLE_MAX_ || e->language > EXECUTOR_LANGUAGE_R || e->qos > EXECUTOR_QOS_BEST_EFFORT || e->sidecar > 1 ||
-	    e->local_dir_count > EXECUTOR_LOCAL_DIRS_MAX)
+	if (e->role >= EXECUTOR_ROLE_MAX_ || e->language > EXECUTOR_LANGUAGE_R || e->qos > EXECUTOR_QOS_BEST_EFFORT || e->sidecar > 1)
 		abort();
-	for (uint32_t i = 0; i < EXECUTOR_LOCAL_DIRS_MAX; i++)
-		CHECK(e->local_dirs[i]);
 }
 
 static bool holds(const char *outer, size_t length, const char *inner, size_t inner_length)

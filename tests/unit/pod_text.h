@@ -148,8 +148,6 @@ static inline void executor_show(const struct executor *e, char *text, size_t si
 	shown_number(text, size, "cores", e->cores);
 	if (e->uid != UINT32_MAX)
 		shown_number(text, size, "uid", e->uid);
-	for (uint32_t i = 0; i < e->local_dir_count; i++)
-		shown_text(text, size, "dir", e->local_dirs[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (e->flags & 1U << i)
 			str_append(text, size, " %s", flags[i]);

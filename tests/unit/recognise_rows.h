@@ -7,6 +7,8 @@
 	"env SPARK_EXECUTOR_CORES=2\nenv SPARK_EXECUTOR_MEMORY=1024m\nenv SPARK_APPLICATION_ID=spark-1\nenv SPARK_EXECUTOR_ID=7\n"
 #define EXECUTOR_SHOWN " driver=spark://CoarseGrainedScheduler@pi-driver-svc.team.svc:7078 heap=1024M cores=2"
 #define EXECUTOR_ARGS  "arg /opt/entrypoint.sh\narg executor\n"
+#define LOCAL_DIRS(dirs) "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=" dirs "\n"
+#define EMPTY_DIR(at)	 "mount bind /var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/spark-local-dir-1 " at "\n"
 #define JUPYTER	       "label app=jupyterhub\nlabel component=singleuser-server\nlabel hub.jupyter.org/username=bob\n"
 #define ZEPPELIN       "label app=spark-abcd\nlabel interpreterGroupId=spark-shared_process\nlabel user=anonymous\n"
 
@@ -65,18 +67,22 @@ static const struct {
 	{"a Python is named", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv PYSPARK_PYTHON=/usr/bin/python3\n", "executor exec=1 language=Python"},
 	{"or not", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv PYSPARK_PYTHON=\n", "executor exec=1"},
 	/* scratch */
-	{"local dirs", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data1,/data2\nmount bind /var/lib/kubelet/pods/u/x /data1\n",
-	 "executor exec=1 dir=/data1 dir=/data2"},
-	{"too many, and what is no path", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/1,,relative,/2,/3,/4,/5\n",
-	 "executor exec=1 dir=/1 dir=/2 dir=/3 dir=/4"},
-	{"in memory", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\nmount tmpfs tmpfs /data\n", "executor exec=1 dir=/data tmpfs"},
-	{"in an emptyDir",
-	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\n"
-	 "mount bind /var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/spark-local-dir-1 /data\n",
-	 "executor exec=1 dir=/data empty-dir"},
+	{"local dirs", LOCAL_DIRS("/data1,/data2") "mount bind /mnt/disk /data1\n", "executor exec=1"},
+	{"in memory", LOCAL_DIRS("/data") "mount tmpfs tmpfs /data\n", "executor exec=1 tmpfs"},
+	{"all in memory", LOCAL_DIRS("/a,/b") "mount tmpfs tmpfs /a\nmount bind /dev/shm/b /b\n", "executor exec=1 tmpfs"},
+	{"one in memory, one on a disk", LOCAL_DIRS("/a,/b") "mount tmpfs tmpfs /a\nmount bind /mnt/disk /b\n", "executor exec=1"},
+	{"one in memory, one who knows where", LOCAL_DIRS("/b,/a") "mount tmpfs tmpfs /a\n", "executor exec=1"},
+	{"one in memory, one in an emptyDir", LOCAL_DIRS("/a,/data") "mount tmpfs tmpfs /a\n" EMPTY_DIR("/data"), "executor exec=1 empty-dir"},
+	{"one in an emptyDir, one who knows where", LOCAL_DIRS("/a,/data") EMPTY_DIR("/data"), "executor exec=1 empty-dir"},
+	{"what is no path", LOCAL_DIRS("/a,,a") "mount tmpfs tmpfs /a\n", "executor exec=1"},
+	{"as many as are looked at", LOCAL_DIRS("/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a") "mount tmpfs tmpfs /a\n", "executor exec=1 tmpfs"},
+	{"and one more", LOCAL_DIRS("/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a,/a") "mount tmpfs tmpfs /a\n", "executor exec=1"},
+	{"a standalone worker's word comes first", LOCAL_DIRS("/b") "env SPARK_EXECUTOR_DIRS=/a\nmount tmpfs tmpfs /a\n", "executor exec=1 tmpfs"},
+	{"a neighbour's are not the executor's", "label spark-role=executor\nname c\nenv SPARK_LOCAL_DIRS=/a\nmount tmpfs tmpfs /a\n", "executor sidecar"},
+	{"in an emptyDir", LOCAL_DIRS("/data") EMPTY_DIR("/data"), "executor exec=1 empty-dir"},
 	{"injected before", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nmount tmpfs stoker-scratch /s 67108864\nmount tmpfs stoker-scratch /t 1048576\n"
 	 "mount tmpfs tmpfs /u 1048576\nmount bind stoker-scratch /v 1048576\nmount tmpfs stoker-scratch /w 1k\n", "executor exec=1 injected=65M"},
-	{"another mount in memory", "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\nenv SPARK_LOCAL_DIRS=/data\nmount tmpfs tmpfs /dev/shm\n", "executor exec=1 dir=/data"},
+	{"another mount in memory", LOCAL_DIRS("/data") "mount tmpfs tmpfs /dev/shm\n", "executor exec=1"},
 	{"decommissioning, as CRI-O passes it on",
 	 "label spark-role=executor\nname c\nenv SPARK_EXECUTOR_ID=1\ncontainer-annotation io.kubernetes.container.preStopHandler={\"exec\":{\"command\":[\"/opt/decom.sh\"]}}\n",
 	 "executor exec=1 decommission"},

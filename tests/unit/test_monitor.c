@@ -369,7 +369,7 @@ static void test_the_disk_of_an_executor(void **state)
 	disk = local_disk(s, 0);
 	assert_true(strcmp(disk.reason, "ReadOnlyFilesystem") == 0 && strcmp(disk.mount_point, "/data") == 0 && disk.bad && !disk.sure);
 	find(s, 1, 2, true, PROBE_WRITE, EIO); /* the kubelet's too: an emptyDir lies there */
-	disk = local_disk(s, EXECUTOR_EMPTY_DIRS | EXECUTOR_TMPFS_LOCAL_DIRS);
+	disk = local_disk(s, EXECUTOR_EMPTY_DIRS);
 	assert_true(strcmp(disk.reason, "IOErrors") == 0 && strcmp(disk.mount_point, "/var/lib/kubelet") == 0 && disk.bad && disk.sure);
 	assert_string_equal(local_disk(s, 0).mount_point, "/data");
 }

@@ -86,7 +86,18 @@ static const char *env_value(const cJSON *variable, const struct built *b)
 	return strcmp(path, "status.podIP") == 0 ? "10.244.77.9" : string_of(variable, "value");
 }
 
-static void view_container(struct built *b, const cJSON *container)
+/* Where the kubelet has it on the node: that an emptyDir is one shows, whether it is in memory does not. */
+static struct text volume_path(struct built *b, const cJSON *volumes, const char *name)
+{
+	const cJSON *volume;
+
+	cJSON_ArrayForEach(volume, volumes)
+		if (strcmp(string_of(volume, "name"), name) == 0 && cJSON_HasObjectItem(volume, "emptyDir"))
+			return keep(b, "/var/lib/kubelet/pods/%s/volumes/kubernetes.io~empty-dir/%s", b->pod.uid.bytes, name);
+	return keep(b, "/var/lib/kubelet/pods/%s/volumes/x/%s", b->pod.uid.bytes, name);
+}
+
+static void view_container(struct built *b, const cJSON *container, const cJSON *volumes)
 {
 	struct container_view *c = &b->container;
 	const cJSON *item, *limits = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(container, "resources"), "limits");
@@ -102,8 +113,7 @@ static void view_container(struct built *b, const cJSON *container)
 		c->env[c->env_count++] = keep(b, "%s=%s", string_of(item, "name"), env_value(item, b));
 	/* Volumes of every kind, those in memory too, come as bind mounts. */
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(container, "volumeMounts"))
-		c->mounts[c->mount_count++] = (struct mount_view){text_of(string_of(item, "mountPath")), text_of("bind"),
-								  keep(b, "/var/lib/kubelet/pods/%s/volumes/x/%s", b->pod.uid.bytes, string_of(item, "name"))};
+		c->mounts[c->mount_count++] = (struct mount_view){text_of(string_of(item, "mountPath")), text_of("bind"), volume_path(b, volumes, string_of(item, "name"))};
 	if (text_bytes(text_of(string_of(limits, "memory")), 1, &bytes))
 		c->has_memory_limit = true, c->memory_limit_bytes = (int64_t)bytes;
 	if (hook) {
@@ -128,15 +138,15 @@ static void expect(const char *line)
 static void recognise_pod(const char *file, const cJSON *pod)
 {
 	static struct built b;
-	const cJSON *container;
+	const cJSON *container, *spec = cJSON_GetObjectItemCaseSensitive(pod, "spec");
 
-	cJSON_ArrayForEach(container, cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(pod, "spec"), "containers")) {
+	cJSON_ArrayForEach(container, cJSON_GetObjectItemCaseSensitive(spec, "containers")) {
 		struct executor executor;
 		char line[LINE_BYTES], shown[LINE_BYTES];
 		memset(&b, 0, sizeof(b));
 		keep(NULL, "-");
 		view_pod(&b, pod);
-		view_container(&b, container);
+		view_container(&b, container, cJSON_GetObjectItemCaseSensitive(spec, "volumes"));
 		recognise(&b.pod, &b.container, &executor);
 		executor_show(&executor, shown, sizeof(shown));
 		line[0] = '\0';
