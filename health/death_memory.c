@@ -89,7 +89,9 @@ static bool saw_little(const struct death_view *v, const struct death_part *part
  * victim with next to nothing was not who grew; nor was the JVM, where it lives. */
 static void judge_blind(const struct death_view *v, struct death *death)
 {
+	const struct executor *x = &v->facts->executor;
 	const uint64_t victim = victim_bytes(v);
+	const bool only_jvm = x->language == EXECUTOR_LANGUAGE_JVM && !(x->flags & EXECUTOR_TMPFS_LOCAL_DIRS) && x->injected_bytes == 0;
 
 	if (v->oom && is_python(v->oom->comm)) {
 		name(death, DEATH_PYTHON, DEATH_LIKELY);
@@ -98,10 +100,8 @@ static void judge_blind(const struct death_view *v, struct death *death)
 	} else if ((v->oom && victim > 0 && victim < v->limit_bytes / 4) || (!v->oom && v->facts->lives)) {
 		death_prove(death, "what used the memory was not seen");
 		name(death, DEATH_UNKNOWN, DEATH_GUESS);
-	} else if (v->facts->executor.language == EXECUTOR_LANGUAGE_JVM && !(v->facts->executor.flags & EXECUTOR_TMPFS_LOCAL_DIRS)) {
-		name(death, DEATH_OVERHEAD, DEATH_LIKELY);
 	} else {
-		name(death, DEATH_OVERHEAD, DEATH_GUESS);
+		name(death, DEATH_OVERHEAD, only_jvm ? DEATH_LIKELY : DEATH_GUESS);
 	}
 }
 

@@ -106,10 +106,11 @@ static void advise_python(const struct death_view *v, enum target target, struct
 
 static void advise_scratch(const struct death_view *v, enum target target, struct death *death)
 {
+	const struct executor *x = &v->facts->executor;
 	uint64_t need = overhead_need(v, settings[target].total);
 
-	/* What was written is in memory, so an emptyDir of Spark's that it was written to is. */
-	if (target != FOR_EXECUTOR || !(v->facts->executor.flags & (EXECUTOR_TMPFS_LOCAL_DIRS | EXECUTOR_EMPTY_DIRS))) {
+	/* What was written is in memory, so an emptyDir of Spark's that it was written to is. Injected scratch is none of Spark's settings. */
+	if (target != FOR_EXECUTOR || x->injected_bytes > 0 || !(x->flags & (EXECUTOR_TMPFS_LOCAL_DIRS | EXECUTOR_EMPTY_DIRS))) {
 		advise_overhead(v, target, death);
 		return;
 	}

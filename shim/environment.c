@@ -133,11 +133,11 @@ void environment_override(const struct container_view *container, struct executo
 		java_options_take(value, executor);
 }
 
-struct text environment_local_dirs(const struct container_view *container)
+struct text environment_local_dirs(const struct container_view *container, const char *given)
 {
-	struct text value = {.bytes = ""};
+	struct text value = text_of(given ? given : "");
 
-	if (!find(container, "SPARK_EXECUTOR_DIRS", &value))
+	if (!find(container, "SPARK_EXECUTOR_DIRS", &value) && !given)
 		(void)find(container, "SPARK_LOCAL_DIRS", &value);
 	return value;
 }

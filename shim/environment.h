@@ -19,5 +19,6 @@ void environment_read(const struct container_view *container, struct executor *e
 /* After it: _JAVA_OPTIONS is stronger than the command line. */
 void environment_override(const struct container_view *container, struct executor *executor);
 
-/* The directories that Spark writes to, ',' between; empty: none are said. A standalone worker's word for its executors comes first, as in Spark. */
-struct text environment_local_dirs(const struct container_view *container);
+/* The directories that Spark writes to, ',' between; empty: none are said. A standalone worker's word for its executors comes first, as in Spark.
+ * `given`: what SPARK_LOCAL_DIRS is set to at its creation; NULL = it is not. */
+struct text environment_local_dirs(const struct container_view *container, const char *given);

@@ -51,7 +51,6 @@ static void decide_creation(struct nri_role *role, const struct nri_event *event
 	plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
 	const bool has_complaint = ret->complaint[0] != '\0';
 	plan_add_mounts(&volumes, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
-	ret->executor.injected_bytes = plan_scratch_bytes(&ret->plan);
 	ret->is_mount_complaint = !has_complaint && ret->complaint[0];
 }
 

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "shim/nri_session_parts.h"
+#include "shim/recognise.h"
 
 static struct wire_container name_container(const struct nri_event *event)
 {
@@ -111,7 +112,8 @@ static int create(struct nri_session *s, uint32_t stream, const struct nri_event
 #else
 	if (!may || late)
 #endif
-		s->decision.plan = (struct plan){0}, s->decision.executor.injected_bytes = 0;
+		s->decision.plan = (struct plan){0};
+	recognise_given(&event->container, &s->decision.plan, &s->decision.executor);
 
 	size_t mark = ttrpc_begin_reply(&w, stream);
 	nri_write_created(&w, &s->decision.plan);

@@ -23,6 +23,14 @@ bool plan_is_empty(const struct plan *plan)
 	return plan->env_count == 0 && plan->unified_count == 0 && plan->mount_count == 0 && !plan->set_oom_score_adj;
 }
 
+const char *plan_env(const struct plan *plan, const char *key)
+{
+	for (uint32_t i = 0; i < plan->env_count; i++)
+		if (strcmp(plan->env[i].key, key) == 0)
+			return plan->env[i].value;
+	return NULL;
+}
+
 bool plan_oom_group(const struct plan *plan, uint32_t *ret)
 {
 	for (uint32_t i = 0; i < plan->unified_count; i++) {

@@ -49,6 +49,9 @@ bool plan_is_empty(const struct plan *plan);
 /* Of its scratch in memory, together. */
 uint64_t plan_scratch_bytes(const struct plan *plan);
 
+/* What it sets the variable to; NULL = it does not. */
+const char *plan_env(const struct plan *plan, const char *key);
+
 /* Does it set memory.oom.group? *ret is 0 or 1. */
 bool plan_oom_group(const struct plan *plan, uint32_t *ret);
 

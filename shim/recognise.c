@@ -139,22 +139,25 @@ static uint32_t flags_of_mount(const struct mount_view *mount)
 	return text_has(mount->source, "/volumes/kubernetes.io~empty-dir/") ? EXECUTOR_EMPTY_DIRS : 0;
 }
 
-static uint32_t flags_of_dir(struct text dir, const struct container_view *container)
+static uint32_t flags_of_dir(struct text dir, const struct container_view *container, const struct plan *plan)
 {
+	for (uint32_t i = 0; plan && i < plan->mount_count; i++)
+		if (plan->mounts[i].type == PLAN_MOUNT_TMPFS && text_is(dir, plan->mounts[i].destination))
+			return EXECUTOR_TMPFS_LOCAL_DIRS;
 	for (uint32_t i = 0; i < container->mount_count; i++)
 		if (text_equal(container->mounts[i].destination, dir))
 			return flags_of_mount(&container->mounts[i]);
 	return 0;
 }
 
-/* All of them in memory, or one of them an emptyDir. Of more than are looked at nobody knows where the rest are. */
-static uint32_t flags_of_local_dirs(const struct container_view *container)
+/* All of them in memory, or one of them an emptyDir. Of more than are looked at nobody knows where the rest are. `plan` NULL: not at its creation. */
+static uint32_t flags_of_local_dirs(const struct container_view *container, const struct plan *plan)
 {
-	struct text rest = environment_local_dirs(container), dir;
+	struct text rest = environment_local_dirs(container, plan ? plan_env(plan, "SPARK_LOCAL_DIRS") : NULL), dir;
 	uint32_t flags = 0, count = 0, in_memory = 0;
 
 	for (; count < LOCAL_DIRS_MAX && text_next(&rest, ',', &dir); count++) {
-		const uint32_t flag = flags_of_dir(dir, container);
+		const uint32_t flag = flags_of_dir(dir, container, plan);
 		flags |= flag;
 		in_memory += flag == EXECUTOR_TMPFS_LOCAL_DIRS;
 	}
@@ -203,7 +206,7 @@ void recognise(const struct pod_view *pod, const struct container_view *containe
 	else if (has_decommission_hook(container))
 		ret->flags |= EXECUTOR_DECOMMISSION;
 	if (!ret->sidecar) {
-		ret->flags |= flags_of_local_dirs(container);
+		ret->flags |= flags_of_local_dirs(container, NULL);
 		ret->injected_bytes = injected_bytes(container);
 	}
 	if (ret->role == EXECUTOR_ROLE_EXECUTOR && pod_names_client_driver(ret))
@@ -212,4 +215,13 @@ void recognise(const struct pod_view *pod, const struct container_view *containe
 		pod_names_version(container->image, ret);
 	if (!ret->app_name[0])
 		pod_names_app(ret);
+}
+
+void recognise_given(const struct container_view *container, const struct plan *plan, struct executor *executor)
+{
+	executor->injected_bytes = plan_scratch_bytes(plan);
+	if (executor->injected_bytes == 0)
+		return;
+	executor->flags &= ~(EXECUTOR_TMPFS_LOCAL_DIRS | EXECUTOR_EMPTY_DIRS);
+	executor->flags |= flags_of_local_dirs(container, plan);
 }

@@ -32,7 +32,7 @@ struct nri_stage {
 	enum wire_type types[RECORDS_MAX];
 	struct wire_container containers[RECORDS_MAX];
 	char pods[RECORDS_MAX][64]; /* of WIRE_EXECUTOR */
-	uint64_t injected_bytes;    /* of the last one */
+	struct executor executor;   /* the last one */
 	struct wire_nri_state state;
 	struct wire_complaint said;
 	/* the last reply */
@@ -58,7 +58,6 @@ static inline void stage_decide(void *owner, const struct nri_event *event, stru
 	if (event->container.name.length < 5 || memcmp(event->container.name.bytes, "spark", 5) != 0)
 		return;
 	ret->executor.role = EXECUTOR_ROLE_EXECUTOR;
-	ret->executor.injected_bytes = s->plan.env_count ? 64 << 20 : 0; /* as if it were scratch */
 	snprintf(ret->executor.container_id, sizeof(ret->executor.container_id), "%.*s", (int)event->container.id.length, event->container.id.bytes);
 	snprintf(ret->executor.pod, sizeof(ret->executor.pod), "%.*s", (int)event->pod.name.length, event->pod.name.bytes);
 	ret->plan = s->plan;
@@ -77,8 +76,8 @@ static inline void stage_emit(void *owner, enum wire_type type, const void *payl
 		memcpy(&s->state, payload, length);
 	} else if (type == WIRE_EXECUTOR) {
 		assert_int_equal(length, sizeof(struct executor));
-		str_copy(s->pods[i], sizeof(s->pods[i]), ((const struct executor *)payload)->pod);
-		s->injected_bytes = ((const struct executor *)payload)->injected_bytes;
+		memcpy(&s->executor, payload, sizeof(s->executor));
+		str_copy(s->pods[i], sizeof(s->pods[i]), s->executor.pod);
 	} else if (type == WIRE_COMPLAINT) {
 		memcpy(&s->said, payload, sizeof(s->said));
 	} else if (length > 0) {

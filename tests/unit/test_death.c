@@ -35,7 +35,7 @@ struct expectation {
 	const char *about;
 	int32_t exit_code;
 	enum death_cause want;
-	enum death_confidence at_least;
+	enum death_confidence at_least; /* exact: and no surer */
 	const char *setting, *value; /* NULL = no matter, "" = none */
 	uint32_t lives, flags, log;
 	enum executor_language language;
@@ -44,9 +44,10 @@ struct expectation {
 	uint64_t jvm, python, shmem, cache, dirty, kernel; /* of the last sample, MiB */
 	uint64_t used;
 	uint64_t limit_was;
+	uint64_t injected; /* scratch, MiB */
 	const char *storage, *reason, *filling;
 	struct pod_end api;
-	bool warns, not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes;
+	bool warns, not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes, exact;
 };
 
 #define JAVA_HERE {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1290, .python = 60, .kernel = 20}
@@ -68,6 +69,7 @@ static const struct expectation expected[] = {
 	{"memcg, Python worker, all of the group", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = {.oom = 1, .oom_kill = 4, .oom_group_kill = 1}, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
 	{"tmpfs scratch charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.kubernetes.local.dirs.tmpfs", "false", .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"emptyDir in memory charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.kubernetes.local.dirs.tmpfs", "false", .flags = EXECUTOR_EMPTY_DIRS, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
+	{"injected scratch charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .injected = 640, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"tmpfs that is no local dir", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"SIGTERM, no Kubernetes", 143, DEATH_KILLED, DEATH_CERTAIN, "", "", .run = true, .log = DEATH_LOG_SIGTERM},
 	{"SIGKILL", 137, DEATH_KILLED, DEATH_CERTAIN, "", ""},
@@ -146,6 +148,7 @@ static const struct expectation expected[] = {
 	{"the same, and the victim was small", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 12}, .kernel = 1, .used = 2},
 	{"no process was looked at, and the victim was small", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 12}, .python = 1400, .used = 1400, .no_processes = true},
 	{"the same, and the victim had it all", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1380}, .kernel = 1, .used = 2},
+	{"the same, and there was scratch in memory", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .exact = true, .injected = 640, .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1380}, .kernel = 1, .used = 2},
 	{"limit lowered", 137, DEATH_LIMIT_LOWERED, DEATH_CERTAIN, "", "", .container = {.oom = 117, .oom_kill = 1}, .jvm = 1000, .used = 1100, .limit_was = 2048},
 	{"cgroup gone, the pod's counters tell", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
 	{"cgroup gone, the kernel's log tells", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .not_final = true, .said = JAVA_HERE},
@@ -238,6 +241,7 @@ static void prepare(const struct expectation *row, struct death_facts *f)
 	x->flags = row->flags;
 	x->heap_bytes = row->sidecar ? 0 : 1024 * MIB;
 	x->limit_bytes = 1408 * MIB;
+	x->injected_bytes = row->injected * MIB;
 	f->pod_limit_bytes = (row->neighbours ? 2048 : 1408) * MIB;
 	f->lives = row->lives;
 	f->exit_code = row->exit_code;
@@ -287,7 +291,7 @@ static void test_causes(void **unused)
 		struct death d;
 		prepare(row, &f);
 		death_explain(&f, &d);
-		bool right = d.cause == row->want && d.confidence >= row->at_least && (!row->setting || strcmp(d.setting, row->setting) == 0) &&
+		bool right = d.cause == row->want && d.confidence >= row->at_least && (!row->exact || d.confidence == row->at_least) && (!row->setting || strcmp(d.setting, row->setting) == 0) &&
 			     (!row->value || strcmp(d.value, row->value) == 0);
 		if (!right)
 			print_message("# %s: %s (%s), wanted %s; %s=%s; %s; %s\n", row->about, death_cause_name((enum death_cause)d.cause),

@@ -356,15 +356,37 @@ static void test_a_late_decision_is_thrown_away(void **state)
 	s->decide_us = NRI_SESSION_BUDGET_US;
 	assert_int_equal(stage_create(s, "p1", "c1", "spark"), 0);
 	assert_true(s->payload.length > 0);
-	assert_int_equal(s->injected_bytes, 64 << 20);
 	s->decide_us++;
 	assert_int_equal(stage_create(s, "p2", "c2", "spark"), 0);
 	assert_int_equal(s->code, TTRPC_OK);
 	assert_int_equal(s->payload.length, 0);
-	assert_int_equal(s->injected_bytes, 0); /* nor has it what was to be mounted */
 	assert_int_equal(s->session.told.late_total, 1);
 	assert_int_equal(s->session.told.adjusted_total, 1);
 	assert_int_equal(s->types[s->count - 1], WIRE_EXECUTOR); /* it lives here all the same */
+}
+
+static void expect_scratch(const struct nri_stage *s, uint64_t bytes)
+{
+	assert_int_equal(s->executor.injected_bytes, bytes);
+	assert_int_equal(s->executor.flags, bytes ? EXECUTOR_TMPFS_LOCAL_DIRS : 0);
+}
+
+static void test_scratch_is_told_of_when_it_is_given(void **state)
+{
+	const struct made undone = {.id = "c2", .pod = "p2", .name = "spark"};
+	struct nri_stage *s = *state;
+
+	stage_live(s, "v2.3.4", "v0.12.0");
+	s->plan = (struct plan){.env_count = 1, .env = {{"SPARK_LOCAL_DIRS", "/s"}}, .mount_count = 1, .mounts = {{.type = PLAN_MOUNT_TMPFS, .size_bytes = 1 << 24, .destination = "/s"}}};
+	s->decide_us = NRI_SESSION_BUDGET_US + 1;
+	assert_int_equal(stage_create(s, "p1", "c1", "spark"), 0);
+	expect_scratch(s, 0); /* decided upon too late */
+	s->decide_us = 0;
+	assert_int_equal(stage_create(s, "p2", "c2", "spark"), 0);
+	expect_scratch(s, 1 << 24);
+	assert_int_equal(stage_event(s, "RemoveContainer", NRI_REMOVE_CONTAINER, &undone), 0);
+	assert_int_equal(stage_create(s, "p2", "c3", "spark"), 0);
+	expect_scratch(s, 0); /* its creation failed before */
 }
 
 static void test_a_request_that_comes_slowly_is_late_too(void **state)
@@ -554,6 +576,7 @@ int main(void)
 		stage_test_nri(test_an_unknown_method_is_unimplemented),
 		stage_test_nri(test_a_creation_is_adjusted_and_told),
 		stage_test_nri(test_a_late_decision_is_thrown_away),
+		stage_test_nri(test_scratch_is_told_of_when_it_is_given),
 		stage_test_nri(test_a_request_that_comes_slowly_is_late_too),
 		stage_test_nri(test_after_a_failed_creation_the_pod_is_left_alone),
 		stage_test_nri(test_a_container_that_started_may_be_adjusted_again),

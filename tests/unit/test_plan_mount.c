@@ -9,6 +9,8 @@
 #define SCRATCH(value)	"annotation stoker.dev/scratch=" value "\n"
 #define CHECKPOINT(value) "annotation stoker.dev/checkpoint=" value "\n"
 #define MOUNT(at)	"mount bind /host " at "\n"
+#define EMPTY_DIR(at)	"mount bind /var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/spark-local-dir-1 " at "\n"
+#define LOCAL_DIRS(at)	"env SPARK_LOCAL_DIRS=" at "\n"
 
 #define MI (1ULL << 20)
 #define TEAMS {.count = 1, .pattern = {"team-*"}}
@@ -189,12 +191,70 @@ static void test_room(void **unused)
 	}
 }
 
+/* As the runtime shows the container from its creation on. */
+static void give(const struct plan *plan, struct built *b)
+{
+	static char texts[PLAN_MOUNTS_MAX + 1][256];
+	struct container_view *c = &b->container;
+
+	for (uint32_t i = 0; i < plan->mount_count; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%llu", (unsigned long long)plan->mounts[i].size_bytes);
+		c->mounts[c->mount_count++] = (struct mount_view){text_of(plan->mounts[i].destination), text_of(plan->mounts[i].type == PLAN_MOUNT_TMPFS ? "tmpfs" : "bind"),
+								  text_of(plan->mounts[i].type == PLAN_MOUNT_TMPFS ? PLAN_SCRATCH_SOURCE : plan->mounts[i].source), text_of(texts[i])};
+	}
+	if (plan->env_count == 0)
+		return;
+	for (uint32_t i = 0; i < c->env_count; i++)
+		if (text_starts(c->env[i], "SPARK_LOCAL_DIRS="))
+			c->env[i] = c->env[--c->env_count];
+	snprintf(texts[PLAN_MOUNTS_MAX], sizeof(texts[0]), "SPARK_LOCAL_DIRS=%s", plan_env(plan, "SPARK_LOCAL_DIRS"));
+	c->env[c->env_count++] = text_of(texts[PLAN_MOUNTS_MAX]);
+}
+
+/* Known when it is decided, and the same when the runtime tells of it again. */
+static void test_where_its_local_dirs_are(void **unused)
+{
+	static const struct {
+		const char *what, *pod;
+		uint32_t want, mib;
+	} row[] = {
+		{"none was given", EXECUTOR LOCAL_DIRS("/data") EMPTY_DIR("/data"), EXECUTOR_EMPTY_DIRS, 0},
+		{"beside the emptyDir", EXECUTOR LOCAL_DIRS("/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi"), EXECUTOR_EMPTY_DIRS, 64},
+		{"instead of the emptyDir", EXECUTOR LOCAL_DIRS("/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi,localDirs"), EXECUTOR_TMPFS_LOCAL_DIRS, 64},
+		{"nobody had said where", EXECUTOR SCRATCH("/s,size=64Mi,localDirs"), EXECUTOR_TMPFS_LOCAL_DIRS, 64},
+		{"where the job wants them", EXECUTOR LOCAL_DIRS("/s") SCRATCH("/s,size=64Mi"), EXECUTOR_TMPFS_LOCAL_DIRS, 64},
+		{"one of two", EXECUTOR LOCAL_DIRS("/s,/t") SCRATCH("/s,size=64Mi"), 0, 64},
+		{"the other is an emptyDir", EXECUTOR LOCAL_DIRS("/s,/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi"), EXECUTOR_EMPTY_DIRS, 64},
+		{"another variable comes first", EXECUTOR "env SPARK_EXECUTOR_DIRS=/t\n" SCRATCH("/s,size=64Mi,localDirs"), 0, 64},
+		{"a checkpoint is no memory", EXECUTOR LOCAL_DIRS("/s") CHECKPOINT("streams:/s") SCRATCH("/t,size=64Mi"), 0, 64},
+		{"a driver's stay", DRIVER LOCAL_DIRS("/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi,localDirs"), EXECUTOR_EMPTY_DIRS, 64},
+	};
+	static struct built b;
+	static struct plan plan;
+	(void)unused;
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		char complaint[PLAN_COMPLAINT_BYTES];
+		struct executor executor, again;
+		build(&b, row[i].pod);
+		decide(&asking, ALL_READY, false, &b, &plan, complaint);
+		recognise(&b.pod, &b.container, &executor);
+		recognise_given(&b.container, &plan, &executor);
+		if (executor.flags != row[i].want || executor.injected_bytes != row[i].mib * MI)
+			fail_msg("%s: flags %u, %llu bytes", row[i].what, executor.flags, (unsigned long long)executor.injected_bytes);
+		give(&plan, &b);
+		recognise(&b.pod, &b.container, &again);
+		assert_memory_equal(&executor, &again, sizeof(executor));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_owner_and_bounds),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_where_its_local_dirs_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
