@@ -58,7 +58,7 @@ static uint64_t api_until(const struct settle_evidence *v)
 
 static const struct {
 	uint64_t (*until_us)(const struct settle_evidence *evidence);
-	uint64_t again_us, later_us; /* where there was not all to say yet, it is asked again after so long; from SETTLE_API_US after the end on */
+	uint64_t again_us, later_us; /* where there was not all to say yet, it is asked again after so long; from SETTLE_OFTEN_US after the end on */
 } whom[SETTLE_WHOM_MAX_] = {
 	[SETTLE_LOG] = {log_until, SETTLE_TAIL_US, SETTLE_TAIL_US}, /* when nobody waits for it any more: never */
 	[SETTLE_RUNTIME] = {runtime_until, SETTLE_ASK_US, SETTLE_ASK_US},
@@ -71,7 +71,7 @@ static uint64_t again_at(const struct settle_evidence *v, enum settle_whom who)
 
 	if (!asked_us)
 		return v->now_us;
-	return asked_us + (asked_us < v->ended_us + SETTLE_API_US ? whom[who].again_us : whom[who].later_us);
+	return asked_us + (asked_us < v->ended_us + SETTLE_OFTEN_US ? whom[who].again_us : whom[who].later_us);
 }
 
 static uint64_t question_until(const struct settle_evidence *v, enum settle_whom who, bool *ret_ask)

@@ -18,9 +18,10 @@
 #define SETTLE_STATUS_US   1000000ULL /* the runtime's own status of it, where it tells no codes by itself */
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
 #define SETTLE_TAIL_US	   2000000ULL /* the end of the log, after it was asked for */
+#define SETTLE_OFTEN_US	   2000000ULL /* whoever had not all to say is asked again often for so long after the end; then less often */
 #define SETTLE_API_US	   2000000ULL /* what the API server says of the pod, after the end: kubelet tells it of one within a second or so (0.6 s measured) */
 #define SETTLE_API_BEHIND_US 8000000ULL /* it answers, and was not told of the end yet: kubelet evicts on nodes that are short of something, and is late there */
-#define SETTLE_API_AGAIN_US 300000ULL /* so often; after SETTLE_API_US not as often */
+#define SETTLE_API_AGAIN_US 300000ULL /* so often; after SETTLE_OFTEN_US not as often */
 #define SETTLE_API_LATER_US 1000000ULL
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
 #define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */
