@@ -71,7 +71,8 @@ static bool has_processes(const struct death_view *v)
 }
 
 /* The kernel writes of ten kills in 5 s who had how much; of others, it only names the victim. Then a sample from before it grew is
- * all that there is, and its largest part is whatever a process begins with. */
+ * all that there is, and its largest part is whatever a process begins with. Nor did anything grow of which there is less than is told
+ * (prove_parts): the JVM was within its heap, whatever made it full. */
 static bool saw_little(const struct death_view *v, const struct death_part *parts, unsigned n)
 {
 	uint64_t seen = v->processes.jvm_bytes > v->heap_bytes ? v->heap_bytes : v->processes.jvm_bytes; /* what is beyond is a part */
@@ -82,7 +83,7 @@ static bool saw_little(const struct death_view *v, const struct death_part *part
 	/* Taken for the JVM's, because no process was looked at; but the JVM was killed and had less. */
 	if (n > 0 && !has_processes(v) && parts[0].cause == DEATH_OVERHEAD && victim_bytes(v) > 0 && victim_bytes(v) < parts[0].bytes / 2)
 		return true;
-	return n == 0 || (!v->is_dump && seen < v->limit_bytes / 4);
+	return n == 0 || parts[0].bytes < MIB || (!v->is_dump && seen < v->limit_bytes / 4);
 }
 
 /* Nothing was measured. The victim is the largest process; else what is over the limit is beside the heap, which -Xmx bounds. A

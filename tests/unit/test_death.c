@@ -428,6 +428,41 @@ static void test_what_kept_it_from_running(void **unused)
 	assert_non_null(strstr(d.evidence, "its limit of processes has refused it 7 times; 1021 processes and threads at the last sample"));
 }
 
+/* The heap is as large as the limit, or the limit as small as what is measured: whatever is the largest part of next to nothing did not grow. */
+static void test_small_parts_prove_nothing(void **unused)
+{
+	static const struct {
+		const char *about;
+		uint64_t heap_kib, limit_kib, jvm_kib, python_kib, shmem_kib, cache_kib, kernel_kib; /* of the kernel's dump */
+		enum death_cause want;
+	} row[] = {
+		{"JVM within a heap as large as the limit", 1408 << 10, 1408 << 10, 1380 << 10, 0, 0, 0, 900, DEATH_OVERHEAD},
+		{"files and page cache besides", 1408 << 10, 1408 << 10, 1380 << 10, 0, 1023, 700, 900, DEATH_OVERHEAD},
+		{"a Python of next to nothing", 1408 << 10, 1408 << 10, 1380 << 10, 1000, 0, 0, 10, DEATH_OVERHEAD},
+		{"nothing that is to be seen", 1 << 20, 1408 << 10, 512, 0, 0, 0, 300, DEATH_UNKNOWN},
+	};
+	static struct death_facts f;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		static const struct expectation killed = {.exit_code = 137, .container = ONE, .said = JAVA_HERE};
+		struct oom_kill *kill = &f.ooms[0];
+		struct death d;
+		prepare(&killed, &f);
+		f.executor.heap_bytes = row[i].heap_kib << 10;
+		kill->usage_bytes = kill->limit_bytes = row[i].limit_kib << 10;
+		kill->anon_bytes = (row[i].jvm_kib + row[i].python_kib) << 10;
+		kill->shmem_bytes = row[i].shmem_kib << 10;
+		kill->file_bytes = (row[i].shmem_kib + row[i].cache_kib) << 10;
+		kill->kernel_bytes = row[i].kernel_kib << 10;
+		kill->anon_rss_bytes = row[i].jvm_kib << 10;
+		kill->tasks = (struct oom_tasks){.jvm_bytes = row[i].jvm_kib << 10, .python_bytes = row[i].python_kib << 10, .jvm_count = 1, .python_count = row[i].python_kib > 0};
+		death_explain(&f, &d);
+		if (d.cause != row[i].want || d.confidence == DEATH_CERTAIN)
+			fail_msg("%s: %s, %s; %s", row[i].about, death_cause_name((enum death_cause)d.cause), death_confidence_name((enum death_confidence)d.confidence), d.evidence);
+	}
+}
+
 static void test_words(void **unused)
 {
 	static const struct expectation rows[] = {
@@ -739,6 +774,7 @@ int main(void)
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),
 		cmocka_unit_test(test_what_is_cut_stays_text),
 		cmocka_unit_test(test_what_kept_it_from_running),
+		cmocka_unit_test(test_small_parts_prove_nothing),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_need),
 		cmocka_unit_test(test_need_is_monotonic),
