@@ -131,25 +131,50 @@ def a_cgroup_that_is_gone_at_once(t):
     assert len(s.get("deaths")) == 1
 
 
-@case
-def the_end_of_its_log_is_read(t):
-    """Heap, with a JVM that kills itself: 137, and only its log says why. A secret in that line does not leave the child."""
-    s = Stage(t)
-    s.serve()
-    container = s.new("anon=8")
+def says(t, container, *lines):
+    """The end of its log, where the kubelet has it."""
     pod = container.pod
     logs = f"/var/log/pods/{pod.namespace}_{pod.name}_{pod.uid}"
     os.makedirs(f"{logs}/{container.name}")
     t.cleanup(lambda: shutil.rmtree(logs))
     with open(f"{logs}/{container.name}/0.log", "w") as f:
         now = time.strftime("%Y-%m-%dT%H:%M:%S.000000001Z", time.gmtime())
-        f.write(f"{now} stderr F nothing of interest\n" * 400)
-        f.write(f"{now} stderr F ERROR SparkUncaughtExceptionHandler: password=hunter2 java.lang.OutOfMemoryError: Java heap space\n")
+        f.writelines(f"{now} stderr F {line}\n" for line in lines)
+
+
+@case
+def the_end_of_its_log_is_read(t):
+    """Heap, with a JVM that kills itself: 137, and only its log says why. A secret in that line does not leave the child."""
+    s = Stage(t)
+    s.serve()
+    container = s.new("anon=8")
+    says(t, container, *["nothing of interest"] * 400, "ERROR SparkUncaughtExceptionHandler: password=hunter2 java.lang.OutOfMemoryError: Java heap space")
     container.kill()
     s.runtime.stopped(container)
     death = s.death(container)
     assert death["cause"] == "heap", death
     assert "hunter2" not in json.dumps(s.get("deaths")) and "hunter2" not in s.node.tail()
+
+
+@case
+def a_sick_disk_is_not_that_of_local_dirs_in_scratch(t):
+    """It says what the others say, but its local dirs are in memory: since its creation, and by nothing in its pod's spec."""
+    s = Stage(t, extra="volumes:\n  annotations: true\n  scratch: {reserve: 16Mi}\n")
+    s.serve()
+
+    def new(**annotations):
+        pod = Pod(t)
+        pod.annotations = {f"stoker.dev/{key}": value for key, value in annotations.items()}
+        container = Container(pod, limit_mib=96)
+        says(t, container, "java.io.IOException: Read-only file system")
+        s.runtime.create(container)
+        s.runtime.start(container, "anon=1")
+        return container
+    s.disk.trigger_ext4_error()
+    s.node.wait_fs(s.disk, "bad")
+    in_memory, on_disk = new(scratch="/s,size=16Mi,localDirs"), new()  # looked at in this order
+    assert s.death(on_disk, lives=True)["cause"] == "disk-read-only"
+    assert in_memory.id not in [d["executor"]["containerID"] for d in s.get("deaths")], s.get("deaths")
 
 
 @case
