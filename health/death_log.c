@@ -23,6 +23,8 @@ static const struct {
 	{"java.lang.OutOfMemoryError: Java heap space", NULL, DEATH_LOG_HEAP_OOM, 90},
 	{"java.lang.OutOfMemoryError: GC overhead limit exceeded", NULL, DEATH_LOG_HEAP_OOM, 90},
 	{"java.lang.OutOfMemoryError: Requested array size exceeds VM limit", NULL, DEATH_LOG_HEAP_OOM, 90},
+	{"OutOfMemory encountered: Java heap space", NULL, DEATH_LOG_HEAP_OOM, 90}, /* so in a crash's report */
+	{"OutOfMemory encountered: GC overhead limit exceeded", NULL, DEATH_LOG_HEAP_OOM, 90},
 	{"java.lang.OutOfMemoryError: Metaspace", NULL, DEATH_LOG_METASPACE_OOM, 90},
 	{"java.lang.OutOfMemoryError: Compressed class space", NULL, DEATH_LOG_METASPACE_OOM, 90},
 	{"java.lang.OutOfMemoryError: Direct buffer memory", NULL, DEATH_LOG_DIRECT_OOM, 90},

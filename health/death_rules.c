@@ -21,7 +21,7 @@
 #define IS_SICK	      0x0100U /* the node's verdict on the disk of its local dirs */
 #define IS_SICK_RO    0x0200U
 #define IS_SICK_FULL  0x0400U
-#define IS_HEAP_FULL  0x0800U /* the JVM's RSS was at least 90 % of -Xmx */
+#define IS_HEAP_FULL  0x0800U /* the JVM's RSS was at least 90 % of -Xmx, or may have been */
 #define IS_LOG_READ   0x1000U
 #define IS_NO_LOG     0x2000U
 #define IS_YOUNG      0x4000U /* it ended within ten minutes */
@@ -33,6 +33,7 @@
 #define IS_FILLING    0x100000U /* a volume in memory that it has may be full */
 #define IS_PREEMPTED  0x200000U
 #define IS_SICK_IO    0x800000U /* and not for want of room */
+#define IS_UNHEARD    0x1000000U /* what a JVM itself says, on its standard output, is not known: `stoker run` reads only the other one */
 #define IS_UNASKED    0x400000U /* the API server knows of the end, and of nobody who wanted the pod to go */
 
 #define YOUNG_US       (600 * US_PER_S)
@@ -98,7 +99,7 @@ static const struct rule rules[] = {
 	{CODE(134), 0, 0, BESIDE_HEAP, DEATH_LOG_HEAP_OOM, DEATH_OVERHEAD, DEATH_LIKELY, "CrashOnOutOfMemoryError ends with 134"},
 	{CODE(134), 0, EXECUTOR_JVM_CRASH_ON_OOM, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_CERTAIN, "CrashOnOutOfMemoryError, which is set, ends with 134"},
 	{CODE(134), 0, 0, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_LIKELY, "CrashOnOutOfMemoryError ends with 134"},
-	{CODE(134), IS_HEAP_FULL | IS_NO_LOG, EXECUTOR_JVM_CRASH_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "CrashOnOutOfMemoryError, which is set, ends with 134"},
+	{CODE(134), IS_HEAP_FULL | IS_UNHEARD, EXECUTOR_JVM_CRASH_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "CrashOnOutOfMemoryError, which is set, ends with 134"},
 	/* killed for memory by the kernel */
 	{CODE(137), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
 	{CODE(CODE_UNKNOWN), IS_OOM, 0, 0, 0, BY_KERNEL, 0, NULL},
@@ -110,8 +111,9 @@ static const struct rule rules[] = {
 	{CODE(137), IS_API | IS_NO_OOM, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "its pod was to go: killed when the grace period was over"},
 	{CODE(137), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "its pod was being stopped: killed when the grace period was over"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_SIGTERM, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM first, then killed: the grace period was over"},
-	{CODE(137), IS_NO_OOM | IS_HEAP_FULL | IS_NO_LOG, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
+	{CODE(137), IS_NO_OOM | IS_HEAP_FULL | IS_UNHEARD, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
 	{CODE(137), IS_SURVIVED, 0, 0, 0, DEATH_KILLED, DEATH_LIKELY, "the kernel killed others of its processes for memory, not the JVM"},
+	{CODE(137), IS_NO_OOM | IS_UNHEARD, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_KILLED, DEATH_LIKELY, "SIGKILL; OnOutOfMemoryError='kill -9' is set, its heap did not look full"},
 	{CODE(137), IS_NO_OOM | IS_SURE, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "SIGKILL, and the kernel killed nobody for memory"},
 	{CODE(137), IS_NO_OOM, 0, 0, 0, DEATH_KILLED, DEATH_LIKELY, "SIGKILL; no kill for memory was seen"},
 	/* disk */
@@ -255,12 +257,22 @@ static uint32_t look_at_api(const struct death_facts *f)
 	return api->over && !api->kill_wall_us && !*api->reason && !*api->disruption ? IS_UNASKED : 0;
 }
 
+/* Where nobody had looked at the JVM, what the container ever used: less than the heap, since a JVM gives up when its old generation, two thirds of it, has
+ * no room for what is asked for at once. Good for a guess. */
+static bool heap_was_full(const struct death_view *v)
+{
+	if (v->heap_bytes == 0)
+		return false;
+	return v->processes.jvm_count > 0 ? v->processes.jvm_bytes >= v->heap_bytes / 10 * 9 : v->facts->last.peak_bytes >= v->heap_bytes / 2;
+}
+
 static uint32_t look(const struct death_view *v)
 {
 	static const char *const not_started[] = {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"};
 	const struct death_facts *f = v->facts;
 	const struct executor *x = &f->executor;
-	uint64_t lived_us = f->ended_wall_us > f->started_wall_us ? f->ended_wall_us - f->started_wall_us : 0;
+	const uint64_t lived_us = f->ended_wall_us > f->started_wall_us ? f->ended_wall_us - f->started_wall_us : 0;
+	const bool no_log = !f->log_is_read && !f->log_bits;
 	const struct {
 		bool so;
 		uint32_t bit;
@@ -271,9 +283,10 @@ static uint32_t look(const struct death_view *v)
 		{v->sure == DEATH_CERTAIN, IS_SURE},
 		{f->deleted, IS_DELETED},
 		{is_one_of(f->runtime_reason, not_started, ARRAY_SIZE(not_started)), IS_NO_START},
-		{v->heap_bytes > 0 && v->processes.jvm_bytes >= v->heap_bytes / 10 * 9, IS_HEAP_FULL},
+		{heap_was_full(v), IS_HEAP_FULL},
 		{f->log_is_read || f->log_bits, IS_LOG_READ},
-		{!f->log_is_read && !f->log_bits, IS_NO_LOG},
+		{no_log, IS_NO_LOG},
+		{no_log || x->source == EXECUTOR_FROM_RUN, IS_UNHEARD},
 		{f->started_wall_us && lived_us <= YOUNG_US, IS_YOUNG},
 		{x->role == EXECUTOR_ROLE_EXECUTOR && !x->sidecar, IS_EXECUTOR},
 		{executor_is_driver(x) && !x->sidecar, IS_DRIVER},

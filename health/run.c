@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,14 +81,47 @@ static bool read_processes(struct executors *executors, const struct executors_e
 	return true;
 }
 
+/* --- what it said last --- */
+
+static void keep_tail(struct run *run, const char *bytes, size_t length)
+{
+	if (length >= sizeof(run->tail)) {
+		bytes += length - sizeof(run->tail);
+		length = sizeof(run->tail);
+	}
+	size_t keep = run->tail_length + length > sizeof(run->tail) ? sizeof(run->tail) - length : run->tail_length;
+	memmove(run->tail, run->tail + run->tail_length - keep, keep);
+	memcpy(run->tail + keep, bytes, length);
+	run->tail_length = keep + length;
+}
+
+#define REPORT_BYTES 1024 /* its head says why */
+
+/* A JVM that crashes says why on its standard output, which we do not read, and in a file where it stood. */
+static void keep_crash_report(struct run *run, const struct executors_entry *entry)
+{
+	char name[64], head[REPORT_BYTES];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "hs_err_pid%d.log", (int)run->child.pid);
+	scoped(fd_drop) int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_mtim.tv_sec + 1 < entry->started.wall_us / US_PER_S)
+		return; /* none, or one of an earlier life of that number */
+	ssize_t n = read(fd, head, sizeof(head));
+	if (n <= 0)
+		return;
+	keep_tail(run, "\n", 1);
+	keep_tail(run, head, (size_t)n);
+}
+
 static uint64_t read_tail(struct executors *executors, const struct executors_entry *entry, enum settle_whom whom)
 {
 	struct run *run = executors->owner;
 	struct wire_log log = {.who = self(run)};
 
-	(void)entry;
 	if (whom != SETTLE_LOG)
 		return 0;
+	keep_crash_report(run, entry);
 	log.bits = death_read_log(run->tail, run->tail_length, run->redactor, log.line, sizeof(log.line));
 	executors_tail(executors, 1, &log, now());
 	return 1;
@@ -139,18 +173,6 @@ static void open_kernel_log(struct run *run)
 }
 
 /* --- the process --- */
-
-static void keep_tail(struct run *run, const char *bytes, size_t length)
-{
-	if (length >= sizeof(run->tail)) {
-		bytes += length - sizeof(run->tail);
-		length = sizeof(run->tail);
-	}
-	size_t keep = run->tail_length + length > sizeof(run->tail) ? sizeof(run->tail) - length : run->tail_length;
-	memmove(run->tail, run->tail + run->tail_length - keep, keep);
-	memcpy(run->tail + keep, bytes, length);
-	run->tail_length = keep + length;
-}
 
 static void pass_stderr(struct run *run)
 {

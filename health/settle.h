@@ -21,7 +21,7 @@
 #define SETTLE_OFTEN_US	   2000000ULL /* whoever had not all to say is asked again often for so long after the end; then less often */
 #define SETTLE_API_US	   2000000ULL /* what the API server says of the pod, after the end: kubelet tells it of one within a second or so (0.6 s measured) */
 #define SETTLE_API_BEHIND_US 8000000ULL /* it answers, and was not told of the end yet: kubelet evicts on nodes that are short of something, and is late there */
-#define SETTLE_API_AGAIN_US 300000ULL /* so often; after SETTLE_OFTEN_US not as often */
+#define SETTLE_API_AGAIN_US 100000ULL /* so often: a driver deletes the pod of an executor that was evicted within a second, and what was said of it is gone (seen); later not as often */
 #define SETTLE_API_LATER_US 1000000ULL
 #define SETTLE_POLL_US	   10000ULL   /* what has no event (nobody left in the cgroup) is looked at so often */
 #define SETTLE_SOON_US	   1000000ULL /* after the kill for so long; then less often */

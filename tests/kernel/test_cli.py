@@ -160,6 +160,18 @@ def run_says_no_secret(t):
 
 
 @case
+def run_reads_the_report_of_a_crash(t):
+    """A JVM that is to crash for want of heap says so on its standard output, which is passed on unread, and in a file where it stands."""
+    head = "#\\n# A fatal error has been detected by the Java Runtime Environment:\\n#\\n#  fatal error: OutOfMemory encountered: Java heap space\\n"
+    for words, cause in ((head, "heap"), (head.replace("OutOfMemory encountered: Java heap space", "other"), "crashed")):
+        report = f"{t.dir}/{cause}.json"
+        done = run("--report", report, "--", "sh", "-c", f"printf '{words}' >hs_err_pid$$.log; kill -ABRT $$", cwd=t.dir)
+        with open(report) as f:
+            death = json.load(f)
+        assert (done.returncode, death["cause"]) == (134, cause), (done, death)
+
+
+@case
 def runs_share_a_report(t):
     """Every executor of an application has the same file: whole lines, each written at once."""
     report, trace = f"{t.dir}/deaths.json", f"{t.dir}/trace"
