@@ -41,6 +41,7 @@ static const struct {
 	{"Input/output error", NULL, DEATH_LOG_IO_ERROR, 75},
 	{"Structure needs cleaning", NULL, DEATH_LOG_IO_ERROR, 75},
 	{"Permission denied", NULL, DEATH_LOG_DENIED, 40},
+	{"java.nio.file.AccessDeniedException: ", NULL, DEATH_LOG_DENIED, 40}, /* EACCES in Java's newer words: of Spark's local dirs from 3.3 on */
 	{"exec format error", NULL, DEATH_LOG_EXEC_FORMAT, 80},
 	{"Exec format error", NULL, DEATH_LOG_EXEC_FORMAT, 80},
 	{"cannot execute binary file", NULL, DEATH_LOG_EXEC_FORMAT, 80},
