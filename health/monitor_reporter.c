@@ -41,7 +41,7 @@ static void be_cautious(struct monitor *m)
 
 void monitor_reporter(struct monitor *m, const struct report_state *state)
 {
-	bool first = !m->reporter.connected && !m->reporter.off;
+	bool first = !m->reporter.node_known && !m->reporter.off;
 
 	/* Another reporter counts from nothing; ours goes on. */
 	m->agent.report_writes += state->writes >= m->reporter.writes ? state->writes - m->reporter.writes : state->writes;

@@ -116,11 +116,13 @@ static void snapshot_taint(const struct monitor *m, struct health *h)
 		return;
 	if (m->reporter.off)
 		why = "no cluster: nothing is written to a node object";
-	else if (!m->reporter.connected)
-		why = *m->reporter.detail ? m->reporter.detail : "stoker-reporter is not connected";
+	else if (m->report.sequence && m->reporter.taint_sequence == m->report.sequence)
+		why = NULL; /* it is there, whatever else is not well */
 	else if (*m->reporter.taint_why)
 		why = m->reporter.taint_why;
-	else if (m->reporter.sequence != m->report.sequence)
+	else if (!m->reporter.connected)
+		why = *m->reporter.detail ? m->reporter.detail : "stoker-reporter is not connected";
+	else
 		why = "on its way to the node object";
 	h->taint_held = why != NULL;
 	h->taint_holder = !why ? HOLDER_NOBODY : why == m->reporter.taint_why ? m->reporter.taint_holder : HOLDER_CLUSTER;

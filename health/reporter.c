@@ -30,6 +30,11 @@ static bool is_published(const struct reporter *r)
 	return r->report.sequence && r->node.known && kube_node_has_conditions(&r->node, &r->report) && (r->taint_waits || kube_node_has_taint(&r->node, &r->goal));
 }
 
+static bool has_taint(const struct reporter *r)
+{
+	return r->node.known && r->report.taint.wanted && r->goal.wanted && !r->taint_waits && kube_node_has_taint(&r->node, &r->goal);
+}
+
 static bool is_the_brakes(enum kube_lane lane)
 {
 	return lane >= KUBE_LEASES && lane <= KUBE_HOLDER;
@@ -71,8 +76,11 @@ static void tell(struct reporter *r)
 	s->others_bad = r->node.others_bad & s->others_seen;
 	s->policy = r->policy.found;
 	s->pods = reporter_pods_found(r);
+	s->node_known = r->node.known;
 	if (is_published(r))
 		s->sequence = r->report.sequence;
+	if (has_taint(r))
+		s->taint_sequence = r->report.sequence;
 	if (r->client_ready) {
 		*s->detail = '\0';
 		if (r->retired_said)

@@ -88,12 +88,17 @@ void supervisor_restore(struct supervisor *s)
 /* --- reporter --- */
 
 /* The first report waits until the reporter has read the node object (or there is no cluster): what stands there must be
- * known before it is changed. */
+ * known before it is changed. Not until all is well with it: a right that is missing for the condition must not cost the taint. */
+static bool may_report(const struct report_state *reporter)
+{
+	return reporter->node_known || reporter->off;
+}
+
 static void send_report(struct supervisor *s)
 {
 	struct monitor *m = &s->monitor;
 
-	if (m->report.sequence && s->reporter_used && (m->reporter.connected || m->reporter.off || m->reporter.has_condition))
+	if (m->report.sequence && s->reporter_used && may_report(&m->reporter))
 		m->told = link_send(&s->reporter, WIRE_REPORT, 0, &m->report, sizeof(m->report)) || m->told;
 }
 
@@ -126,9 +131,9 @@ static void reporter_record(struct link *link, const struct record *record)
 		log_warn(s->log, "record not understood", "from", "reporter", "type", log_number(record->header.type));
 		return;
 	}
-	bool was_known = s->monitor.reporter.connected || s->monitor.reporter.off || s->monitor.reporter.has_condition;
+	const bool before = may_report(&s->monitor.reporter);
 	monitor_reporter(&s->monitor, state);
-	if (!was_known)
+	if (!before)
 		send_report(s);
 	supervisor_send_events(s);
 }

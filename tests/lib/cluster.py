@@ -162,15 +162,18 @@ class Cluster:
             for thing in self.api("GET", f"/apis/rbac.authorization.k8s.io/v1/{kind.lower()}s")["items"]:
                 yield self.path_of({**thing, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind})
 
+    def is_allowed(self, verb, resource, namespace=""):
+        """The agent, as the API server says itself. `resource`: "nodes/status", "leases.coordination.k8s.io"."""
+        name, _, group = resource.partition(".")
+        asked = {"group": group, "resource": name.split("/")[0], "subresource": (name.split("/") + [""])[1], "verb": verb, "namespace": namespace}
+        return self.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {"user": "system:serviceaccount:stoker-system:stoker", "resourceAttributes": asked}})["status"]["allowed"]
+
     def wait_rights(self):
         """A change of a role is in force a moment after its answer."""
-        def allowed(group, resource, verb, subresource=""):
-            asked = {"group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": "stoker-system" if group else ""}
-            return self.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
-                "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
-                "spec": {"user": "system:serviceaccount:stoker-system:stoker", "resourceAttributes": asked}})["status"]["allowed"]
-        for wanted in (("", "nodes", "patch"), ("", "nodes", "patch", "status"), ("coordination.k8s.io", "leases", "update")):
-            wait_for(lambda: allowed(*wanted), f"the right to {wanted}", is_ours=False)
+        for verb, resource, space in (("patch", "nodes", ""), ("patch", "nodes/status", ""), ("update", "leases.coordination.k8s.io", "stoker-system")):
+            wait_for(lambda: self.is_allowed(verb, resource, space), f"the right to {verb} {resource}", is_ours=False)
 
     # --- processes ---
 

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import case, main, only_long, wait_for  # noqa: E402
-from cluster import Cluster  # noqa: E402
+from cluster import EVENT_RIGHTS, Cluster  # noqa: E402
 from nfs_null import NfsNull  # noqa: E402
 from node import Node  # noqa: E402
 
@@ -341,6 +341,63 @@ def a_missing_right_stops_only_what_needs_it(t):
     assert s.node.health()["taint"]["held"]
     s.cluster.api("PUT", path, {**role, "rules": full["rules"]})
     s.wait_taint(True, 180)
+
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1/"
+LEASES, EVENTS = "leases.coordination.k8s.io", "events.events.k8s.io"
+OF_CLUSTER, OF_BRAKE, OF_EVENTS = ("clusterroles/stoker", ""), ("namespaces/stoker-system/roles/stoker", "stoker-system"), ("namespaces/default/roles/stoker-events", "default")
+# the role and its namespace, what is taken away; does the condition come, does the taint, what is said
+RIGHTS = [
+    (OF_CLUSTER, "get", "nodes", False, False, "get nodes: 403"),
+    (OF_CLUSTER, "list", "nodes", True, False, "no brake slot: list nodes: 403"),
+    (OF_CLUSTER, "patch", "nodes", True, False, "patch nodes: 403"),
+    (OF_CLUSTER, "patch", "nodes/status", False, True, "patch nodes/status: 403"),
+    (OF_BRAKE, "list", LEASES, True, False, "no brake slot: list leases: 403"),
+    (OF_BRAKE, "create", LEASES, True, False, "no brake slot: create leases: 403"),
+    (OF_BRAKE, "update", LEASES, True, True, "update leases: 403"),  # when the slot is given back
+    (OF_EVENTS, "create", EVENTS, True, True, "create events: 403"),
+    (OF_EVENTS, "patch", EVENTS, True, True, "patch events: 403"),  # when it happens again
+]
+
+
+def without(rules, verb, resource):
+    kept = [{**r, "verbs": [v for v in r["verbs"] if v != verb]} if resource.split(".")[0] in r["resources"] else r for r in rules]
+    return [r for r in kept if r["verbs"]]
+
+
+def missing(role, verb, resource, has_condition, has_taint, words):
+    def run(t):
+        s = Stage(t, agent=False, minimum_bad="0s", recover_after=1)
+        for thing in EVENT_RIGHTS:
+            s.cluster.apply(thing)
+        path, space = RBAC + role[0], role[1]
+        wait_for(lambda: s.cluster.is_allowed(verb, resource, space), "the right", is_ours=False)
+        s.cluster.api("PATCH", path, {"rules": without(s.cluster.api("GET", path)["rules"], verb, resource)}, "application/merge-patch+json")
+        wait_for(lambda: not s.cluster.is_allowed(verb, resource, space), "the right to be gone", is_ours=False)
+        s.node.start()
+        s.node.wait("Healthy")
+        for _ in range(2 if verb == "patch" else 1):
+            s.disk.trigger_ext4_error()
+            s.node.wait("Unhealthy")
+            if has_condition:
+                s.wait_condition("False")
+            if not has_taint:
+                break
+            s.wait_taint(True)
+            wait_for(lambda: not s.node.health()["taint"]["held"], "the CLI to know that the taint is there")
+            s.repair()
+            s.wait_taint(False)
+        said = lambda: json.dumps([s.node.input("reporter")["detail"], s.node.health()["taint"]])  # noqa: E731
+        wait_for(lambda: words in said(), f"'{words}' to be said, not {said()}", 30, 0.05)
+        assert has_taint or not s.cluster.our_taint(NAME)
+        assert has_condition or not s.cluster.condition(NAME)
+
+    run.__name__ = f"without_the_right_to_{verb}_{resource.split('.')[0].replace('/', '_')}"
+    return case(run)
+
+
+for row in RIGHTS:
+    missing(*row)
 
 
 @case

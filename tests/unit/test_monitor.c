@@ -305,7 +305,7 @@ static void test_nothing_watched_is_said_when_it_is_known(void **state)
 static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(void **state)
 {
 	struct stage *s = *state;
-	struct report_state read_back = {.connected = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
+	struct report_state read_back = {.connected = 1, .node_known = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
 
 	monitor_reporter(&s->monitor, &read_back);
 	good(s, 0, 1);
@@ -323,7 +323,7 @@ static void test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe(
 static void test_nor_by_those_that_came_before_the_node_object_was_read(void **state)
 {
 	struct stage *s = *state;
-	struct report_state read_back = {.connected = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
+	struct report_state read_back = {.connected = 1, .node_known = 1, .has_condition = 1, .condition = {.status = CONDITION_FALSE, .reason = "IOErrors"}};
 
 	good(s, 0, 1);
 	good(s, 1, 2);
@@ -343,6 +343,33 @@ static void test_nor_by_those_that_came_before_the_node_object_was_read(void **s
 	monitor_reporter(&s->monitor, &read_back);
 	assert_false(s->monitor.cautious);
 	assert_int_equal(s->monitor.report.sequence, 1);
+}
+
+/* A right that is missing for the condition says nothing of the taint. */
+static void test_a_taint_that_is_there_is_not_said_to_be_held(void **state)
+{
+	struct stage *s = *state;
+	struct report_state told = {.node_known = 1, .detail = "patch nodes/status: 403"};
+
+	find(s, 0, 1, true, PROBE_CREATE, EROFS);
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_true(s->health.report.taint.wanted && s->health.taint_held); /* nothing was published yet */
+	assert_string_equal(s->health.taint_why, "stoker-reporter is not connected");
+	good(s, 1, 2);
+	monitor_reporter(&s->monitor, &told);
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_true(s->health.taint_held);
+	assert_string_equal(s->health.taint_why, "patch nodes/status: 403");
+	told.taint_sequence = s->monitor.report.sequence;
+	monitor_reporter(&s->monitor, &told);
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_false(s->health.taint_held);
+	strcpy(told.taint_why, "held until tomorrow");
+	told.taint_sequence--;
+	told.taint_holder = HOLDER_PERSON;
+	monitor_reporter(&s->monitor, &told);
+	monitor_snapshot(&s->monitor, 1, &s->health);
+	assert_true(s->health.taint_held && s->health.taint_holder == HOLDER_PERSON);
 }
 
 static struct local_disk local_disk(const struct stage *s, uint32_t flags)
@@ -422,6 +449,7 @@ int main(void)
 		stage_test(test_complaints_end_with_the_mount),
 		stage_test(test_remounted_is_not_recovery),
 		stage_test(test_what_is_watched_no_more_holds_no_taint),
+		stage_test(test_a_taint_that_is_there_is_not_said_to_be_held),
 		stage_test(test_nothing_watched_is_said_when_it_is_known),
 		stage_test(test_a_node_object_that_says_false_is_not_cleared_by_one_good_probe),
 		stage_test(test_nor_by_those_that_came_before_the_node_object_was_read),
