@@ -272,6 +272,7 @@ def what_a_person_takes_off_is_put_back_three_times(t):
     s.break_(0)
     s.wait_tainted(lambda now: now == [0], "the taint")
     second.fill_inodes()
+    s.nodes[0].wait_fs(second, "bad")  # the node is never well in between, or the taint would go by itself
     for turn in range(4):
         s.cluster.patch_taints("node-0", [])
         # the reason changes, and so the taint's value: its patch meets a list without it, as any write after a person's
