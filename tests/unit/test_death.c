@@ -171,6 +171,10 @@ static void test_words(void **unused)
 		 .api = {.reason = "Evicted", .message = "Usage of EmptyDir volume \"d\" exceeds the limit \"1Gi\". "}},
 		{.about = "evicted by kubelet (exit code 143)", .exit_code = 143, .api = {.reason = "Evicted"}},
 		{.about = "its pod was deleted, drained, preempted or evicted (exit code 143)", .exit_code = 143},
+		{.about = "a process of it was killed, it goes on: used 1408 MiB of 1408 MiB: 1110 MiB outside the JVM heap", .lives = 1, .exit_code = -1, .container = ONE, .said = PYTHON_HERE},
+		{.about = "used 560 MiB of 1408 MiB: the node ran out of memory, and the kernel chose this one (exit code 137)", .exit_code = 137, .container = {.oom_kill = 1}, .pod = {.oom_kill = 1},
+		 .jvm = 500, .used = 560},
+		{.about = "killed for memory at its limit of 1408 MiB; its use was not seen (exit code 137)", .exit_code = 137, .container = ONE},
 	};
 	static struct death_facts f;
 

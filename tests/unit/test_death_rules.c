@@ -133,6 +133,15 @@ static void test_what_else_is_said(void **unused)
 	f.disk.sure = 0;
 	death_explain(&f, &d);
 	assert_true(has_all(d.evidence, "where its local dirs may lie"));
+	const struct expectation sidecar = {.exit_code = 137, .sidecar = true, AT_LIMIT}, over = {.exit_code = 139, .api = {.over = 1, .reason = "OutOfcpu", .message = "why not"}};
+	prepare(&sidecar, &f);
+	str_copy(f.executor.container, sizeof(f.executor.container), "istio-proxy");
+	death_explain(&f, &d);
+	assert_string_equal(d.setting, "resources.limits.memory");
+	assert_true(has_all(d.advice, "(container istio-proxy)"));
+	prepare(&over, &f);
+	death_explain(&f, &d);
+	assert_true(has_all(d.evidence, "the pod's status says OutOfcpu: why not"));
 }
 
 int main(void)

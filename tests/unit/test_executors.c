@@ -302,9 +302,15 @@ static void test_a_pod_that_is_stopped(void **state)
 	answer_tail(s, ID, DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM");
 	run(s, 10 * MS);
 	assert_int_equal(s->last.cause, DEATH_DELETED);
-	/* what is tidied up after an end is no reason for it */
+	assert_int_equal(s->last.confidence, DEATH_CERTAIN);
+	/* what is tidied up after an end is no reason for it, nor is another pod */
 	struct death_facts facts;
+	struct wire_container other = pod;
 	begin(s, ID2);
+	other.pod_uid[0] = 'f';
+	executors_pod_stopping(&s->table, &other, at(s));
+	executors_facts(executors_find(&s->table, ID2), true, at(s), &facts);
+	assert_false(facts.deleted);
 	stop(s, ID2, 137);
 	s->now_us += 1 * MS;
 	executors_pod_stopping(&s->table, &pod, at(s));
@@ -485,6 +491,32 @@ static void test_who_acts_through_the_api_server_is_asked_for(void **state)
 	assert_string_equal(s->last.pod_reason, "PreemptionByScheduler");
 }
 
+/* Each answer is one question's; without Kubernetes there is none. */
+static void test_the_answer_about_another_pod_is_not_its_own(void **state)
+{
+	const struct wire_pod_told told = {.end = {.over = 1, .reason = "Evicted"}};
+	struct stage *s = *state;
+
+	s->has_api = true;
+	begin(s, ID);
+	stop(s, ID, 143);
+	run(s, 1 * MS);
+	const struct executors_entry *entry = executors_find(&s->table, ID);
+	const uint64_t id = entry->questions[SETTLE_API].id;
+	executors_api(&s->table, id + 1, &told);
+	assert_true(entry->questions[SETTLE_API].awaited);
+	executors_api(&s->table, id, &told);
+	assert_false(entry->questions[SETTLE_API].awaited);
+	answer_tail(s, ID, 0, "");
+	run(s, 10 * MS);
+	assert_int_equal(s->last.cause, DEATH_EVICTED);
+	begin(s, ID2);
+	executors_find(&s->table, ID2)->executor.source = EXECUTOR_FROM_RUN;
+	stop(s, ID2, 143);
+	run(s, 1 * MS);
+	assert_int_equal(s->questions[SETTLE_API], 1);
+}
+
 /* Refused, gone, late, or nobody to be asked: as if there were no such right. An end that is nobody's work is not asked for. */
 static void test_without_the_api_server_all_goes_on(void **state)
 {
@@ -593,6 +625,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_code_that_nobody_told_is_asked_for, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_runtime_that_knows_it_not, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_acts_through_the_api_server_is_asked_for, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_the_answer_about_another_pod_is_not_its_own, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_without_the_api_server_all_goes_on, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_is_verified_once, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_and_is_so, open_stage, close_stage),
