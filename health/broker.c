@@ -27,13 +27,19 @@ static void refuse(struct broker *b, struct link *peer, const struct record *rec
 
 /* --- requests --- */
 
+/* Another mount lies there now: the probe of the one before, which may hang for ever, says nothing of it. */
+static bool is_elsewhere(const struct write_probe *running, const struct write_probe *wanted)
+{
+	return running->mount_id && wanted->mount_id && running->mount_id != wanted->mount_id;
+}
+
 /* A probe of this path is under way: nobody starts a second one. 1 = waits for its answer, 0 = there is none, or -EBUSY. */
 static int join_running(struct broker *b, const struct broker_request *request, const struct broker_job *wanted, struct link *peer, uint64_t id, struct err *e)
 {
 	for (unsigned i = 0; i < BROKER_JOBS_MAX; i++) {
 		struct broker_job *job = &b->jobs[i];
 		if (job == wanted || job->request != request || job->task.probe.path_hash != wanted->task.probe.path_hash ||
-		    strcmp(job->task.probe.path, wanted->task.probe.path) != 0)
+		    strcmp(job->task.probe.path, wanted->task.probe.path) != 0 || is_elsewhere(&job->task.probe, &wanted->task.probe))
 			continue;
 		job->task.probe.watch = wanted->task.probe.watch; /* its number may be another after a new configuration */
 		bool hung = job->child.overdue && !job->ended;

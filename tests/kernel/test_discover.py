@@ -1,5 +1,6 @@
 """What is watched without being named: disks by pattern, known paths, binds; what comes and what goes."""
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -374,6 +375,32 @@ def a_new_disk_that_hangs_delays_nobody(t):
     n.wait_fs(well, "bad")
     a.thaw()
     n.wait_fs(a, "healthy")
+
+
+@case
+def a_new_disk_in_the_place_of_one_that_hangs_is_well(t):
+    """The old one was detached with a probe of it in D state, which does not end. Whoever repairs it so need not reboot."""
+    n = Node(t, period="1s", deadline="1s")
+    many = Disks(t, n)
+    a, spare = many.disk("a"), n.disk("ext4", watch=False)
+    n.start()
+    n.wait_fs(a, "healthy")
+    fd = os.open(a.mount_point, os.O_RDONLY)
+
+    def thaw():  # by the descriptor: the place is another disk's then
+        fcntl.ioctl(fd, disks.THAW, 0)
+        os.close(fd)
+        a.frozen = False
+    t.cleanup(thaw)
+    a.freeze()
+    assert n.wait_fs(a, "bad")["reason"] == "FilesystemHung"
+    disks.run("umount", "-l", a.mount_point)
+    spare.umount()
+    disks.run("mount", spare.device, a.mount_point)
+    t.cleanup(lambda: disks.run("umount", a.mount_point))
+    fs = n.wait_fs(a, "healthy")
+    assert fs["source"] == spare.device, fs
+    assert n.children("stoker-broker"), "the probe of the old one hangs still"
 
 
 if __name__ == "__main__":
