@@ -38,6 +38,9 @@ int cgroup_read(const struct cgroup *cgroup, struct sample *ret, struct err *e);
 int cgroup_read_events(const struct cgroup *cgroup, struct sample *ret, struct err *e); /* events, current and peak only: cheap */
 int cgroup_read_use(const struct cgroup *cgroup, struct sample *ret, struct err *e);	/* current and peak only */
 
+/* What kept it from running, for the last time: counters of its CPU and its limit of processes, pressures. What cannot be read (any more) stays as it was. */
+void cgroup_read_stalls(const struct cgroup *cgroup, struct sample *sample);
+
 /* pids of the cgroup and those beneath, as this process's namespace numbers them; returns the count, at most `max`. */
 int cgroup_pids(const struct cgroup *cgroup, uint32_t *pids, unsigned max, struct err *e);
 

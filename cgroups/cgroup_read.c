@@ -185,6 +185,23 @@ static int read_sample(const struct cgroup *cgroup, enum depth depth, struct sam
 	return 0;
 }
 
+void cgroup_read_stalls(const struct cgroup *cgroup, struct sample *sample)
+{
+	scoped(scoped_free) char *text = malloc(CGROUP_FILE_BYTES);
+
+	for (size_t i = 0; text && i < ARRAY_SIZE(readings); i++) {
+		const struct reading *r = &readings[i];
+		const int fd = cgroup->fds[r->part];
+		if (fd < 0 || !r->take || !(r->part == CGROUP_CPU || r->part == CGROUP_PIDS))
+			continue;
+		ssize_t n = read_text(fd, r->file, text);
+		if (n >= 0)
+			apply(r, text, (size_t)n, sample);
+	}
+	if (text && cgroup->pressure_fd >= 0)
+		read_pressures(cgroup->pressure_fd, text, sample);
+}
+
 int cgroup_read(const struct cgroup *cgroup, struct sample *ret, struct err *e)
 {
 	return read_sample(cgroup, ALL, ret, e);

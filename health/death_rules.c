@@ -336,7 +336,7 @@ static void prove_stalls(const struct death_facts *f, struct death *death)
 	if (f->last.io.full_avg10_centi >= 1000)
 		death_prove(death, "stalled for disks %" PRIu32 " %% of the last 10 s", f->last.io.full_avg10_centi / 100);
 	if (f->cpu_periods >= PERIODS_LEAST && f->throttled_periods >= f->cpu_periods / 4)
-		death_prove(death, "its CPU limit held it up in %.0f %% of the last minute", 100.0 * (double)f->throttled_periods / (double)f->cpu_periods);
+		death_prove(death, "its CPU limit held it up in %" PRIu64 " of the last %" PRIu64 " periods", f->throttled_periods, f->cpu_periods);
 	if (f->last.pids_max_events > 0)
 		death_prove(death, "its limit of processes has refused it %" PRIu64 " times", f->last.pids_max_events);
 	if (death->cause == DEATH_THREADS && f->last.have & SAMPLE_HAS_PIDS)

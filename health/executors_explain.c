@@ -11,6 +11,8 @@
 #define SIBLING_US     60000000ULL
 #define LOWERED_US     60000000ULL
 #define GAP_US	       60000000ULL
+#define PERIODS_LEAST  50 /* of its CPU, 0.1 s each: a part of them tells nothing */
+#define STALLED_US     10000000ULL /* pressures are averages of so long */
 #define PIDS_MAX       512
 #define EXIT_OF_SIGKILL 137
 #define EXIT_OF_SIGTERM 143
@@ -130,7 +132,7 @@ static uint64_t find_growth(const struct executors_entry *entry, uint64_t now_us
 	return lowest < peak_bytes ? peak_bytes - lowest : 0;
 }
 
-/* Of the last minute: since the oldest sample of it. Where the last sample is alone in it, since it began. */
+/* Of the last minute: since the oldest sample of it. Where there is none, or one of a moment ago, since it began. */
 static void find_throttling(const struct executors_entry *entry, uint64_t now_us, struct death_facts *f)
 {
 	const struct sample *last = &entry->last;
@@ -138,7 +140,7 @@ static void find_throttling(const struct executors_entry *entry, uint64_t now_us
 
 	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
 		const struct footprint *one = &entry->ring[i];
-		if (is_recent(one, now_us) && one->have & SAMPLE_HAS_CPU && one->time_us < last->time_us && (!oldest->have || one->time_us < oldest->time_us))
+		if (is_recent(one, now_us) && one->have & SAMPLE_HAS_CPU && one->cpu_periods + PERIODS_LEAST <= last->periods && (!oldest->have || one->time_us < oldest->time_us))
 			oldest = one;
 	}
 	if (!(last->have & SAMPLE_HAS_CPU) || last->periods < oldest->cpu_periods || last->throttled_periods < oldest->throttled_periods)
@@ -191,6 +193,8 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->sibling_oom = pod && pod->oom_us && *pod->oom_container && now.us - pod->oom_us < SIBLING_US &&
 			 strcmp(pod->oom_container, entry->executor.container_id) != 0;
 	f->counters_are_final = !lives && is_final(entry, now.us);
+	if (!entry->counted_at_end && !entry->killed_us && now.us - entry->last.time_us > STALLED_US)
+		f->last.memory = f->last.io = f->last.cpu = (struct sample_pressure){0};
 	find_throttling(entry, now.us, f);
 	f->growth_bytes = find_growth(entry, now.us, f->at_peak.current_bytes);
 	f->processes = entry->processes;

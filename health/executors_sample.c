@@ -159,9 +159,13 @@ void executors_count(struct executors_entry *entry, struct moment now)
 	entry->unread = false;
 	if (!entry->open || entry->gone_us)
 		return;
+	const bool is_last = entry->ended.us && !entry->counted_at_end;
 	entry->counted_us = now.us;
-	if (read_cheap(entry, cgroup_read_events, now) == 0)
-		entry->counted_at_end = entry->ended.us != 0;
+	if (read_cheap(entry, cgroup_read_events, now) < 0)
+		return;
+	entry->counted_at_end = entry->ended.us != 0;
+	if (is_last) /* the last full sample may be a minute old */
+		cgroup_read_stalls(&entry->cgroup, &entry->last);
 }
 
 /* Of an idle one whose events the kernel tells, only what it uses is asked. */

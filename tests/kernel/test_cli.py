@@ -145,6 +145,17 @@ def run_explains_what_a_shell_ran(t):
 
 
 @case
+def run_says_that_its_cpu_was_held_up(t):
+    """Less than a minute: all of its life, to its end."""
+    report = f"{t.dir}/deaths.json"
+    busy = "end=$(($(date +%s) + 7)); while [ $(date +%s) -lt $end ]; do :; done; kill -9 $$"
+    assert run("--quiet", "--cpus", "0.1", "--memory", "64m", "--report", report, "--", "sh", "-c", busy).returncode == 137
+    with open(report) as f:
+        evidence = json.loads(f.read())["evidence"]
+    assert "its CPU limit held it up in " in evidence, evidence
+
+
+@case
 def run_says_no_secret(t):
     """What a process says of its own end is redacted in words and in the report, and cannot move a cursor."""
     report = f"{t.dir}/deaths.json"

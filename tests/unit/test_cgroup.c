@@ -143,6 +143,35 @@ static void test_v2_is_read(void **unused)
 	close_stage(&s);
 }
 
+/* When it has ended: what is there is newer, what is gone stays. */
+static void test_what_kept_it_from_running(void **unused)
+{
+	struct stage s;
+	struct cgroup_layout layout;
+	struct cgroup c;
+	struct sample x;
+	struct err e = {0};
+
+	(void)unused;
+	stage_v2(&s, POD "/" ID);
+	open_both(&s, POD "/" ID, &layout, &c);
+	assert_int_equal(cgroup_read(&c, &x, &e), 0);
+	put(&s, "sys/fs/cgroup/" POD "/" ID "/cpu.stat", "usage_usec 9\nnr_periods 70\nnr_throttled 60\nthrottled_usec 5\n");
+	put(&s, "sys/fs/cgroup/" POD "/" ID "/io.pressure", "some avg10=42.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=41.00 avg60=0.00 avg300=0.00 total=4\n");
+	put(&s, "sys/fs/cgroup/" POD "/" ID "/memory.current", "1\n");
+	put(&s, "sys/fs/cgroup/" POD "/" ID "/pids.current", "0\n");
+	const uint64_t used = x.current_bytes, pids = x.pids_current;
+	cgroup_read_stalls(&c, &x);
+	assert_true(x.periods == 70 && x.throttled_periods == 60);
+	assert_int_equal(x.io.full_avg10_centi, 4100);
+	assert_true(x.current_bytes == used && x.pids_current == pids);
+	close_stage(&s);
+	cgroup_read_stalls(&c, &x);
+	assert_true(x.periods == 70 && x.io.full_avg10_centi == 4100);
+	cgroup_close(&c);
+	cgroup_layout_close(&layout);
+}
+
 static void test_hybrid_is_read_from_all_hierarchies(void **unused)
 {
 	struct stage s;
@@ -346,6 +375,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_v2_is_read),
+		cmocka_unit_test(test_what_kept_it_from_running),
 		cmocka_unit_test(test_hybrid_is_read_from_all_hierarchies),
 		cmocka_unit_test(test_what_is_missing_or_strange_is_left_out),
 		cmocka_unit_test(test_single_files),

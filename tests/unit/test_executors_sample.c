@@ -111,6 +111,18 @@ static void test_how_much_its_cpu_was_held_up(void **state)
 	}
 	assert_int_equal(facts.cpu_periods, 500); /* six samples */
 	assert_int_equal(facts.throttled_periods, 4 * 80);
+	entry->last.periods += 50; /* read once more at its end */
+	entry->last.throttled_periods += 50;
+	entry->last.io.full_avg10_centi = 5000;
+	s->now_us -= 5 * SEC; /* of the loop's ten */
+	executors_facts(entry, false, at(s), &facts);
+	assert_true(facts.cpu_periods == 550 && facts.throttled_periods == 4 * 80 + 50 && facts.last.io.full_avg10_centi == 5000);
+	s->now_us += 5 * SEC + 1; /* of the last ten seconds it does not tell any more, if it was not read at the end */
+	executors_facts(entry, false, at(s), &facts);
+	assert_int_equal(facts.last.io.full_avg10_centi, 0);
+	entry->counted_at_end = true;
+	executors_facts(entry, false, at(s), &facts);
+	assert_int_equal(facts.last.io.full_avg10_centi, 5000);
 }
 
 /* From the lowest of the last minute to the highest. */
