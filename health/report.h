@@ -70,7 +70,7 @@ struct report_state {
 	uint32_t off;	    /* bool: no cluster (report.kubernetes: off, or nothing to connect to) */
 	uint32_t node_known; /* bool: the node object was read; then reports are welcome, whatever right is missing */
 	uint64_t sequence;  /* newest report that is on the node object; 0 = none */
-	uint64_t taint_sequence; /* newest report whose taint is there, whatever became of its conditions */
+	uint64_t taint_sequence; /* the newest report, if its taint is there, whatever became of its conditions; 0 = it is not */
 	uint64_t writes;    /* PATCHes sent since start */
 	uint64_t last_write_wall_us;
 	char detail[256];   /* "connected to https://10.0.0.1:6443", or the error in words */

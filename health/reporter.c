@@ -79,8 +79,7 @@ static void tell(struct reporter *r)
 	s->node_known = r->node.known;
 	if (is_published(r))
 		s->sequence = r->report.sequence;
-	if (has_taint(r))
-		s->taint_sequence = r->report.sequence;
+	s->taint_sequence = has_taint(r) ? r->report.sequence : 0;
 	if (r->client_ready) {
 		*s->detail = '\0';
 		if (r->retired_said)

@@ -247,18 +247,18 @@ def a_dead_nodes_slot(t):
 @case
 def hold_and_hand(t):
     """hold-until takes the taint off and keeps it off; what a person takes off is put back three times."""
-    s = Stage(t, 1, count=2, agents=1)
+    s = Stage(t, 1, count=2, agents=1, disks=2)
     s.break_(0)
     s.wait_tainted(lambda now: now == [0], "the taint")
     annotate = lambda value: s.cluster.api("PATCH", "/api/v1/nodes/node-0", {"metadata": {"annotations": {"stoker.dev/hold-until": value}}}, "application/merge-patch+json")  # noqa: E731
     annotate("2990-01-01T00:00:00+02:00")
-    s.nodes[0].kill("stoker-reporter")  # reads the node again at once, not within the minute
+    s.more[0].fill_inodes()  # a change of the condition: its answer shows the annotation at once, not within the minute
     s.wait_tainted(lambda now: not now, "the taint to go")
     s.wait_why(0, "held until 2990-01-01T00:00:00+02:00")
     assert s.cluster.condition("node-0")["status"] == "False"
     wait_for(lambda: not s.holders(), "the slot to be given back", 60, 0.05)
     annotate("tomorrow")
-    s.nodes[0].kill("stoker-reporter")
+    s.more[0].empty()
     s.wait_tainted(lambda now: now == [0], "a hold that is none to be ignored")
     assert s.nodes[0].log("annotation ignored: it is no time like 2026-11-26T08:15:00Z")
 
