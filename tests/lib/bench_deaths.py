@@ -6,7 +6,7 @@ import time
 
 import bench
 from cases import wait_for
-from container import ROOT, Container, Pod, write
+from container import ROOT, VERSION, Container, Pod, write
 from executor_stage import Stage
 from spark import Job
 
@@ -78,9 +78,27 @@ def seconds_of(text):
 STEPS = {"pi": "4000000", "shuffle": "2000000"}
 
 
+LIMIT_MIB = 2048
+
+
+def plain_groups(t):
+    """A script that becomes what it is given, in cgroups as `stoker run` makes them and any container has: they have a price of their own."""
+    name, script = f"stoker-plain-{os.getpid()}", os.path.join(t.dir, "plain")
+    places = [f"{ROOT}/{name}"] if VERSION == 2 else [f"/sys/fs/cgroup/{c}/{name}" for c in ("memory", "cpu", "pids") if os.path.isdir(f"/sys/fs/cgroup/{c}")]
+    for place in places:
+        os.mkdir(place)
+        t.cleanup(lambda place=place: os.rmdir(place))
+    Pod.limit(places[0], LIMIT_MIB)
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\n" + "".join(f"echo $$ >{place}/cgroup.procs\n" for place in places) + 'exec "$@"\n')
+    os.chmod(script, 0o755)
+    return script
+
+
 def beside_itself(t, rounds):
     """The same jobs in turn, in a supervised executor and in one that nobody looks at; seconds of each."""
-    jobs = {"supervised": Job(t, heap_mib=1024, limit_mib=2048), "alone": Job(t, heap_mib=1024, limit_mib=2048, supervised=False)}
+    alone = plain_groups(t)
+    jobs = {"supervised": Job(t, heap_mib=1024, limit_mib=LIMIT_MIB), "alone": Job(t, heap_mib=1024, supervised=False, enter=alone)}
     for job in jobs.values():
         job.warm()
     took = {step: {name: [] for name in jobs} for step in STEPS}

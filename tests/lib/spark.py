@@ -89,9 +89,9 @@ class Driver:
 
 class Job(Driver):
     """One driver, one executor at a time (Spark starts another when one ends). `conf` are Spark settings; limit_mib is the executor's
-    memory limit, as its pod would have it; not `supervised` there is no limit, and nobody looks."""
+    memory limit, as its pod would have it; not `supervised` nobody looks, and the executor is in the cgroups that `enter`, a script, puts it into."""
 
-    def __init__(self, t, heap_mib=512, limit_mib=896, conf=None, scratch=None, version="4.3.0", supervised=True):
+    def __init__(self, t, heap_mib=512, limit_mib=896, conf=None, scratch=None, version="4.3.0", supervised=True, enter=""):
         self.t = t
         self.dir = f"{t.dir}/job-{len(os.listdir(t.dir))}"
         os.makedirs(f"{self.dir}/java/bin")
@@ -99,7 +99,7 @@ class Job(Driver):
         os.makedirs(self.scratch, exist_ok=True)
         self.report = f"{self.dir}/deaths.json"
         env = environment(version)
-        supervisor = f"{os.environ['STOKER_BIN']}/stoker run --quiet --memory {limit_mib}m --report {self.report} --" if supervised else ""
+        supervisor = f"{os.environ['STOKER_BIN']}/stoker run --quiet --memory {limit_mib}m --report {self.report} --" if supervised else enter
         with open(f"{self.dir}/java/bin/java", "w") as f:
             f.write(JAVA.format(supervisor=supervisor, java=f"{env['JAVA_HOME']}/bin/java", scratch=self.scratch))
         os.chmod(f"{self.dir}/java/bin/java", 0o755)
