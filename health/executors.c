@@ -227,11 +227,23 @@ static struct executors_entry *find_victim(const struct executors *x, const char
 	return NULL;
 }
 
+#define KILLED_CODE 137
+#define LATE_LOG_US 1000000ULL
+
+/* The runtime may say that it has ended before the kernel's log is read (1 in 20 of those who die in a hurry); soon after that its number may be
+ * another's. */
+static bool may_be_victim(const struct executors_entry *entry, struct moment now)
+{
+	if (!entry->ended.us)
+		return true;
+	return now.us - entry->ended.us < LATE_LOG_US && (!entry->has_code || entry->exit_code == KILLED_CODE);
+}
+
 /* Of more than ten kills in 5 s the kernel says no cgroup, only the process. */
-static struct executors_entry *find_by_pid(const struct executors *x, uint32_t pid)
+static struct executors_entry *find_by_pid(const struct executors *x, uint32_t pid, struct moment now)
 {
 	for (unsigned i = 0; i < x->count; i++)
-		if (pid != 0 && x->entries[i]->executor.pid == pid && !x->entries[i]->ended.us)
+		if (pid != 0 && x->entries[i]->executor.pid == pid && may_be_victim(x->entries[i], now))
 			return x->entries[i];
 	return NULL;
 }
@@ -249,7 +261,7 @@ static void pod_had_oom(struct executors *x, const struct cgroup_name *name, str
 void executors_oom(struct executors *x, const struct oom_kill *kill, struct moment now)
 {
 	struct cgroup_name name = {0};
-	struct executors_entry *entry = *kill->task_memcg ? find_victim(x, kill->task_memcg, &name) : find_by_pid(x, kill->pid);
+	struct executors_entry *entry = *kill->task_memcg ? find_victim(x, kill->task_memcg, &name) : find_by_pid(x, kill->pid, now);
 
 	if (!entry) {
 		if (!*kill->task_memcg)

@@ -1,6 +1,7 @@
 """What the benchmarks share: figures of a process, percentiles, and a run: measured, kept as JSON, shown as a table, written into a page."""
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -10,8 +11,9 @@ from cases import Context, wait_for
 
 
 def percentile(samples, p):
+    """The nearest rank: the least that so many per cent do not exceed."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * p / 100))] if ordered else float("nan")
+    return ordered[max(0, math.ceil(len(ordered) * p / 100) - 1)] if ordered else float("nan")
 
 
 def smaps(pid, key):

@@ -56,6 +56,34 @@ static void test_an_oom_kill_without_a_cgroup(void **state)
 	assert_int_equal(s->last.cause, DEATH_OVERHEAD);
 }
 
+/* … and the runtime was quicker than the kernel's log. */
+static void test_an_oom_kill_without_a_cgroup_after_the_end(void **state)
+{
+	static const struct {
+		uint64_t later_us;
+		int32_t code;
+		bool its;
+	} rows[] = {{3 * MS, 137, true}, {3 * MS, 0, false}, {1100 * MS, 137, false}};
+	struct stage *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oom_kill kill = kill_of(ID, 4711, "java");
+		const uint64_t gap_us = s->table.gap_us;
+		*kill.task_memcg = *kill.oom_memcg = '\0';
+		begin(s, ID);
+		struct executors_entry *entry = executors_find(&s->table, ID);
+		entry->ended = at(s);
+		entry->has_code = true;
+		entry->exit_code = rows[i].code;
+		s->now_us += rows[i].later_us;
+		executors_oom(&s->table, &kill, at(s));
+		assert_int_equal(entry->oom_count, rows[i].its);
+		assert_true((s->table.gap_us == gap_us) == rows[i].its);
+		executors_forget(&s->table, entry, false);
+		s->now_us += 1 * SEC;
+	}
+}
+
 /* The JVM beneath an init: it may live, until the runtime says that it does not. */
 static void test_an_oom_kill_beneath_an_init(void **state)
 {
@@ -203,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_and_its_end, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_without_a_cgroup, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_an_oom_kill_without_a_cgroup_after_the_end, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_oom_kill_beneath_an_init, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_worker_is_killed_and_the_container_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_a_container_lives_by_is_beneath_another, open_stage, close_stage),
