@@ -23,6 +23,7 @@
 
 #define PIDS_MAX	 512
 #define TICK_MS		 250
+#define END_TICK_MS	 10 /* once it has ended whoever started us waits */
 #define REMOVE_US	 (5 * US_PER_S) /* the kernel frees a big process slowly */
 #define EXPLAIN_US	 (4 * US_PER_S)
 
@@ -207,6 +208,8 @@ static void kill_left(struct run *run)
 		kill((pid_t)pids[i], SIGKILL);
 }
 
+static void tick(uv_timer_t *timer);
+
 static void process_ended(uv_poll_t *poll, int status, int events)
 {
 	struct run *run = poll->data;
@@ -226,6 +229,7 @@ static void process_ended(uv_poll_t *poll, int status, int events)
 	who.exit_code = run->end->exit_code;
 	who.finished_wall_us = clock_wall_us();
 	executors_stopped(&run->executors, &who, now());
+	uv_timer_start(&run->tick, tick, 0, END_TICK_MS);
 }
 
 static void signal_came(uv_poll_t *poll, int status, int events)
@@ -250,7 +254,6 @@ static void tick(uv_timer_t *timer)
 	executors_run(&run->executors, at);
 	if (!run->ended)
 		return;
-	uv_timer_set_repeat(timer, 10);
 	if (!run->end->explained && at.us - run->ended_us < EXPLAIN_US)
 		return;
 	kill_left(run);
