@@ -80,6 +80,13 @@ static void look_at_kill(struct death_view *v)
 		v->kill = DEATH_KILL_UNKNOWN;
 }
 
+/* v1 with a limit for memory and swap of the same size, as runtimes set it, counts only that one's failures, and from some kernel on not even those
+ * (6.18, measured). What it used at most is told everywhere. */
+static bool has_touched_limit(const struct sample *s)
+{
+	return s->have & SAMPLE_HAS_PEAK && s->limit_bytes > 0 && s->peak_bytes >= s->limit_bytes - s->limit_bytes / 100;
+}
+
 /* v2 counts `oom` where the limit is. v1 has no such counter: there `max` (failcnt) must do, which on v2 rises with every page of
  * cache that has to go. Only v2 counts a container's kills in its pod as well. */
 static void look_at_limit(struct death_view *v)
@@ -87,7 +94,7 @@ static void look_at_limit(struct death_view *v)
 	const struct death_facts *f = v->facts;
 	const struct oom_kill *oom = v->oom;
 	bool is_v2 = f->pod.oom_kill > 0;
-	uint64_t here = f->container.oom + (is_v2 ? 0 : f->container.max), pod = f->pod.oom + (is_v2 ? 0 : f->pod.max);
+	uint64_t here = f->container.oom + (is_v2 ? 0 : f->container.max + has_touched_limit(&f->last)), pod = f->pod.oom + (is_v2 ? 0 : f->pod.max);
 	bool below = f->last.have & SAMPLE_HAS_CURRENT && f->last.limit_bytes > 0 && f->last.current_bytes < f->last.limit_bytes / 10 * 9;
 
 	if (v->kill != DEATH_KILL_HERE)

@@ -39,7 +39,7 @@ struct expectation {
 	struct sample_events container, pod;
 	struct said said;
 	uint64_t jvm, python, shmem, cache, dirty, kernel; /* of the last sample, MiB */
-	uint64_t used;
+	uint64_t used, peak;
 	uint64_t limit_was;
 	uint64_t injected; /* scratch, MiB */
 	const char *storage, *reason, *filling;
@@ -155,6 +155,9 @@ static const struct expectation expected[] = {
 	{"node out of memory", 137, DEATH_NODE_MEMORY, DEATH_CERTAIN, "", "", .container = {.oom_kill = 1}, .pod = {.oom_kill = 1}, .said = {.where = CTR, .comm = "java", .scope = OOM_GLOBAL}, .jvm = 500, .used = 560},
 	{"node out of memory, by counters", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1}, .pod = {.oom_kill = 1}, .jvm = 500, .used = 560},
 	{"node out of memory, full of page cache before", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1, .max = 50}, .pod = {.oom_kill = 1, .max = 50}, .jvm = 500, .used = 560},
+	{"full before, too, and v2 counts where the limit is", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1}, .pod = {.oom_kill = 1}, .jvm = 500, .used = 560, .peak = 1408},
+	{"node out of memory on v1, never full", 137, DEATH_NODE_MEMORY, DEATH_LIKELY, "", "", .container = {.oom_kill = 1}, .jvm = 500, .used = 560, .peak = 1300},
+	{"full by its highest use, v1 counts no failure where swap has the same limit", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = {.oom_kill = 1}, .jvm = 500, .used = 560, .peak = 1408, .exact = true},
 	{"all pods of the node together", 137, DEATH_NODE_MEMORY, DEATH_CERTAIN, "", "", .container = {.oom_kill = 1}, .said = {.limit = "/kubepods.slice", .where = CTR, .comm = "java", .scope = OOM_MEMCG}, .jvm = 500, .used = 560},
 	{"page cache", 137, DEATH_PAGE_CACHE, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .cache = 850}},
 	{"kernel memory", 137, DEATH_KERNEL_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 500, .kernel = 850}},
@@ -268,13 +271,14 @@ static inline void prepare(const struct expectation *row, struct death_facts *f)
 	if (row->used || row->jvm) {
 		f->last = (struct sample){.have = SAMPLE_HAS_CURRENT | SAMPLE_HAS_STAT | SAMPLE_HAS_LIMIT,
 					  .current_bytes = row->used * MIB,
-					  .peak_bytes = row->no_processes ? row->used * MIB : 0,
+					  .peak_bytes = row->peak ? row->peak * MIB : row->no_processes ? row->used * MIB : 0,
 					  .limit_bytes = 1408 * MIB,
 					  .anon_bytes = (row->jvm + row->python) * MIB,
 					  .shmem_bytes = row->shmem * MIB,
 					  .file_bytes = (row->shmem + row->cache) * MIB,
 					  .file_dirty_bytes = row->dirty * MIB,
 					  .kernel_bytes = row->kernel * MIB};
+		f->last.have |= row->peak ? SAMPLE_HAS_PEAK : 0;
 		f->at_peak = f->last;
 		if (!row->no_processes)
 			f->processes = (struct death_processes){.time_us = 1, .jvm_bytes = row->jvm * MIB, .python_bytes = row->python * MIB, .jvm_count = 1, .python_count = row->python > 0};
