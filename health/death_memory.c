@@ -87,7 +87,7 @@ static bool saw_little(const struct death_view *v, const struct death_part *part
 }
 
 /* Nothing was measured. The victim is the largest process; else what is over the limit is beside the heap, which -Xmx bounds. A
- * victim with next to nothing was not who grew; nor was the JVM, where it lives. */
+ * victim with less than half of it was not who grew; nor was the JVM, where it lives. */
 static void judge_blind(const struct death_view *v, struct death *death)
 {
 	const struct executor *x = &v->facts->executor;
@@ -98,7 +98,7 @@ static void judge_blind(const struct death_view *v, struct death *death)
 		name(death, DEATH_PYTHON, DEATH_LIKELY);
 	} else if (v->oom && strcmp(v->oom->comm, "R") == 0) {
 		name(death, DEATH_R, DEATH_LIKELY);
-	} else if ((v->oom && victim > 0 && victim < v->limit_bytes / 4) || (!v->oom && v->facts->lives)) {
+	} else if ((v->oom && victim > 0 && victim < v->limit_bytes / 2) || (!v->oom && v->facts->lives)) {
 		death_prove(death, "what used the memory was not seen");
 		name(death, DEATH_UNKNOWN, DEATH_GUESS);
 	} else {
