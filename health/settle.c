@@ -51,9 +51,15 @@ static uint64_t runtime_until(const struct settle_evidence *v)
 /* At once: the driver deletes the pod 1.6 s after the kill (measured). */
 static uint64_t api_until(const struct settle_evidence *v)
 {
+	const struct settle_question *q = &v->questions[SETTLE_API];
+
 	if (!v->api_wanted)
 		return 0;
-	return v->ended_us + (v->questions[SETTLE_API].is_behind ? SETTLE_API_BEHIND_US : SETTLE_API_US);
+	if (!q->is_behind)
+		return v->ended_us + SETTLE_API_US;
+	/* It may be behind for as long as it goes on answering. */
+	const uint64_t until_us = v->ended_us + SETTLE_API_BEHIND_US, silent_us = q->asked_us + SETTLE_API_US;
+	return q->awaited && silent_us < until_us ? silent_us : until_us;
 }
 
 static const struct {
