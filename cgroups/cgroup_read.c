@@ -158,6 +158,19 @@ static void read_pressures(int dir_fd, char *text, struct sample *s)
 	}
 }
 
+/* -errno of a file that cannot be read; 0 too where this cgroup has none such. */
+static int read_file(const struct cgroup *cgroup, const struct reading *r, char *text, struct sample *s)
+{
+	const int fd = cgroup->fds[r->part];
+
+	if (fd < 0 || (r->version && r->version != cgroup->versions[r->part]))
+		return 0;
+	ssize_t n = read_text(fd, r->file, text);
+	if (n >= 0)
+		apply(r, text, (size_t)n, s);
+	return n < 0 ? (int)n : 0;
+}
+
 static int read_sample(const struct cgroup *cgroup, enum depth depth, struct sample *ret, struct err *e)
 {
 	struct sample s = {.time_us = clock_mono_us()};
@@ -167,14 +180,8 @@ static int read_sample(const struct cgroup *cgroup, enum depth depth, struct sam
 	if (!text)
 		return err_set(e, ENOMEM, "cannot read a cgroup");
 	for (size_t i = 0; i < ARRAY_SIZE(readings); i++) {
-		const struct reading *r = &readings[i];
-		int fd = cgroup->fds[r->part], version = cgroup->versions[r->part];
-		if (fd < 0 || (r->version && r->version != version) || r->depth > depth)
-			continue;
-		ssize_t n = read_text(fd, r->file, text);
-		if (n >= 0)
-			apply(r, text, (size_t)n, &s);
-		missing |= n == -ENOENT || n == -ENODEV;
+		const int r = readings[i].depth > depth ? 0 : read_file(cgroup, &readings[i], text, &s);
+		missing |= r == -ENOENT || r == -ENODEV;
 	}
 	if (depth == ALL && cgroup->pressure_fd >= 0)
 		read_pressures(cgroup->pressure_fd, text, &s);
@@ -191,12 +198,8 @@ void cgroup_read_stalls(const struct cgroup *cgroup, struct sample *sample)
 
 	for (size_t i = 0; text && i < ARRAY_SIZE(readings); i++) {
 		const struct reading *r = &readings[i];
-		const int fd = cgroup->fds[r->part];
-		if (fd < 0 || !r->take || !(r->part == CGROUP_CPU || r->part == CGROUP_PIDS))
-			continue;
-		ssize_t n = read_text(fd, r->file, text);
-		if (n >= 0)
-			apply(r, text, (size_t)n, sample);
+		if (r->take && (r->part == CGROUP_CPU || r->part == CGROUP_PIDS))
+			read_file(cgroup, r, text, sample);
 	}
 	if (text && cgroup->pressure_fd >= 0)
 		read_pressures(cgroup->pressure_fd, text, sample);

@@ -99,6 +99,8 @@ struct death_processes {
 };
 
 #define DEATH_OOM_MAX 8
+#define DEATH_PERIODS_LEAST 50 /* of a CPU's limit, 0.1 s each: fewer tell nothing */
+
 struct death_facts {
 	struct executor executor;
 	uint32_t lives;	      /* bool: a process of it was killed, it goes on */

@@ -326,8 +326,6 @@ static void prove_api(const struct pod_end *api, struct death *death)
 		death_prove(death, "the API server was asked to delete the pod before it ended");
 }
 
-#define PERIODS_LEAST 50 /* of 0.1 s: fewer tell nothing */
-
 /* What kept it from running. */
 static void prove_stalls(const struct death_facts *f, struct death *death)
 {
@@ -335,7 +333,7 @@ static void prove_stalls(const struct death_facts *f, struct death *death)
 		death_prove(death, "stalled for memory %" PRIu32 " %% of the last 10 s", f->last.memory.full_avg10_centi / 100);
 	if (f->last.io.full_avg10_centi >= 1000)
 		death_prove(death, "stalled for disks %" PRIu32 " %% of the last 10 s", f->last.io.full_avg10_centi / 100);
-	if (f->cpu_periods >= PERIODS_LEAST && f->throttled_periods >= f->cpu_periods / 4)
+	if (f->cpu_periods >= DEATH_PERIODS_LEAST && f->throttled_periods >= f->cpu_periods / 4)
 		death_prove(death, "its CPU limit held it up in %" PRIu64 " of the last %" PRIu64 " periods", f->throttled_periods, f->cpu_periods);
 	if (f->last.pids_max_events > 0)
 		death_prove(death, "its limit of processes has refused it %" PRIu64 " times", f->last.pids_max_events);

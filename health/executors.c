@@ -227,7 +227,6 @@ static struct executors_entry *find_victim(const struct executors *x, const char
 	return NULL;
 }
 
-#define KILLED_CODE 137
 #define LATE_LOG_US 1000000ULL
 
 /* The runtime may say that it has ended before the kernel's log is read (1 in 20 of those who die in a hurry); soon after that its number may be
@@ -236,7 +235,7 @@ static bool may_be_victim(const struct executors_entry *entry, struct moment now
 {
 	if (!entry->ended.us)
 		return true;
-	return now.us - entry->ended.us < LATE_LOG_US && (!entry->has_code || entry->exit_code == KILLED_CODE);
+	return now.us - entry->ended.us < LATE_LOG_US && (!entry->has_code || entry->exit_code == EXIT_OF_SIGKILL);
 }
 
 /* Of more than ten kills in 5 s the kernel says no cgroup, only the process. */

@@ -11,10 +11,8 @@
 #define SIBLING_US     60000000ULL
 #define LOWERED_US     60000000ULL
 #define GAP_US	       60000000ULL
-#define PERIODS_LEAST  50 /* of its CPU, 0.1 s each: a part of them tells nothing */
 #define STALLED_US     10000000ULL /* pressures are averages of so long */
 #define PIDS_MAX       512
-#define EXIT_OF_SIGKILL 137
 #define EXIT_OF_SIGTERM 143
 
 /* --- the evidence --- */
@@ -140,7 +138,7 @@ static void find_throttling(const struct executors_entry *entry, uint64_t now_us
 
 	for (unsigned i = 0; i < EXECUTORS_RING; i++) {
 		const struct footprint *one = &entry->ring[i];
-		if (is_recent(one, now_us) && one->have & SAMPLE_HAS_CPU && one->cpu_periods + PERIODS_LEAST <= last->periods && (!oldest->have || one->time_us < oldest->time_us))
+		if (is_recent(one, now_us) && one->have & SAMPLE_HAS_CPU && one->cpu_periods + DEATH_PERIODS_LEAST <= last->periods && (!oldest->have || one->time_us < oldest->time_us))
 			oldest = one;
 	}
 	if (!(last->have & SAMPLE_HAS_CPU) || last->periods < oldest->cpu_periods || last->throttled_periods < oldest->throttled_periods)

@@ -3,6 +3,8 @@
 
 #include "health/executors.h"
 
+#define EXIT_OF_SIGKILL 137
+
 /* --- executors_pod.c --- */
 
 struct executors_pod *executors_pod_get(struct executors *executors, const struct executor *executor); /* NULL: no memory */

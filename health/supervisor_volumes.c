@@ -172,14 +172,14 @@ static void bounded(struct supervisor *s, struct volumes_entry *entry, const str
 
 static void emptied(struct supervisor *s, struct volumes_entry *entry, const struct volume_result *result)
 {
-	if (result->errnum == 0)
-		s->volumes.emptied_total++;
-	if (!entry)
-		return;
 	if (result->errnum == 0) {
-		volumes_emptied(entry, result);
+		s->volumes.emptied_total++;
+		if (entry)
+			volumes_emptied(entry, result);
 		return;
 	}
+	if (!entry)
+		return;
 	entry->empty_again = entry->empty_again || result->errnum == EBUSY; /* more files than there was time for */
 	log_warn(s->log, "scratch not emptied", "pod", entry->owner.pod, "volume", entry->volume.at.name, "errno", log_number(result->errnum), "why", result->text);
 }
