@@ -20,6 +20,7 @@ import wire  # noqa: E402
 KINDS = ("emptyDir", "tmpfs", "csi", "hostPath", "containerLayer")
 PLACE = struct.Struct("=40s64s254s64sxxIIIIQQ")
 LOGS = "/var/log/pods"
+NOBODY, SPARK = 41827, 41828  # users that no other process of the machine has: JVMs of root, of other files too, may have made what is root's
 
 
 class Place:
@@ -177,11 +178,14 @@ def a_containers_own_root_and_scratch_on_a_hostpath(t):
     directory = f"{LOGS}/team-a_etl-exec-9_{container.pod.uid}"
     os.makedirs(directory)
     t.cleanup(lambda: os.rmdir(directory))
-    owned, left = (os.path.join(scratch, f"blockmgr-{uuid.uuid4()}") for _ in range(2))
-    os.mkdir(owned)
-    os.mkdir(left)
-    write(f"{owned}/shuffle", 1 << 20)
-    write(f"{left}/shuffle", 2 << 20)
+    shutil.copy("/bin/sleep", os.path.join(t.dir, "java"))
+    jvm = subprocess.Popen([os.path.join(t.dir, "java"), "1000"], preexec_fn=lambda: (container.enter(), os.setuid(SPARK)))
+    t.cleanup(lambda: (jvm.kill(), jvm.wait()))
+    owned, made, left = (os.path.join(scratch, f"blockmgr-{uuid.uuid4()}") for _ in range(3))
+    for path, mib, uid in ((owned, 1, 0), (made, 3, SPARK), (left, 2, NOBODY)):
+        os.mkdir(path)
+        os.chown(path, uid, uid)
+        write(f"{path}/shuffle", mib << 20)
     holder = subprocess.Popen(["/bin/sh", "-c", f"exec 3< {owned}/shuffle; echo ready; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               preexec_fn=container.enter)
     t.cleanup(lambda: (holder.kill(), holder.wait()))
@@ -192,6 +196,7 @@ def a_containers_own_root_and_scratch_on_a_hostpath(t):
     assert len(layer) == 1 and 3000000 <= layer[0].bytes <= 3200000 and layer[0].name == container.id[:12] and layer[0].pod == "etl-exec-9", places
     on_host = {x.name: x for x in places if x.kind == "hostPath"}
     assert on_host[os.path.basename(owned)].pod == "etl-exec-9" and on_host[os.path.basename(owned)].bytes >= 1 << 20, on_host
+    assert on_host[os.path.basename(made)].pod == "etl-exec-9" and on_host[os.path.basename(made)].bytes >= 3 << 20, on_host  # most likely
     assert on_host[os.path.basename(left)].uid == "" and on_host[os.path.basename(left)].bytes >= 2 << 20, on_host
     assert p.poll() is None
 

@@ -18,7 +18,7 @@ from disks import refuse_call, run, unshare_mounts  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
-NOBODY, SPARK = 41817, 41818  # users that no other process of the machine has
+NOBODY, SPARK, OTHER = 41817, 41818, 41819  # users that no other process of the machine has
 
 
 def wait_ready(p):
@@ -207,7 +207,7 @@ def who_may_have_made_it(t):
     """Executors of one user share the root: what was made before they came is none of theirs."""
     s = Stage(t)
     left = s.make(uid=SPARK)
-    of_root = s.make(uid=0)
+    of_another = s.make(uid=OTHER)
     # born before: more than the slack of a minute, in the only way that a birth can be (the clock is not touched)
     born = s.look()[os.path.basename(left)].born
     reader = in_a_container(t, s.root, SPARK, read_only=True)
@@ -217,7 +217,7 @@ def who_may_have_made_it(t):
     young = in_a_container(t, s.root, SPARK, comm="sh")
     one = s.look()[os.path.basename(left)]
     assert one.reason == "MakerLives" and one.pid == young.pid and one.born == born, one
-    assert s.look()[os.path.basename(of_root)].reason == "Ownerless"
+    assert s.look()[os.path.basename(of_another)].reason == "Ownerless"
     # it sees the whole node and is no JVM; then it is one
     young.kill()
     young.wait()
