@@ -65,7 +65,7 @@ enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME,
 #define DEATH_LOG_NO_SPACE	  0x0020U
 #define DEATH_LOG_IO_ERROR	  0x0040U
 #define DEATH_LOG_NO_LOCAL_DIR	  0x0080U /* Failed to create any local dir. */
-#define DEATH_LOG_SIGTERM	  0x0100U /* RECEIVED SIGNAL TERM */
+#define DEATH_LOG_SIGTERM	  0x0100U /* RECEIVED SIGNAL TERM, and it had not lost its driver before */
 #define DEATH_LOG_DECOMMISSION	  0x0200U
 #define DEATH_LOG_DRIVER_GONE	  0x0400U /* Driver … disassociated */
 #define DEATH_LOG_UNKNOWN_HOST	  0x0800U

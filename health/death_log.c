@@ -190,7 +190,7 @@ uint32_t death_read_log(const char *tail, size_t length, const struct redactor *
 		uint64_t us;
 		const size_t head = take_line(tail, n, text, &us);
 		const bool is_fresh = us == 0 || us + FRESH_US >= last_us;
-		bits |= read_line(text, &weight) & (is_fresh ? UINT32_MAX : LASTING);
+		bits |= read_line(text, &weight) & (is_fresh ? UINT32_MAX : LASTING) & (bits & DEATH_LOG_DRIVER_GONE ? ~DEATH_LOG_SIGTERM : UINT32_MAX);
 		if (is_fresh && weight > best && is_whole) { /* of equals the first: what follows from it comes later */
 			best = weight;
 			said = (struct text_part){tail + head, n - head};

@@ -108,6 +108,7 @@ static const struct rule rules[] = {
 	/* 137 without that */
 	{CODE(137), IS_NO_OOM, EXECUTOR_JVM_KILL_ON_OOM, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_CERTAIN, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_HEAP_OOM, 0, DEATH_HEAP, DEATH_LIKELY, "the kernel killed nobody"},
+	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_DRIVER_GONE, DEATH_LOG_SIGTERM, DEATH_DRIVER_GONE, DEATH_LIKELY, "its connection to the driver ended, and it was killed while it left"},
 	{CODE(137), IS_API | IS_NO_OOM, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "its pod was to go: killed when the grace period was over"},
 	{CODE(137), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "its pod was being stopped: killed when the grace period was over"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_SIGTERM, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM first, then killed: the grace period was over"},
@@ -132,8 +133,10 @@ static const struct rule rules[] = {
 	{CODE(135), 0, 0, DEATH_LOG_IO_ERROR, 0, DEATH_DISK_FAILED, DEATH_LIKELY, "SIGBUS: a mapped file could not be read or written"},
 	{CODE(135), 0, 0, 0, 0, DEATH_CRASHED, DEATH_LIKELY, "SIGBUS"},
 	/* asked to go */
-	{CODE(143), IS_RUN, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "SIGTERM"},
 	{CODE(143), 0, 0, DEATH_LOG_SHUTDOWN, 0, DEATH_FINISHED, DEATH_LIKELY, "its driver had told it to stop"},
+	{CODE(143), 0, 0, DEATH_LOG_DRIVER_GONE, DEATH_LOG_SIGTERM, DEATH_DRIVER_GONE, DEATH_CERTAIN, "its connection to the driver ended, and SIGTERM came while it left"},
+	{CODE(143), IS_RUN, 0, DEATH_LOG_DRIVER_GONE, 0, DEATH_DRIVER_GONE, DEATH_LIKELY, "SIGTERM, and its connection to the driver ended"}, /* a Worker's, which ends too */
+	{CODE(143), IS_RUN, 0, 0, 0, DEATH_KILLED, DEATH_CERTAIN, "SIGTERM"},
 	{CODE(143), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "SIGTERM; its pod was being stopped"},
 	{CODE(143), IS_UNASKED, 0, 0, 0, DEATH_KILLED, DEATH_LIKELY, "SIGTERM, and nobody had asked the API server for its pod to go"},
 	{CODE(143), 0, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM"},

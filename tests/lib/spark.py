@@ -135,7 +135,8 @@ class Job(Driver):
         return [pid for pid in jvm.find(lambda words: any(b"ExecutorBackend" in w for w in words)) if any(mine in w for w in jvm.environ(pid))]
 
     def drivers(self):
-        """pids of the driver's own processes: what is in its session, but stoker run and what that started."""
+        """pids of the driver's own processes: what is in its session, but stoker run and what that started. The JVM first: at the end of the Python
+        above it, it stops its executors, with SIGTERM."""
         listed = subprocess.run(["ps", "-o", "pid=,ppid=,comm=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.splitlines()
         processes = {int(pid): (int(parent), comm) for pid, parent, comm in (line.split(None, 2) for line in listed)}
 
@@ -145,7 +146,7 @@ class Job(Driver):
                     return True
                 pid = processes[pid][0]
             return False
-        return [pid for pid in processes if not is_supervised(pid)]
+        return sorted((pid for pid in processes if not is_supervised(pid)), key=lambda pid: processes[pid][1] != "java")
 
     def session(self):
         return subprocess.run(["ps", "-o", "pid=", "-s", str(self.driver.pid)], capture_output=True, text=True).stdout.split()

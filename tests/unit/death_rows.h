@@ -94,6 +94,11 @@ static const struct expectation expected[] = {
 	/* "Causes, as pods" */
 	{"Python OOM twice, exit 0, OOMKilled", 0, DEATH_FINISHED, DEATH_CERTAIN, "", "", .reason = "OOMKilled", .container = ONE},
 	{"pod deleted", 143, DEATH_DELETED, DEATH_CERTAIN, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM},
+	{"its driver died, then SIGTERM", 143, DEATH_DRIVER_GONE, DEATH_CERTAIN, "", "", .deleted = true, .log = DEATH_LOG_DRIVER_GONE},
+	{"its driver died, then SIGTERM and SIGKILL", 137, DEATH_DRIVER_GONE, DEATH_LIKELY, "", "", .api = {.deleted_first = 1, .kill_wall_us = 1}, .log = DEATH_LOG_DRIVER_GONE},
+	{"pod deleted, then its driver died", 143, DEATH_DELETED, DEATH_CERTAIN, "", "", .deleted = true, .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_SIGTERM},
+	{"SIGTERM and its driver gone, no Kubernetes", 143, DEATH_DRIVER_GONE, DEATH_LIKELY, "", "", .run = true, .log = DEATH_LOG_DRIVER_GONE | DEATH_LOG_SIGTERM},
+	{"stopped by its driver, no Kubernetes", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .run = true, .log = DEATH_LOG_SHUTDOWN | DEATH_LOG_SIGTERM},
 	{"pod deleted, nobody saw who", 143, DEATH_DELETED, DEATH_LIKELY, "", "", .log = DEATH_LOG_SIGTERM},
 	{"pod deleted, grace period over", 137, DEATH_DELETED, DEATH_LIKELY, "", "", .deleted = true},
 	{"the application is over", 143, DEATH_FINISHED, DEATH_LIKELY, "", "", .deleted = true, .log = DEATH_LOG_SIGTERM | DEATH_LOG_SHUTDOWN},

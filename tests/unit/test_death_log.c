@@ -36,6 +36,12 @@ static void test_log(void **unused)
 		{"", 0, ""},
 		/* long ago: not of this death */
 		{"2026-11-26T15:00:00Z stderr F java.io.IOException: No space left on device\n2026-11-26T16:00:00Z stderr F RECEIVED SIGNAL TERM\n", DEATH_LOG_SIGTERM, "RECEIVED SIGNAL TERM"},
+		/* what came first: whoever loses its driver while it leaves was asked to go, whoever leaves for that is not */
+		{"26/11/27 ERROR CoarseGrainedExecutorBackend: Executor self-exiting due to : Driver 10.0.0.1:7078 disassociated! Shutting down.\n"
+		 "26/11/27 ERROR CoarseGrainedExecutorBackend: RECEIVED SIGNAL TERM\n", DEATH_LOG_DRIVER_GONE, NULL},
+		{"26/11/27 ERROR CoarseGrainedExecutorBackend: RECEIVED SIGNAL TERM\n"
+		 "26/11/27 ERROR CoarseGrainedExecutorBackend: Executor self-exiting due to : Driver 10.0.0.1:7078 disassociated! Shutting down.\n",
+		 DEATH_LOG_SIGTERM | DEATH_LOG_DRIVER_GONE, NULL},
 		/* … but that it had registered stays so */
 		{"2026-11-26T15:00:00Z stderr F 26/11/26 INFO CoarseGrainedExecutorBackend: Successfully registered with driver\n2026-11-26T16:00:00Z stderr F java.net.ConnectException: Connection refused\n",
 		 DEATH_LOG_REGISTERED | DEATH_LOG_REFUSED, "java.net.ConnectException: Connection refused"},
