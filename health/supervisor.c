@@ -262,7 +262,7 @@ static void tick(uv_timer_t *timer)
 
 	supervisor_discovery_tick(s);
 	supervisor_csi_tick(s);
-	supervisor_volumes_tick(s);
+	supervisor_scratch_tick(s);
 	monitor_tick(&s->monitor, clock_mono_us(), clock_wall_us());
 	supervisor_accounts_tick(s);
 	supervisor_look_for_twin(s);

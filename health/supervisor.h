@@ -103,7 +103,7 @@ struct supervisor {
 	struct supervisor_checkpoints checkpoints;
 	struct supervisor_csi csi;
 	struct volumes volumes;
-	uint64_t scratch_looked_us;
+	uint64_t suspicion_looked_us;
 };
 
 /* Large (about 1 MiB): allocated once by the caller, zeroed. */
@@ -229,7 +229,7 @@ void supervisor_csi_result(struct supervisor *supervisor, uint64_t csi_id, const
 void supervisor_csi_stats(struct supervisor *supervisor, uint64_t csi_id, const struct wire_volume_stats *stats);
 void supervisor_csi_figures(struct supervisor *supervisor, const struct wire_volume_stats *stats); /* unasked */
 
-/* --- supervisor_volumes.c: what is asked about volumes, and what they are bounded to --- */
+/* --- supervisor_volumes.c: what is asked about volumes --- */
 
 bool supervisor_volumes_record(struct supervisor *supervisor, const struct record *record); /* of stoker-csi */
 bool supervisor_volumes_answer(struct supervisor *supervisor, const struct record *record); /* of the broker */
@@ -237,13 +237,18 @@ bool supervisor_volumes_refused(struct supervisor *supervisor, uint64_t id, cons
 void supervisor_volumes_broker_down(struct supervisor *supervisor);
 void supervisor_volumes_csi_down(struct supervisor *supervisor);
 void supervisor_volumes_mounts(struct supervisor *supervisor, const struct mount_table *table);
-void supervisor_volumes_executor(struct supervisor *supervisor, const struct executor *executor);
-void supervisor_volumes_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
-void supervisor_volumes_tick(struct supervisor *supervisor); /* bounds that reached nobody are asked for again */
-void supervisor_volumes_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
 void supervisor_volumes_tell_nri(struct supervisor *supervisor); /* all of them: it has just begun, or what is injected has changed */
 bool supervisor_volumes_wish(struct supervisor *supervisor, uint32_t what, const struct volume *volume); /* of the broker; nobody waits for it. False: not now */
 void supervisor_volumes_count(struct supervisor *supervisor); /* into the monitor: for the health document */
+
+/* --- supervisor_scratch.c: executors' volumes in memory, bounded and emptied --- */
+
+void supervisor_scratch_executor(struct supervisor *supervisor, const struct executor *executor);
+void supervisor_scratch_bound(struct supervisor *supervisor, const char *pod_uid); /* as its executor's limit leaves room */
+void supervisor_scratch_tick(struct supervisor *supervisor); /* bounds that reached nobody are asked for again */
+void supervisor_scratch_ended(struct supervisor *supervisor, const struct executor *executor); /* a container; its pod may live on */
+void supervisor_scratch_bounded(struct supervisor *supervisor, struct volumes_entry *entry, const struct volume_result *result);
+void supervisor_scratch_emptied(struct supervisor *supervisor, struct volumes_entry *entry, const struct volume_result *result); /* entry NULL: it is gone */
 
 /* --- supervisor_volumes_figures.c: how much is in them --- */
 
@@ -253,9 +258,9 @@ void supervisor_volumes_tell_stats(struct supervisor *supervisor, uint64_t csi_i
 void supervisor_volumes_tell_figures(struct supervisor *supervisor, const struct volume_at *at, const struct volumes_entry *entry); /* NULL: it is gone */
 void supervisor_volumes_asked(struct supervisor *supervisor, const struct volume_at *at); /* stoker-csi has given what it was told last */
 
-/* --- supervisor_scratch.c --- */
+/* --- supervisor_suspicion.c --- */
 
-void supervisor_scratch_look(struct supervisor *supervisor, uint64_t now_us); /* after executors were sampled */
+void supervisor_suspicion_look(struct supervisor *supervisor, uint64_t now_us); /* after executors were sampled */
 
 /* --- supervisor_volumes_view.c --- */
 

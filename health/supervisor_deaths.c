@@ -82,7 +82,7 @@ void supervisor_death(struct executors *x, const struct death *found)
 	keep(s, &death);
 	say_events(s, &death);
 	if (!death.lives)
-		supervisor_volumes_ended(s, &death.executor);
+		supervisor_scratch_ended(s, &death.executor);
 }
 
 int supervisor_tell_deaths(struct supervisor *s, char **ret_text, struct err *e)

@@ -52,7 +52,7 @@ static void step(struct supervisor *s)
 	const unsigned count = s->executors.count;
 
 	executors_run(&s->executors, now);
-	supervisor_scratch_look(s, now.us);
+	supervisor_suspicion_look(s, now.us);
 	if (s->executors.count != count)
 		count_running(s);
 	say_cgroups(s);
@@ -176,7 +176,7 @@ static void stopped(struct executors *x, const struct wire_container *who, struc
 	const struct executors_entry *entry = executors_find(x, who->container_id);
 
 	if (entry) /* not only when the end is explained: the kubelet may start the next one within a second */
-		supervisor_volumes_ended(x->owner, &entry->executor);
+		supervisor_scratch_ended(x->owner, &entry->executor);
 	executors_stopped(x, who, now);
 }
 
@@ -201,7 +201,7 @@ bool supervisor_executors_record(struct supervisor *s, const struct record *reco
 
 	if (record->header.type == WIRE_EXECUTOR && executor && is_well_formed(executor)) {
 		executors_add(&s->executors, executor, now);
-		supervisor_volumes_executor(s, executor);
+		supervisor_scratch_executor(s, executor);
 	} else if (record->header.type == WIRE_ADJUSTED && adjusted && str_is_ended(adjusted->who.container_id, sizeof(adjusted->who.container_id)))
 		executors_adjusted(&s->executors, adjusted, now);
 	else if (take && who && str_is_ended(who->container_id, sizeof(who->container_id)) && str_is_ended(who->pod_uid, sizeof(who->pod_uid)))
@@ -219,7 +219,7 @@ bool supervisor_executors_found(struct supervisor *s, const struct executor *exe
 	if (!is_well_formed(executor))
 		return false;
 	executors_add(&s->executors, executor, moment_now());
-	supervisor_volumes_executor(s, executor);
+	supervisor_scratch_executor(s, executor);
 	count_running(s);
 	return true;
 }

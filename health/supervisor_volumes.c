@@ -1,4 +1,4 @@
-/* supervisor_volumes.c - volumes: what stoker-csi asks is judged and put to the broker, and what executors leave room for is bounded.
+/* supervisor_volumes.c - volumes: what stoker-csi asks is judged and put to the broker, and what becomes of it.
  *
  * stokerd touches no volume: it asks the broker, remembers for whom (struct volume_question), and passes the answer on. */
 #include <errno.h>
@@ -139,61 +139,16 @@ bool supervisor_volumes_record(struct supervisor *s, const struct record *record
 
 /* --- what becomes of it --- */
 
-static void say_event(struct supervisor *s, const struct volumes_entry *entry, const char *reason, bool warning, const char *note)
-{
-	struct event event = {.warning = warning, .wall_us = clock_wall_us(), .subject = event_subject(entry->volume.at.pod_uid)};
-
-	str_copy(event.reason, sizeof(event.reason), reason);
-	str_copy(event.action, sizeof(event.action), "Adjust");
-	str_copy(event.note, sizeof(event.note), note);
-	str_copy(event.pod.name_space, sizeof(event.pod.name_space), entry->owner.name_space);
-	str_copy(event.pod.name, sizeof(event.pod.name), entry->owner.pod);
-	str_copy(event.pod.uid, sizeof(event.pod.uid), entry->owner.pod_uid);
-	if (!event_pod_is_sound(&event.pod))
-		return;
-	supervisor_tell_event(s, &event);
-	supervisor_send_events(s);
-}
-
-static void bounded(struct supervisor *s, struct volumes_entry *entry, const struct volume_result *result)
-{
-	char note[512] = "";
-
-	if (result->errnum) { /* it holds more already: what is written stays, and nothing more comes than the limit allows */
-		log_warn(s->log, "scratch not bounded", "pod", entry->owner.pod, "volume", entry->volume.at.name, "errno", log_number(result->errnum), "why", result->text);
-		return;
-	}
-	s->volumes.bounded_total++;
-	log_info(s->log, "scratch bounded", "pod", entry->owner.pod, "volume", entry->volume.at.name, "bytes", log_number((int64_t)result->size_bytes));
-	str_append(note, sizeof(note), "volume %s: %" PRIu64 " MiB, what the memory limit leaves beside heap, off-heap and reserve: full is ENOSPC for a task, not a kill",
-		   entry->volume.at.name, result->size_bytes >> 20);
-	say_event(s, entry, EVENT_SCRATCH_BOUNDED, false, note);
-}
-
-static void emptied(struct supervisor *s, struct volumes_entry *entry, const struct volume_result *result)
-{
-	if (result->errnum == 0) {
-		s->volumes.emptied_total++;
-		if (entry)
-			volumes_emptied(entry, result);
-		return;
-	}
-	if (!entry)
-		return;
-	entry->empty_again = entry->empty_again || result->errnum == EBUSY; /* more files than there was time for */
-	log_warn(s->log, "scratch not emptied", "pod", entry->owner.pod, "volume", entry->volume.at.name, "errno", log_number(result->errnum), "why", result->text);
-}
-
 static void take_result(struct supervisor *s, const struct volume_question *q, const struct volume_result *result)
 {
 	struct volumes_entry *entry = volumes_find(&s->volumes, &q->at);
 
 	if (q->what == WIRE_VOLUME_EMPTY)
-		emptied(s, entry, result);
+		supervisor_scratch_emptied(s, entry, result);
 	else if (entry)
 		volumes_result(entry, result, clock_mono_us());
 	if (q->what == WIRE_VOLUME_BOUND && entry)
-		bounded(s, entry, result);
+		supervisor_scratch_bounded(s, entry, result);
 	if ((q->what == WIRE_VOLUME_REMOVE && result->errnum == 0) || (q->what == WIRE_VOLUME_MAKE && result->errnum != 0 && entry && !entry->made)) {
 		volumes_remove(&s->volumes, &q->at);
 		tell_pod(s, q->at.pod_uid);
@@ -216,7 +171,7 @@ static void find_owner(struct supervisor *s, const char *pod_uid)
 {
 	for (unsigned i = 0; i < s->executors.count; i++)
 		if (strcmp(s->executors.entries[i]->executor.pod_uid, pod_uid) == 0)
-			supervisor_volumes_executor(s, &s->executors.entries[i]->executor);
+			supervisor_scratch_executor(s, &s->executors.entries[i]->executor);
 }
 
 static void settle(struct supervisor *s, struct volume_question *q, const struct volume_result *result)
@@ -280,96 +235,7 @@ void supervisor_volumes_csi_down(struct supervisor *s)
 		s->csi.questions[i].answer = 0;
 }
 
-/* --- executors --- */
-
-void supervisor_volumes_bound(struct supervisor *s, const char *pod_uid)
-{
-	struct volume volume;
-
-	for (struct volumes_entry *entry; (entry = volumes_next_bound(&s->volumes, &s->monitor.config.volumes, pod_uid, &volume));)
-		entry->bound_again = !supervisor_volumes_wish(s, WIRE_VOLUME_BOUND, &volume);
-}
-
-static void empty(struct supervisor *s, struct volumes_entry *entry)
-{
-	entry->empty_again = !supervisor_volumes_wish(s, WIRE_VOLUME_EMPTY, &entry->volume);
-}
-
-/* A volume without a bound, or with what a dead one left, is a pod that files may kill: nobody else asks again. */
-void supervisor_volumes_tick(struct supervisor *s)
-{
-	for (unsigned i = 0; i < s->volumes.count && link_is_up(&s->broker); i++) {
-		struct volumes_entry *entry = s->volumes.entries[i];
-		if (volumes_bound_again(entry))
-			supervisor_volumes_bound(s, entry->volume.at.pod_uid);
-		if (entry->empty_again)
-			empty(s, entry);
-	}
-}
-
-static void warn_without_limit(struct supervisor *s, const struct executor *x)
-{
-	char note[512] = "";
-
-	if (executor_memory_left(x, 0) != UINT64_MAX)
-		return;
-	for (unsigned i = 0; i < s->volumes.count; i++) {
-		struct volumes_entry *entry = s->volumes.entries[i];
-		if (strcmp(entry->volume.at.pod_uid, x->pod_uid) != 0 || !volumes_is_scratch(entry) || entry->volume.at.place != VOLUME_AT_CSI || entry->warned)
-			continue;
-		entry->warned = true;
-		*note = '\0';
-		str_append(note, sizeof(note), "volume %s: %" PRIu64 " MiB in memory, and the pod has no memory limit: what is written there is taken from the node",
-			   entry->volume.at.name, entry->volume.size_bytes >> 20);
-		say_event(s, entry, EVENT_SCRATCH_WITHOUT_LIMIT, true, note);
-	}
-}
-
-void supervisor_volumes_executor(struct supervisor *s, const struct executor *x)
-{
-	if (!volumes_own(&s->volumes, x))
-		return;
-	supervisor_volumes_bound(s, x->pod_uid);
-	warn_without_limit(s, x);
-}
-
-/* In the same pod: what is in the scratch now may be its own. */
-static bool has_successor(const struct supervisor *s, const struct executor *x)
-{
-	bool has = false;
-
-	for (unsigned i = 0; i < s->executors.count; i++) {
-		const struct executor *other = &s->executors.entries[i]->executor;
-		has = has || (!other->sidecar && strcmp(other->pod_uid, x->pod_uid) == 0 && strcmp(other->container_id, x->container_id) != 0);
-	}
-	return has;
-}
-
-static unsigned empty_scratch_of(struct supervisor *s, const char *pod_uid)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < s->volumes.count; i++) {
-		struct volumes_entry *entry = s->volumes.entries[i];
-		if (!volumes_is_scratch(entry) || strcmp(entry->volume.at.pod_uid, pod_uid) != 0)
-			continue;
-		empty(s, entry);
-		count++;
-	}
-	return count;
-}
-
-/* What a dead executor wrote to memory still counts against its pod's limit: the next one is killed by it (kubernetes#128339). */
-void supervisor_volumes_ended(struct supervisor *s, const struct executor *x)
-{
-	if (!s->monitor.config.volumes.empty_dead_scratch || x->sidecar || has_successor(s, x))
-		return;
-	if (empty_scratch_of(s, x->pod_uid) > 0)
-		return;
-	/* It lived for less than a second: its mounts may not have been looked at yet. */
-	supervisor_read_mounts_now(s);
-	empty_scratch_of(s, x->pod_uid);
-}
+/* --- what was found in the mount table --- */
 
 /* A pod with all its volumes that are new. */
 static void take_back(struct supervisor *s, const char *pod_uid)
