@@ -1,5 +1,6 @@
 #include "base/str.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,4 +115,23 @@ bool str_starts(const char *text, const char *prefix)
 bool str_is_ended(const char *array, size_t size)
 {
 	return memchr(array, '\0', size) != NULL;
+}
+
+unsigned str_distance(const char *a, const char *b, size_t b_length)
+{
+	unsigned row[STR_DISTANCE_BYTES];
+
+	for (unsigned j = 0; j <= b_length; j++)
+		row[j] = j;
+	for (unsigned i = 0; a[i]; i++) {
+		unsigned corner = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < b_length; j++) {
+			const unsigned same = corner + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
+			corner = row[j + 1];
+			const unsigned other = (row[j] < corner ? row[j] : corner) + 1;
+			row[j + 1] = same < other ? same : other;
+		}
+	}
+	return row[b_length];
 }

@@ -18,6 +18,11 @@ void str_end_whole(char *text);
 
 bool str_starts(const char *text, const char *prefix);
 
+#define STR_DISTANCE_BYTES 48
+/* How many letters must be put in, taken out or changed to make one of the other; the case of letters does not count. For a guess at what was
+ * meant. Both shorter than STR_DISTANCE_BYTES. */
+unsigned str_distance(const char *a, const char *b, size_t b_length);
+
 /* True if the array of `size` bytes holds a NUL: strings that came in a record are checked with it. */
 bool str_is_ended(const char *array, size_t size);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/scoped.h"
+#include "base/str.h"
 #include "build_config.h"
 #include "daemon/stoker_doctor.h"
 #include "daemon/stoker_executors.h"
@@ -33,12 +34,30 @@ static const struct command {
 	{"why-enospc", "which limit is behind \"no space left on device\" at a path", stoker_why_enospc_help, stoker_why_enospc},
 };
 
+/* With the one that is near, as a slip of the finger is. */
+static void say_no_command(const char *name)
+{
+	const char *near = NULL;
+	char shown[256];
+	unsigned least = 4;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && strlen(name) < STR_DISTANCE_BYTES; i++) {
+		const unsigned far = str_distance(name, commands[i].name, strlen(commands[i].name));
+		if (far < least && far < strlen(name)) {
+			least = far;
+			near = commands[i].name;
+		}
+	}
+	str_escape(shown, sizeof(shown), name);
+	fprintf(stderr, "stoker: there is no command '%s'.%s%s%s (stoker --help)\n", shown, near ? " Did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
-	fprintf(stderr, "stoker: there is no command '%s' (see stoker --help)\n", name);
+	say_no_command(name);
 	return NULL;
 }
 
@@ -61,6 +80,12 @@ static int print_usage(FILE *out, int code)
 	return code;
 }
 
+static int print_version(void)
+{
+	puts("stoker " STOKER_VERSION);
+	return 0;
+}
+
 static int print_help(const char *name)
 {
 	const struct command *command = find_command(name);
@@ -79,27 +104,39 @@ static void choose_locale(void)
 		setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
 
-	choose_locale();
 	/* '+': what follows the command is the command's. */
 	for (int o; (o = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
 		switch (o) {
 		case 'h': return print_usage(stdout, 0);
-		case 'v': puts("stoker " STOKER_VERSION); return 0;
-		default: return print_usage(stderr, EXIT_USAGE);
+		case 'v': return print_version();
+		default: return say_wrong_option("stoker");
 		}
 	}
 	if (optind == argc)
 		return print_usage(stderr, EXIT_USAGE);
 	if (strcmp(argv[optind], "help") == 0)
 		return optind + 1 < argc ? print_help(argv[optind + 1]) : print_usage(stdout, 0);
+	if (strcmp(argv[optind], "version") == 0)
+		return print_version();
 	const struct command *command = find_command(argv[optind]);
 	if (!command)
 		return EXIT_USAGE;
 	int skipped = optind;
 	optind = 0; /* glibc: begins anew */
 	return command->run(argc - skipped, argv + skipped);
+}
+
+int main(int argc, char **argv)
+{
+	static char name[] = "stoker";
+
+	choose_locale();
+	argv[0] = name; /* what getopt_long puts before its complaints */
+	const int code = run(argc, argv);
+	/* Also a help that cannot be written; of an answer the command has said it. */
+	return code == EXIT_UNKNOWN ? code : say_end(name, code);
 }

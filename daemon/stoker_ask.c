@@ -41,7 +41,7 @@ bool ask_parse(struct ask *ask, const char *help, int argc, char **argv)
 		case 's': ask->socket = optarg; break;
 		case 'c': ask->config = optarg; break;
 		case 'h': fputs(help, stdout); return false;
-		default: ask->exit_code = say_wrong_usage(ask->command, "wrong option", NULL);
+		default: ask->exit_code = say_wrong_option(ask->command);
 		}
 	}
 	ask->first_argument = optind;

@@ -25,8 +25,8 @@
 const char stoker_doctor_help[] =
 	"Usage: stoker doctor [OPTION...]\n"
 	"\n"
-	"Says whether Stoker itself works on this node: agent, configuration, kernel, inputs, API server; and what is not this node's fault.\n"
-	"Each line says what to do next.\n"
+	"Says whether Stoker itself works on this node: agent, configuration, kernel, inputs, API server; and what is not this\n"
+	"node's fault. Each line says what to do next.\n"
 	"\n"
 	"  -o, --output FORMAT  text (default), json\n"
 	"      --socket PATH    default: stoker.sock in runtimeDir of the configuration\n"
@@ -39,7 +39,7 @@ const char stoker_doctor_help[] =
 	"Examples:\n"
 	"  stoker doctor\n"
 	"  stoker doctor -o json | jq '.lines[] | select(.mark == \"problem\")'\n"
-	"  kubectl exec -n stoker-system ds/stoker -c agent -- stoker doctor\n";
+	"  " SAY_ON_NODE "stoker doctor\n";
 
 struct request {
 	bool json, no_color;
@@ -94,11 +94,11 @@ static void print_text(const struct doctor *d, bool color)
 	for (unsigned i = 0; i < d->count; i++) {
 		const struct doctor_line *line = &d->lines[i];
 		str_escape(escaped, sizeof(escaped), line->name);
-		printf("%s%-8s%s%-12s ", color ? colors[line->mark] : "", doctor_mark_name(line->mark), color ? "\033[0m" : "", escaped);
+		printf("%s%-8s%s%-15s ", color ? colors[line->mark] : "", doctor_mark_name(line->mark), color ? "\033[0m" : "", escaped);
 		str_escape(escaped, sizeof(escaped), line->what);
 		puts(escaped);
 		if (*line->todo)
-			printf("%21s-> %s\n", "", line->todo);
+			printf("%24s-> %s\n", "", line->todo);
 	}
 }
 
@@ -144,7 +144,7 @@ static int parse(int argc, char **argv, struct request *r)
 		case 'c': r->config = optarg; break;
 		case 'n': r->no_color = true; break;
 		case 'h': fputs(stoker_doctor_help, stdout); return 1;
-		default: return -say_wrong_usage("stoker doctor", "wrong option", NULL);
+		default: return -say_wrong_option("stoker doctor");
 		}
 	}
 	return optind < argc ? -say_wrong_usage("stoker doctor", "takes options only", argv[optind]) : 0;

@@ -1,7 +1,9 @@
 #include "daemon/stoker_doctor_roles.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -19,6 +21,7 @@ static void close_directory(DIR **directory)
 static bool is_started_with(const char *words, size_t length, const char *config_path, bool *launcher)
 {
 	const char *found = STOKER_CONFIG_PATH;
+	char whole[PATH_MAX];
 
 	for (size_t at = 0; at < length; at += strlen(words + at) + 1) {
 		size_t next = at + strlen(words + at) + 1;
@@ -28,7 +31,8 @@ static bool is_started_with(const char *words, size_t length, const char *config
 		else if (strncmp(words + at, "--config=", 9) == 0)
 			found = words + at + 9;
 	}
-	return strcmp(found, config_path) == 0;
+	/* As it was given; a link stays one, since a ConfigMap's is another after each change. */
+	return strcmp(found, config_path) == 0 || (*config_path != '/' && realpath(config_path, whole) && strcmp(found, whole) == 0);
 }
 
 static bool read_role(const char *pid, const char *config_path, struct doctor_role *role, bool *ours)

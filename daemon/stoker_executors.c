@@ -22,7 +22,7 @@ const char stoker_executors_help[] =
 	"Examples:\n"
 	"  stoker executors -o wide                              with heap, JVM, Python, files in memory, page cache\n"
 	"  stoker executors -o json | jq '.items[] | select(.usedBytes > .limitBytes * 0.9) | .pod'\n"
-	"  kubectl exec -n stoker-system ds/stoker -c agent -- stoker executors\n";
+	"  " SAY_ON_NODE "stoker executors\n";
 
 static int print_list(const struct ask *ask, const char *text, size_t length, struct err *e)
 {

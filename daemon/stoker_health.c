@@ -347,7 +347,7 @@ int stoker_health(int argc, char **argv)
 		case 'c': r.config = optarg; break;
 		case 'n': r.no_color = true; break;
 		case 'h': fputs(stoker_health_help, stdout); return 0;
-		default: bad = usage_error("wrong option", NULL);
+		default: bad = say_wrong_option("stoker health");
 		}
 	}
 	r.paths = argv + optind;

@@ -94,7 +94,7 @@ static int parse(int argc, char **argv, struct request *r)
 		case 'i': result = ignore_rule(r, optarg); break;
 		case 'r': r->rules = true; break;
 		case 'h': fputs(stoker_lint_help, stdout); result = 1; break;
-		default: result = usage("wrong option", NULL);
+		default: result = -say_wrong_option("stoker lint");
 		}
 	}
 	argv[0] = NULL;

@@ -86,7 +86,10 @@ static bool parse_cpus(const char *text, uint32_t *ret_millis)
 
 static int refuse(const char *option, const char *value, const char *rule)
 {
-	fprintf(stderr, "stoker run: %s: '%s' %s\n", option, value, rule);
+	char shown[256];
+
+	str_escape(shown, sizeof(shown), value);
+	fprintf(stderr, "stoker run: %s: '%s' %s (see stoker run --help)\n", option, shown, rule);
 	return EXIT_USAGE;
 }
 
@@ -108,7 +111,7 @@ static int take_option(int option, struct request *request)
 		return request->report_fd >= 0 ? -1 : refuse("--report", optarg, strerror(errno));
 	case 'q': request->quiet = true; return -1;
 	case 'h': fputs(stoker_run_help, stdout); return 0;
-	default: return say_wrong_usage("stoker run", "wrong option", NULL);
+	default: return say_wrong_option("stoker run");
 	}
 }
 

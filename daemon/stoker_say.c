@@ -18,6 +18,12 @@ int say_wrong_usage(const char *command, const char *rule, const char *found)
 	return EXIT_USAGE;
 }
 
+int say_wrong_option(const char *command)
+{
+	fprintf(stderr, "Try '%s --help'.\n", command);
+	return EXIT_USAGE;
+}
+
 int say_error(const char *command, const struct err *e)
 {
 	char shown[2 * ERR_TEXT_BYTES];
@@ -34,8 +40,8 @@ int say_no_answer(const char *command, const struct err *e)
 		fprintf(stderr, "Only root and the socket's group may ask. Try: sudo %s\n", command);
 	else
 		fprintf(stderr,
-			"Is stokerd running here? On a host: pgrep -a stokerd. In a cluster, for a node's pod:\n"
-			"  kubectl exec -n stoker-system ds/stoker -c agent -- %s\n",
+			"Is stokerd running here (pgrep -a stokerd)? In a cluster ask the pod of the node:\n"
+			"  " SAY_ON_NODE "%s\n",
 			command);
 	return EXIT_UNKNOWN;
 }

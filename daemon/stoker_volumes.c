@@ -26,7 +26,7 @@ const char stoker_volumes_help[] =
 	"  stoker volumes -o wide                                with inodes and the age of the figures\n"
 	"  stoker volumes -o json | jq -r '.accounts[] | select(.fastest) | .filesystem + \" \" + .pod'\n"
 	"  stoker volumes -o json | jq '.items[] | select(.usedBytes > .sizeBytes * 0.9) | .pod'\n"
-	"  kubectl exec -n stoker-system ds/stoker -c agent -- stoker volumes\n";
+	"  " SAY_ON_NODE "stoker volumes\n";
 
 static int print_list(const struct ask *ask, const char *text, size_t length, struct err *e)
 {

@@ -111,8 +111,8 @@ static int print_one(const struct ask *ask, const struct deaths *deaths, const c
 
 	if (i == deaths->count) {
 		str_escape(shown, sizeof(shown), wanted);
-		fprintf(stderr, "stoker why: of '%s' no death is known on this node (%zu others are: stoker why). It lives, ended on another node, or is forgotten.\n", shown,
-			deaths->count);
+		fprintf(stderr, "stoker why: no death of '%s' is known on this node (%s). It lives, ended on another node, or is forgotten (deaths.keepRecords).\n",
+			shown, deaths->count == 0 ? "nor of any other" : "which are: stoker why");
 		return EXIT_UNKNOWN;
 	}
 	const struct death *death = &deaths->items[i];

@@ -176,7 +176,7 @@ static void print_text(const struct view *view)
 	print_tries(view);
 	print_setup(&view->report->setup);
 	if (view->count == 0)
-		puts("Nothing fails here now. Told what failed (--syscall, --errno, --uid), the numbers can be judged all the same.");
+		puts("Nothing fails here now. If something did: --syscall NAME --errno NAME judges the numbers of that call without trying it, --uid N tries as that user.");
 	for (size_t i = 0; i < view->count; i++) {
 		const struct enospc_answer *a = &view->answers[i];
 		printf("%-10s %-24s %s\n", enospc_confidence_name(a->confidence), enospc_cause_name(a->cause), a->numbers);
@@ -294,7 +294,7 @@ static int parse(int argc, char **argv, struct request *r)
 			bad = r->json || strcmp(optarg, "table") == 0 ? 0 : usage_error("--output must be table or json", optarg);
 			break;
 		case 'h': fputs(stoker_why_enospc_help, stdout); return -1;
-		default: bad = usage_error("wrong option", NULL);
+		default: bad = say_wrong_option("stoker why-enospc");
 		}
 	}
 	if (bad == 0 && argc - optind != 1)

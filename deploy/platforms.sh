@@ -21,7 +21,7 @@ stoker_platform() {
 	# any context of kubectl; the image is where the nodes can pull it (--image)
 	context) load=() ;;
 	*)
-		echo "'$1' is no platform; there are: $stoker_platforms" >&2
+		echo "deploy/${0##*/}: '$1' is no platform; there are: $stoker_platforms; see deploy/${0##*/} --help" >&2
 		return 64
 		;;
 	esac
@@ -29,5 +29,5 @@ stoker_platform() {
 
 # Tools by name, with a hint when one is missing.
 stoker_need() {
-	command -v "$1" >/dev/null || { echo "'$1' is not in PATH; the platform '$2' needs it" >&2; return 1; }
+	command -v "$1" >/dev/null || { echo "deploy/${0##*/}: '$1' is not in PATH; the platform '$2' needs it" >&2; return 1; }
 }

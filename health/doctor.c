@@ -1,5 +1,6 @@
 #include "health/doctor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,8 +31,10 @@ static void __attribute__((format(printf, 5, 6))) add(struct doctor *d, enum doc
 
 static void examine_agent(const struct doctor_facts *f, struct doctor *d)
 {
-	if (f->daemon.code)
-		add(d, DOCTOR_PROBLEM, "agent", "look at the container 'agent' (kubectl -n stoker-system get pods -o wide; kubectl logs -c agent), or start stokerd; as root",
+	if (f->daemon.code == EACCES || f->daemon.code == EPERM)
+		add(d, DOCTOR_PROBLEM, "agent", "run this as root: only root and the socket's group may ask", "stokerd was not asked: %s", f->daemon.text);
+	else if (f->daemon.code)
+		add(d, DOCTOR_PROBLEM, "agent", "look at the container 'agent' (kubectl -n stoker-system get pods -o wide; kubectl -n stoker-system logs POD -c agent), or start stokerd, as root",
 		    "stokerd does not answer: %s", f->daemon.text);
 	else if (strcmp(f->health.agent.version, f->version) != 0)
 		add(d, DOCTOR_NOTE, "agent", "after an upgrade: restart what is old; all roles must be of one version", "stokerd is version %s, this command %s",
@@ -42,7 +45,9 @@ static void examine_agent(const struct doctor_facts *f, struct doctor *d)
 
 static void examine_config(const struct doctor_facts *f, struct doctor *d)
 {
-	if (f->config.code)
+	if (f->config.code == ENOENT)
+		add(d, DOCTOR_PROBLEM, "config", "write it (an empty file is the defaults; docs/configuration.md), or name another by --config: no role starts without", "%s", f->config.text);
+	else if (f->config.code)
 		add(d, DOCTOR_PROBLEM, "config", "correct it (docs/configuration.md); until then a running agent keeps the old one, and none starts", "%s", f->config.text);
 	else
 		add(d, DOCTOR_OK, "config", "", "%s is understood", f->config_path);
@@ -123,7 +128,7 @@ static void examine_rights(const struct doctor_facts *f, struct doctor *d)
 		for (unsigned i = 0; i < f->role_count; i++)
 			seen = seen || (f->roles[i].role == roles[k] && !f->roles[i].launcher);
 		if (!seen)
-			add(d, DOCTOR_NOTE, sandbox_role_name(roles[k]), "without hostPID a container sees its own processes only: run stoker doctor on the node",
+			add(d, DOCTOR_NOTE, sandbox_role_name(roles[k]), "it runs with another --config, or in a container without hostPID others are not seen: run stoker doctor on the node",
 			    "its process is not seen from here, so its rights are not known");
 	}
 }

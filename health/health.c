@@ -9,11 +9,10 @@
 #include "health/alias.h"
 #include "health/checkpoint_report.h"
 
-/* The command a reader of `kubectl describe node` can paste. */
-#define SHOWS_MORE "more: kubectl exec -n stoker-system ds/stoker -c agent -- stoker health, or on the node: stoker health"
+#define NODE_SHOWN_BYTES 64 /* as long as the label kubernetes.io/hostname may be */
 
 /* Pieces of the message, so that the last words always fit: the mount, its source, the watched path. */
-#define SUBJECT_MOUNT_BYTES  192
+#define SUBJECT_MOUNT_BYTES  160
 #define SUBJECT_SOURCE_BYTES 96
 
 const char *health_status_name(enum health_status status)
@@ -168,6 +167,13 @@ static void append_fault(char *text, size_t size, const struct health_filesystem
 		str_append(text, size, ": %s", f->reason);
 }
 
+/* The command that a reader of `kubectl describe node` can paste: in the pod of this node, for `ds/stoker` is any node's. */
+static void append_more(const struct health *health, char *text, size_t size)
+{
+	str_append(text, size, "more: kubectl exec -n stoker-system $(kubectl get pod -n stoker-system -o name --field-selector spec.nodeName=%s) -c agent -- stoker health, or on the node: stoker health",
+		   strlen(health->node) < NODE_SHOWN_BYTES ? health->node : "NODE");
+}
+
 /* Only what changes when the state changes: no durations, no counters, no times of probes. */
 static void describe_fault(const struct health *health, const struct health_filesystem *f, unsigned count, char message[REPORT_MESSAGE_BYTES])
 {
@@ -179,7 +185,8 @@ static void describe_fault(const struct health *health, const struct health_file
 		clock_format(f->since_wall_us, 0, since);
 		str_append(message, REPORT_MESSAGE_BYTES, " since %s", since);
 	}
-	str_append(message, REPORT_MESSAGE_BYTES, "; %u of %" PRIu32 " filesystems; " SHOWS_MORE, count, health->filesystem_count);
+	str_append(message, REPORT_MESSAGE_BYTES, "; %u of %" PRIu32 " filesystems; ", count, health->filesystem_count);
+	append_more(health, message, REPORT_MESSAGE_BYTES);
 }
 
 /* By the watched paths: they are the same before and after the mount table is known, which saves a write at every start. */
@@ -247,7 +254,8 @@ void health_report(const struct health *health, const struct config *config, str
 	str_copy(ret->node, sizeof(ret->node), health->node);
 	if (!worst) {
 		str_copy(c->reason, sizeof(c->reason), "NothingWatched");
-		str_append(c->message, sizeof(c->message), "no filesystem is watched: the configuration has none under watch; " SHOWS_MORE);
+		str_append(c->message, sizeof(c->message), "no filesystem is watched: the configuration has none under watch; ");
+		append_more(health, c->message, sizeof(c->message));
 	} else if (status == HEALTH_HEALTHY) {
 		str_copy(c->reason, sizeof(c->reason), "AllProbesPassed");
 		describe_healthy(health, c->message);

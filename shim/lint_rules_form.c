@@ -1,5 +1,4 @@
 /* lint_rules_form.c - rules about the form of a document: twins, quantities, misspelt fields. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -107,8 +106,6 @@ void lint_check_quantities(struct lint *lint, const struct lint_tree *tree)
 
 /* --- misspelt fields --- */
 
-#define FIELD_BYTES 48
-
 /* Words with a blank around each, so that the table is readable. */
 static const char app_fields[] =
 	" type sparkVersion mode proxyUser image imagePullPolicy imagePullSecrets sparkConf hadoopConf sparkConfigMap hadoopConfigMap volumes driver executor mainClass mainApplicationFile "
@@ -164,26 +161,6 @@ static const struct form {
 	{LINT_PART_APACHE_CLUSTER, NULL, cluster_shape},
 };
 
-/* How many letters must be put in, taken out or changed; the case of letters does not count. Both shorter than FIELD_BYTES. */
-static unsigned distance(const char *a, const char *b, size_t b_length)
-{
-	unsigned row[FIELD_BYTES];
-
-	for (unsigned j = 0; j <= b_length; j++)
-		row[j] = j;
-	for (unsigned i = 0; a[i]; i++) {
-		unsigned corner = row[0];
-		row[0] = i + 1;
-		for (size_t j = 0; j < b_length; j++) {
-			const unsigned same = corner + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
-			corner = row[j + 1];
-			const unsigned other = (row[j] < corner ? row[j] : corner) + 1;
-			row[j + 1] = same < other ? same : other;
-		}
-	}
-	return row[b_length];
-}
-
 /* A field that is not known is mostly one of a newer version. Only a near miss is a mistake. */
 static const char *near_miss(struct lint *lint, const char *key, const char *fields)
 {
@@ -191,13 +168,13 @@ static const char *near_miss(struct lint *lint, const char *key, const char *fie
 	const char *near = NULL;
 	unsigned least = length >= 8 ? 3 : length >= 4 ? 2 : 1;
 
-	if (length >= FIELD_BYTES)
+	if (length >= STR_DISTANCE_BYTES)
 		return NULL;
 	for (const char *word = fields + 1; *word;) {
 		const size_t n = strcspn(word, " ");
 		if (n == length && strncmp(word, key, n) == 0)
 			return NULL;
-		const unsigned far = distance(key, word, n);
+		const unsigned far = str_distance(key, word, n);
 		if (far < least) {
 			least = far;
 			near = lint_arena_copy(&lint->arena, word, n);

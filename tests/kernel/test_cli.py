@@ -53,13 +53,19 @@ def words_that_no_role_knows(t):
 @case
 def words_that_no_command_knows(t):
     assert call("stoker").returncode == call("stoker", "nosuch").returncode == call("stoker", "--nosuch").returncode == 64
+    for word, meant in (("helth", "health"), ("why-enospace", "why-enospc"), ("executor", "executors"), ("LINT", "lint")):
+        for words in ((word,), ("help", word)):
+            done = call("stoker", *words)
+            assert done.returncode == 64 and f"stoker: there is no command '{word}'. Did you mean '{meant}'?" in done.stderr, done
+    assert "mean" not in (done := call("stoker", "nosuch\x1b[31m")).stderr and not set(done.stderr) & set(CONTROLS), done
+    assert call("stoker", "version").stdout == call("stoker", "--version").stdout == call("stokerd", "--version").stdout.replace("stokerd", "stoker")
     for name in COMMANDS:
-        wrong = [("--nosuch",), ("--output",)] if name != "run" else [("--nosuch",), ("--memory",), ("--memory", "much", "true"), ()]
+        wrong = [("--nosuch",), ("--output",)] if name != "run" else [("--nosuch",), ("--memory",), ("--memory", "much\x1b[31m", "true"), ()]
         wrong += [("-o", "xml")] if name not in ("run",) else []
         wrong += [("a", "b")] if name in ("why", "why-enospc") else [("a\x1b[31m",)] if name not in ("lint", "run") else []
         for words in wrong:
             done = call("stoker", name, *words)
-            assert done.returncode == 64 and not done.stdout and f"stoker {name}" in done.stderr, (name, words, done)
+            assert done.returncode == 64 and not done.stdout and f"stoker {name}" in done.stderr and f"stoker {name} --help" in done.stderr, (name, words, done)
             assert not set(done.stderr) & set(CONTROLS), (name, words, done.stderr)
         help_text = call("stoker", name, "--help")
         assert help_text.returncode == 0 and help_text.stdout == call("stoker", "help", name).stdout and "Exit code" in help_text.stdout, name
@@ -70,11 +76,21 @@ def words_that_no_command_knows(t):
 
 
 @case
+def words_that_cannot_be_written(t):
+    for words in (("--help",), ("help",), ("--version",), *((name, "--help") for name in COMMANDS), *(("help", name) for name in COMMANDS), ("lint", "--rules")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([f"{BIN}/stoker", *words], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2 and "cannot write the answer" in done.stderr, (words, done)
+
+
+@case
 def nobody_answers(t):
     for name in ASKING:
         done = call("stoker", name, "--socket", f"{t.dir}/none")
         assert done.returncode == 2 and f"stoker {name}: cannot reach stokerd at '{t.dir}/none'" in done.stderr and f"-- stoker {name}" in done.stderr, done
-        assert not done.stdout, done
+        assert "spec.nodeName=NODE" in done.stderr and not done.stdout, done  # of this node, not the first pod of all
+    done = call("stoker", "doctor", "--socket", f"{t.dir}/none", "--config", f"{t.dir}/none.yaml")
+    assert f"cannot open '{t.dir}/none.yaml'" in done.stdout and "an empty file is the defaults" in done.stdout, done
 
 
 @case
@@ -91,6 +107,13 @@ def answers_on_a_terminal_in_a_pipe_and_nowhere(t):
             with open("/dev/full", "w") as full:
                 done = subprocess.run([f"{BIN}/stoker", name, *where, *form], stdout=full, stderr=subprocess.PIPE, text=True)
             assert done.returncode == 2 and "cannot" in done.stderr, (name, form, done)
+    done = n.cli("why", "etl/7")
+    assert done.returncode == 2 and done.stderr.startswith("stoker why: no death of 'etl/7' is known on this node (nor of any other)"), done
+    lines = n.cli("doctor").stdout.splitlines()
+    assert {line[23] for line in lines} == {" "} and not [line for line in lines if line[24] == " "], lines  # one column
+    beside = subprocess.run([f"{BIN}/stoker", "doctor", "--config", os.path.basename(n.config_path), "-o", "json"], cwd=os.path.dirname(n.config_path), capture_output=True, text=True)
+    marks = {line["name"]: line["mark"] for line in json.loads(beside.stdout)["lines"]}
+    assert marks["stokerd"] != "note", marks
     for name in ("health", "doctor"):
         argv = [f"{BIN}/stoker", name, *where]
         assert "\033[" not in n.cli(name).stdout, name

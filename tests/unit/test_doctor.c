@@ -100,7 +100,22 @@ static void test_each_problem_is_named_with_what_to_do(void **state)
 	assert_int_equal(line(s, "runtimeDir")->mark, DOCTOR_PROBLEM);
 	err_rule(&s->facts.config, EINVAL, "line 3: watch: is not a known key");
 	assert_non_null(strstr(line(s, "config")->what, "line 3"));
+	assert_non_null(strstr(line(s, "config")->todo, "correct it"));
 	assert_int_equal(doctor_exit_code(&s->doctor), 1);
+}
+
+static void test_what_is_not_there_or_not_allowed_is_nothing_to_correct(void **state)
+{
+	struct stage *s = *state;
+
+	err_set(&s->facts.config, ENOENT, "cannot open '/etc/stoker/stoker.yaml'");
+	assert_non_null(strstr(line(s, "config")->todo, "write it"));
+	err_set(&s->facts.daemon, ENOENT, "cannot reach stokerd");
+	assert_non_null(strstr(line(s, "agent")->todo, "start stokerd"));
+	s->facts.daemon.code = 0;
+	err_set(&s->facts.daemon, EACCES, "cannot reach stokerd");
+	assert_non_null(strstr(line(s, "agent")->todo, "run this as root"));
+	assert_int_equal(line(s, "agent")->mark, DOCTOR_PROBLEM);
 }
 
 static void test_a_taint_says_what_keeps_it_off(void **state)
@@ -219,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_well_says_what_the_node_is_not_the_cause_of, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_problem_is_named_with_what_to_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_not_there_or_not_allowed_is_nothing_to_correct, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_taint_says_what_keeps_it_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_without_a_daemon_nothing_of_it_is_guessed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rights_of_the_live_processes, set_up, tear_down),

@@ -109,8 +109,8 @@ static void test_the_message_names_mount_reason_time_and_command(void **unused)
 	add(h, "/other", VERDICT_HEALTHY, "", "");
 	health_report(h, c, &r);
 	assert_string_equal(r.condition.message, "/data (ext4 /dev/loop0): read-only: making a file failed with EROFS since 2026-11-26T08:15:00Z; "
-						 "1 of 2 filesystems; more: kubectl exec -n stoker-system ds/stoker -c agent -- stoker health, "
-						 "or on the node: stoker health");
+						 "1 of 2 filesystems; more: kubectl exec -n stoker-system $(kubectl get pod -n stoker-system -o name "
+						 "--field-selector spec.nodeName=node-1) -c agent -- stoker health, or on the node: stoker health");
 	h->filesystems[0].state = VERDICT_HEALTHY;
 	health_report(h, c, &r);
 	assert_string_equal(r.condition.message, "2 of 2 filesystems can be written: /data, /other");
@@ -159,6 +159,8 @@ static void test_the_message_is_bounded_and_escaped(void **unused)
 		memset(f->fs_type, 'x', sizeof(f->fs_type) - 1);
 		memset(f->message, 'm', sizeof(f->message) - 1);
 	}
+	memset(h->node, 'n', sizeof(h->node));
+	h->node[63] = '\0';
 	for (int state = VERDICT_UNKNOWN; state < VERDICT_STATE_MAX_; state++) {
 		for (int i = 0; i < CONFIG_WATCH_MAX; i++)
 			h->filesystems[i].state = (enum verdict_state)state;

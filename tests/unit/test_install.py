@@ -87,5 +87,16 @@ def test_wrong_use_is_refused_by_name():
             assert r.returncode == 64 and words in r.stderr and not calls, (args, r, calls)
 
 
+def test_the_other_scripts_refuse_too():
+    rows = (("try", ["--quick"], "deploy/try: '--quick' is no option"), ("image", ["--quick"], "deploy/image: '--quick' is no option"), ("image", ["--output"], "deploy/image: --output needs a value"),
+            ("install", ["k4d"], "deploy/install: 'k4d' is no platform"), ("uninstall", ["k4d"], "deploy/uninstall: 'k4d' is no platform"), ("uninstall", [], "which platform?"),
+            ("uninstall", ["k3s", "--timeout", "soon"], "must be a number of seconds"), ("enable-nri", ["--quick"], "'--quick' is no option"))
+    for script, args, words in rows:
+        r = subprocess.run([f"{TOP}/deploy/{script}", *args], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, timeout=60)
+        assert r.returncode == 64 and r.stderr.startswith("deploy/") and words in r.stderr and f"deploy/{script} --help" in r.stderr and len(r.stderr.splitlines()) == 1, (script, args, r)
+        shown = subprocess.run([f"{TOP}/deploy/{script}", "--help"], capture_output=True, text=True, timeout=60)
+        assert shown.returncode == 0 and shown.stdout.startswith(f"deploy/{script}") and not shown.stderr, (script, shown)
+
+
 if __name__ == "__main__":
-    plain.main(test_each_platform_gets_image_manifests_and_doctor, test_what_fails_ends_it_with_words, test_wrong_use_is_refused_by_name)
+    plain.main(test_each_platform_gets_image_manifests_and_doctor, test_what_fails_ends_it_with_words, test_wrong_use_is_refused_by_name, test_the_other_scripts_refuse_too)
