@@ -176,7 +176,7 @@ static void print_text(const struct view *view)
 	print_tries(view);
 	print_setup(&view->report->setup);
 	if (view->count == 0)
-		puts("Nothing fails here now. If something did: --syscall NAME --errno NAME judges the numbers of that call without trying it, --uid N tries as that user.");
+		puts("Nothing fails here now. If a call failed before, name it: --syscall NAME --errno NAME judges its limits; --uid N tries as that user.");
 	for (size_t i = 0; i < view->count; i++) {
 		const struct enospc_answer *a = &view->answers[i];
 		printf("%-10s %-24s %s\n", enospc_confidence_name(a->confidence), enospc_cause_name(a->cause), a->numbers);
@@ -307,24 +307,31 @@ static int parse(int argc, char **argv, struct request *r)
 	return bad;
 }
 
+static int say_no_look(const struct view *view, const char *path)
+{
+	const int errnum = view->report->look_errnum;
+	const bool denied = errnum == EACCES || errnum == EPERM, absent = errnum == ENOENT || errnum == ENOTDIR;
+	char shown[1024];
+
+	str_escape(shown, sizeof(shown), path);
+	fprintf(stderr, "stoker why-enospc: '%s' %s%s%s\n", shown, view->hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ", view->hangs ? "" : strerror(errnum),
+		denied ? ". Try: sudo stoker why-enospc" : absent ? "" : ". Ask: stoker health --direct");
+	return EXIT_UNKNOWN;
+}
+
 int stoker_why_enospc(int argc, char **argv)
 {
 	struct request r = {.call = -1, .uid = DEFAULT_UID};
 	struct view view = {0};
 	struct err e = {0};
 	int bad = parse(argc, argv, &r);
-	char shown[1024];
 
 	if (bad)
 		return bad < 0 ? 0 : bad;
 	if (look(&r, argv[optind], &view, &e) < 0)
 		return say_error("stoker why-enospc", &e);
-	if (view.report->look_errnum || view.hangs) {
-		str_escape(shown, sizeof(shown), argv[optind]);
-		fprintf(stderr, "stoker why-enospc: '%s' %s%s%s\n", shown, view.hangs ? "did not answer within 10 s: it hangs" : "cannot be looked at: ",
-			view.hangs ? "" : strerror(view.report->look_errnum), view.report->look_errnum == ENOENT || view.report->look_errnum == ENOTDIR ? "" : ". Ask: stoker health --direct");
-		return EXIT_UNKNOWN;
-	}
+	if (view.report->look_errnum || view.hangs)
+		return say_no_look(&view, argv[optind]);
 	judge(&r, &view);
 	(r.json ? print_json : print_text)(&view);
 	return say_end("stoker why-enospc", exit_code(&view));

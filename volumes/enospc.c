@@ -67,13 +67,15 @@ static bool applies(const struct rule *rule, const struct enospc_case *what)
 	return answers && (rule->calls & 1U << what->call) && (rule->objects & 1U << what->object);
 }
 
-static const char *advice_of_unknown(const struct enospc_case *what, const struct enospc_facts *f)
+static const char *advice_of_unknown(const struct enospc_case *what, const struct enospc_facts *f, bool limited)
 {
-	if (what->errnum != ENOSPC && what->errnum != EDQUOT)
+	if (!limited && (1U << what->call & FILES) && (1U << what->object & (DISK | TMPFS)))
 		return "This errno is not about space: stoker health --direct says more of a disk.";
+	if (!limited)
+		return "This errno is not about a limit of this call: are --syscall and --errno what failed (strace shows both)?";
 	if (strcmp(f->fs_type, "xfs") == 0)
 		return "On XFS free space may lie in pieces too small for inodes (xfs_db -c freesp), or a project's limit may hide beneath (xfs_quota).";
-	return "None of the limits that answer so is reached now: try again while it fails, as the user who sees it (--uid), with the call that fails (--syscall).";
+	return "None of the limits that answer so and could be read is reached now: try again while it fails, as the user who sees it (--uid), with the call that fails (--syscall).";
 }
 
 size_t enospc_classify(const struct enospc_case *what, const struct enospc_facts *facts, struct enospc_answer answers[static ENOSPC_CAUSE_MAX_])
@@ -94,7 +96,7 @@ size_t enospc_classify(const struct enospc_case *what, const struct enospc_facts
 		found++;
 	}
 	if (!named)
-		answers[count++] = (struct enospc_answer){.confidence = CONFIDENCE_UNKNOWN, .advice = advice_of_unknown(what, facts)};
+		answers[count++] = (struct enospc_answer){.confidence = CONFIDENCE_UNKNOWN, .advice = advice_of_unknown(what, facts, found > 0)};
 	for (unsigned c = 0; c < CONFIDENCE_MAX_; c++)
 		for (size_t i = 0; i < found; i++)
 			if (all[i].confidence == c)

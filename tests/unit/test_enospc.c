@@ -112,6 +112,31 @@ static void test_what_was_not_read_is_not_seen(void **unused)
 			}
 }
 
+static void test_advice_fits_the_errno(void **unused)
+{
+	static const struct {
+		struct enospc_case what;
+		const char *words;
+	} row[] = {
+		{{ENOSPC_FORK, ENOSPC_CGROUP1, EAGAIN}, "could be read"}, /* pids.max is in another hierarchy of v1 */
+		{{ENOSPC_MKDIR, ENOSPC_CGROUP2, EAGAIN}, "could be read"},
+		{{ENOSPC_OPEN, ENOSPC_DISK, EROFS}, "not about space"},
+		{{ENOSPC_WRITE, ENOSPC_TMPFS, EIO}, "not about space"},
+		{{ENOSPC_INOTIFY_INIT, ENOSPC_DISK, EACCES}, "not about a limit"},
+		{{ENOSPC_MOUNT, ENOSPC_DISK, ENOSPC}, "could be read"},
+	};
+	struct enospc_answer answer[ENOSPC_CAUSE_MAX_];
+	struct enospc_facts facts;
+
+	(void)unused;
+	enospc_facts_clear(&facts);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		enospc_classify(&row[i].what, &facts, answer);
+		if (!strstr(answer[0].advice, row[i].words))
+			fail_msg("row %zu: %s", i, answer[0].advice);
+	}
+}
+
 static void test_ruled_out_comes_with_numbers(void **unused)
 {
 	static const struct row row = {{ENOSPC_OPEN, ENOSPC_DISK, ENOSPC},
@@ -190,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_cause_by_its_numbers), cmocka_unit_test(test_what_was_not_read_is_not_seen),
 		cmocka_unit_test(test_ruled_out_comes_with_numbers), cmocka_unit_test(test_a_probes_numbers), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_advice_fits_the_errno), cmocka_unit_test(test_a_probes_numbers), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
