@@ -12,14 +12,13 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from cases import case, main, wait_for  # noqa: E402
-from container import Container, Pod  # noqa: E402
+from container import Container, Pod, make_logs  # noqa: E402
 from disks import run, unshare_mounts  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
 KINDS = ("emptyDir", "tmpfs", "csi", "hostPath", "containerLayer")
 PLACE = struct.Struct("=40s64s254s64sxxIIIIQQ")
-LOGS = "/var/log/pods"
 NOBODY, SPARK = 41827, 41828  # users that no other process of the machine has: JVMs of root, of other files too, may have made what is root's
 
 
@@ -47,10 +46,7 @@ class Kubelet:
     def pod(self, name, namespace="spark", logs=True):
         uid = str(uuid.uuid4())
         if logs:
-            directory = f"{LOGS}/{namespace}_{name}_{uid}"
-            made = not os.path.isdir(LOGS)
-            os.makedirs(directory)
-            self.t.cleanup(lambda: (os.rmdir(directory), made and os.rmdir(LOGS)))
+            make_logs(self.t, namespace, name, uid)
         return uid
 
     def volume(self, uid, name, kind="kubernetes.io~empty-dir"):
@@ -175,9 +171,7 @@ def a_containers_own_root_and_scratch_on_a_hostpath(t):
     container.make()
     # before the scratch is made, as an executor is; the pod's name is in the directory of its logs
     p = in_an_overlay(t, container, k.disk.mount_point)
-    directory = f"{LOGS}/team-a_etl-exec-9_{container.pod.uid}"
-    os.makedirs(directory)
-    t.cleanup(lambda: os.rmdir(directory))
+    make_logs(t, "team-a", "etl-exec-9", container.pod.uid)
     shutil.copy("/bin/sleep", os.path.join(t.dir, "java"))
     jvm = subprocess.Popen([os.path.join(t.dir, "java"), "1000"], preexec_fn=lambda: (container.enter(), os.setuid(SPARK)))
     t.cleanup(lambda: (jvm.kill(), jvm.wait()))

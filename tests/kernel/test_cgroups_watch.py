@@ -5,7 +5,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import cgroups  # noqa: E402
-from cases import case, main, wait_for  # noqa: E402
+from cases import alone, case, main, wait_for  # noqa: E402
 from cgroups import MIB, Driver, Group, top  # noqa: E402
 
 
@@ -31,18 +31,19 @@ kill_by_limit.before = {}
 
 
 @case
+@alone  # of ten kills in 5 s the kernel writes, whoever makes them, and others explain deaths by what it writes
 def an_oom_kill_is_told_at_once(t):
     pod = pod_of(t, "oom")
     container = Group(t, f"{pod.path}/container")
     container.limit(16 * MIB)
     driver = Driver(t)
-    driver.add(container)
+    assert driver.add(container)["polled"] == 0
     late = sorted(kill_by_limit(t, driver, container) for _ in range(5))
-    # the middle of five: this machine does other things too; and in qemu no time is real
-    assert late[2] <= (2 if cgroups.V2 else 0.1), late
+    # one that waits for a tick of a second is late by half of one; this machine does other things too; and in qemu no time is real
+    assert late[1] <= (2 if cgroups.V2 else 0.2), late
     sample = driver.sample(container)
     assert sample["oom_kill"] == 5 and sample["local_oom_kill"] == 5, sample
-    assert 15 * MIB <= sample["peak"] <= 16 * MIB and sample["limit"] == 16 * MIB, sample
+    assert 15 * MIB <= sample["peak"] <= 17 * MIB and sample["limit"] == 16 * MIB, sample
     driver.quit()
 
 
@@ -134,9 +135,9 @@ def without_watches_it_polls_and_says_so(t):
     stats = driver.stats()
     assert stats["polled"] >= 1 and "polled each second: no inotify watch is left (fs.inotify.max_user_watches)" in stats["line"], stats
     os.rmdir(b.dir)
-    driver.expect("gone", b.path, within=10)
+    driver.expect("gone", b.path)
     os.rmdir(inner.dir)
-    driver.expect("gone", inner.path, within=10)
+    driver.expect("gone", inner.path)
     stats = driver.stats()
     assert stats["polled"] == 0 and stats["say"] == "", stats
     driver.quit()

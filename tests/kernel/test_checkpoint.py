@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 import disks  # noqa: E402
+import machine  # noqa: E402
 import wire  # noqa: E402
 from cases import case, main, only_long, wait_for  # noqa: E402
 from nfs_null import NameServer, NfsNull  # noqa: E402
@@ -20,12 +21,16 @@ NAME_SERVER, NAME = "127.0.0.77", "nas.stoker.test"
 BIND = 1 << 12
 
 
-def resolver(path):
-    """For the broker: a mount namespace of its own, as a container has, with this resolv.conf."""
+FILES = {"resolv.conf": f"nameserver {NAME_SERVER}\noptions timeout:10 attempts:1\n", "nsswitch.conf": "hosts: files dns\n", "hosts": "127.0.0.1 localhost\n"}
+
+
+def resolver(directory):
+    """For the broker: a mount namespace of its own, as a container has, with these files of how names are found."""
     disks.unshare_mounts([])
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(path.encode(), b"/etc/resolv.conf", None, BIND, None) < 0:
-        raise OSError(ctypes.get_errno(), "mount")
+    for name in FILES:
+        if libc.mount(f"{directory}/{name}".encode(), f"/etc/{name}".encode(), None, BIND, None) < 0:
+            raise OSError(ctypes.get_errno(), f"mount /etc/{name}")
 
 
 class Stage:
@@ -61,10 +66,10 @@ def servers_are_found_by_name_and_address(t):
     """With the strict filter, as the other tests have it: a call too much would end the one that looks it up."""
     four, six = NfsNull(t), NfsNull(t, address="::1")
     names = NameServer(t, NAME_SERVER, NAME, ("127.0.0.99", "127.0.0.1"))
-    path = f"{t.dir}/resolv.conf"
-    with open(path, "w") as f:
-        f.write(f"nameserver {NAME_SERVER}\noptions timeout:1 attempts:1\n")
-    s = Stage(t, ("127.0.0.1", four.port), ("::1", six.port), ("localhost", four.port), (NAME, four.port), ("nobody.stoker.test", four.port), resolv=path)
+    for name, text in FILES.items():
+        with open(f"{t.dir}/{name}", "w") as f:
+            f.write(text)
+    s = Stage(t, ("127.0.0.1", four.port), ("::1", six.port), ("localhost", four.port), (NAME, four.port), ("nobody.stoker.test", four.port), resolv=t.dir)
     for source, server in ((0, four), (1, six), (2, four), (3, four)):  # 127.0.0.99 refuses: the other address is taken
         before = server.asked
         answer = s.publish(source)
@@ -92,14 +97,21 @@ def a_server_that_comes_back_is_mounted_from_at_once(t):
         print(f"    {what}: the kernel is asked {took:.3f} s after the server is back", flush=True)
         assert was_found(answer), answer
         return took
-    assert until_found("hung", server.hang, server.go_on) < 1
-    assert until_found("refused", server.end, server.begin_again) < 1
-    # a host that is not there: its packets are dropped, as those to a listener that has no room
-    server.end()
-    full = socket.create_server(("127.0.0.1", server.port), backlog=0)
+
+    def check(bound_s, *how):
+        """The quickest of three, if the first was not quick: this machine does other things too."""
+        took = [until_found(*how)]
+        while min(took) >= bound_s and len(took) < 3:
+            took.append(until_found(*how))
+        assert min(took) < bound_s, took
+    check(1, "hung", server.hang, server.go_on)
+    check(1, "refused", server.end, server.begin_again)
     waiting = []
 
     def drop():
+        """A host that is not there: its packets are dropped, as those to a listener that has no room."""
+        server.end()
+        waiting.append(socket.create_server(("127.0.0.1", server.port), backlog=0))
         while True:
             waiting.append(socket.socket())
             waiting[-1].settimeout(0.3)
@@ -109,10 +121,10 @@ def a_server_that_comes_back_is_mounted_from_at_once(t):
                 return
 
     def take_none_and_serve():
-        for one in (*waiting, full):
-            one.close()
+        while waiting:
+            waiting.pop().close()
         server.begin_again()
-    assert until_found("not there", drop, take_none_and_serve) < 2  # asked anew each second
+    check(2, "not there", drop, take_none_and_serve)  # asked anew each second
 
 
 @case
@@ -125,7 +137,7 @@ def a_server_that_never_answers_is_said_and_leaves_nothing(t):
     answer = s.asker.broker.receive(s.send(pod))
     assert answer.errnum == errno.ETIMEDOUT and "127.0.0.1: it takes the connection and does not answer" in answer.text, answer
     assert tree(s.kubelet.root) == before and not mounts(s.node.runtime)
-    wait_for(lambda: not s.node.children("stoker-broker"), "no helper to be left", 1)
+    wait_for(lambda: not s.node.children("stoker-broker"), "no helper to be left", 20)
     server.end()
     refused = s.publish()
     assert refused.errnum == errno.ETIMEDOUT and "refused" in refused.text, refused
@@ -152,4 +164,4 @@ def one_that_is_unreachable_is_asked_each_second(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own_network)

@@ -99,6 +99,7 @@ def answers_on_a_terminal_in_a_pipe_and_nowhere(t):
     n.disk("ext4")
     n.start()
     n.wait("Healthy")
+    n.wait_closed()  # the doctor looks at rights
     where = ("--config", n.config_path)
     for name in (*ASKING, "doctor"):
         said = n.cli(name, "-o", "json")
@@ -151,9 +152,9 @@ def run_passes_exit_codes_on(t):
 
 @case
 def run_ends_when_its_process_does(t):
-    """Whoever started it (a standalone worker, a script) waits for it: the quickest of five, on a node that does other things."""
+    """Whoever started it (a standalone worker, a script) waits for it: the quickest of twenty at most, on a node that does other things."""
     took = []
-    for _ in range(5):
+    while len(took) < 20 and (not took or min(took) >= 0.2):
         began = time.monotonic()
         assert run("--quiet", "true").returncode == 0
         took.append(time.monotonic() - began)

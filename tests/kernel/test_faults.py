@@ -222,7 +222,7 @@ def remounted_in_the_log_is_not_recovery(t):
 
 @case
 def frozen_is_hung_and_nobody_else_is(t):
-    n = Node(t, period="1s", deadline="1s")
+    n = Node(t, period="1s", deadline="4s")
     frozen, well = n.disk("ext4"), n.disk("xfs")
     n.start()
     n.wait("Healthy")
@@ -232,7 +232,7 @@ def frozen_is_hung_and_nobody_else_is(t):
     begin = time.monotonic()
     assert n.fs(well)["state"] == "healthy"
     assert n.cli("health").returncode == 1
-    assert time.monotonic() - begin < 5, "the CLI waits for a hung filesystem"
+    assert time.monotonic() - begin < 20, "the CLI waits for a hung filesystem"
     probed = n.fs(well)["lastProbe"]["time"]
     n.wait_for(lambda: n.fs(well)["lastProbe"]["time"] != probed, "a probe of the other filesystem")
     # one child hangs, not one per period

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
-from cases import case, main  # noqa: E402
+from cases import alone, case, main  # noqa: E402
 import disks  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
@@ -46,7 +46,8 @@ def an_error_is_found_without_the_kernel_log(t):
     disk.trigger_ext4_error()
     assert n.wait_fs(disk, "bad")["reason"] in ("ReadOnlyFilesystem", "IOErrors")  # EROFS, or EIO from 6.6 to 6.14
     assert n.fs(other)["state"] == "healthy"
-    assert {h["source"] for h in n.log("hint")} == {"fs-error"}, n.log("hint")
+    # newer kernels show it in the mount table, too, which is read whenever anything on this machine is mounted
+    assert n.log("hint")[0]["source"] == "fs-error" and {h["source"] for h in n.log("hint")} <= {"fs-error", "mounts"}, n.log("hint")
 
 
 @case
@@ -112,17 +113,17 @@ def a_mark_needs_a_group_and_a_watch(t):
     n.wait("Healthy")
     broker = wire.Broker(n.broker_socket)
     t.cleanup(broker.close)
-    group = broker.receive(broker.send(wire.FS_ERRORS))
+    group = broker.ask(wire.FS_ERRORS)
     t.cleanup(lambda: os.close(group))
     null, pair = os.open("/dev/null", os.O_RDWR), socket.socketpair()
-    answer = broker.receive(broker.send(wire.FS_MARK, n.probe_body(0), fd=group))
+    answer = broker.ask(wire.FS_MARK, n.probe_body(0), fd=group)
     assert isinstance(answer, wire.Marked) and answer.errnum == 0 and f"{answer.major}:{answer.minor}" == device(disk.mount_point), answer
     for what, body, fd, want in (("no group", n.probe_body(0), None, errno.EINVAL), ("no such watch", n.probe_body(7), group, errno.EINVAL),
                                  ("another configuration", wire.probe_body(1, 0), group, errno.ESTALE)):
-        answer = broker.receive(broker.send(wire.FS_MARK, body, fd=fd))
+        answer = broker.ask(wire.FS_MARK, body, fd=fd)
         assert isinstance(answer, wire.Refused) and answer.errnum == want, (what, answer)
     for fd in (null, pair[0].fileno()):
-        answer = broker.receive(broker.send(wire.FS_MARK, n.probe_body(0), fd=fd))
+        answer = broker.ask(wire.FS_MARK, n.probe_body(0), fd=fd)
         assert isinstance(answer, wire.Marked) and answer.errnum in (errno.EINVAL, errno.EBADF), answer
     os.close(null)
     assert broker.probe(n.config_hash()).good
@@ -202,9 +203,10 @@ class Sysctl:
 
 
 @case
+@alone  # the kernel looks at every task of the machine, and whoever reads its log looks everywhere
 def a_task_that_hangs_makes_us_look_everywhere(t):
     """It hangs on a filesystem that nobody watches: everything is probed, and all stay as they are. Then one of ours hangs."""
-    n = Node(t, period=LONG, deadline="1s")
+    n = Node(t, period=LONG, deadline="4s")
     disk, other, elsewhere = n.disk("ext4"), n.disk("ext4"), n.disk("ext4", watch=False)
     n.start()
     n.wait("Healthy")

@@ -9,13 +9,14 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
-from cases import case, main, wait_for  # noqa: E402
+from cases import alone, case, main, wait_for  # noqa: E402
 from cgroups import V2, Group, top  # noqa: E402
+from container import make_logs  # noqa: E402
+from disks import mount_tmpfs, unshare_mounts  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
 
 SCAN, SCANNED = 96, 97
-LOGS = "/var/log/pods"
 BACKEND = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 
 
@@ -37,11 +38,7 @@ def executor(t, burstable, pod_uid, container_id, name, number):
     p = java(t, "-Xmx512m", "-Dspark.authenticate.secret=hunter2", BACKEND, "--driver-url", "spark://CoarseGrainedScheduler@pi-driver-svc.team.svc:7078",
              "--executor-id", str(number), "--cores", "2", "--app-id", "spark-0001")
     group.write("cgroup.procs", p.pid)
-    directory = f"{LOGS}/team_{name}-exec-{number}_{pod_uid}"
-    made = [d for d in (LOGS, directory, f"{directory}/spark-kubernetes-executor") if not os.path.isdir(d)]
-    for d in made:
-        os.makedirs(d)
-        t.cleanup(lambda d=d: os.rmdir(d))
+    make_logs(t, "team", f"{name}-exec-{number}", pod_uid, "spark-kubernetes-executor")
     return p
 
 
@@ -61,6 +58,7 @@ def text_at(data, words):
 
 
 @case
+@alone  # a node of another file whose runtime is not there yet would find them as well
 def executors_are_found_without_a_runtime(t):
     n = Node(t)
     n.start(("stoker-broker",))
@@ -123,9 +121,10 @@ def scans_at_a_time_are_few(t):
 @case
 def every_system_call_of_a_scan_failing_in_turn(t):
     """The N-th call of the child fails: an answer comes, and nothing is left. Its beginning call by call, the walk in strides: how long that is depends on
-    the machine's cgroups."""
+    the machine's cgroups. No pod has run here yet."""
     n = Node(t)
-    n.start(("stoker-broker",))
+    n.write_config_now()
+    n.extra_processes.append(n.spawn("stoker-broker", "--config", n.config_path, preexec_fn=lambda: (unshare_mounts([]), mount_tmpfs("/var/log"))))
     broker = wire.Broker(n.broker_socket, deadline=30)
     t.cleanup(broker.close)
     broker_pid = n.extra_processes[0].pid
@@ -154,6 +153,7 @@ def every_system_call_of_a_scan_failing_in_turn(t):
 
 
 @case
+@alone
 def without_nri_executors_are_observed(t):
     """No socket of a runtime: the executor is listed all the same, and forgotten when it is gone; the input says how it is seen."""
     n = Node(t, extra=f"executors: {{nriSocket: {t.dir}/none.sock}}\n")

@@ -70,6 +70,7 @@ def doctor_with_and_without_a_daemon(t):
     assert "stoker-broker" not in r.stdout, r  # not that of another one on this machine
     n.start()
     n.wait("Healthy")
+    n.wait_closed()
     r = n.cli("doctor", "-o", "json")
     lines = {x["name"]: x for x in json.loads(r.stdout)["lines"]}
     assert lines["agent"]["mark"] == lines["broker"]["mark"] == lines["filesystems"]["mark"] == "ok", r.stdout

@@ -1,4 +1,5 @@
 """The records of health/wire.h, spoken by a test: a second peer of the broker, or a stokerd that the test plays."""
+import errno
 import os
 import socket
 import struct
@@ -141,7 +142,7 @@ class Refused:
 class Broker:
     """Asks the real broker, as stokerd does, as soon as it listens."""
 
-    def __init__(self, path, deadline=10):
+    def __init__(self, path, deadline=60):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(deadline)
         wait_for(lambda: self.connected(path), "the broker's socket")
@@ -181,6 +182,13 @@ class Broker:
                 return struct.unpack("=i", ancillary[0][2][:4])[0]
             raise ValueError(f"record type {kind}")
         raise TimeoutError("no answer of the broker")
+
+    def ask(self, kind, body=b"", fd=None):
+        """Again, where the children of earlier ones are still on their way out: of some kinds two may be at work."""
+        while True:
+            answer = self.receive(self.send(kind, body, fd=fd))
+            if not isinstance(answer, Refused) or answer.errnum != errno.EBUSY:
+                return answer
 
     def receive_any(self):
         """The next record as it is: (id, type, body, descriptors)."""

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import namedtuple
 
-from container import VERSION, Container, Pod, write
+from container import VERSION, Container, Pod, make_logs, write
 from executor_stage import grow
 
 # Kubelet's, of a pod that requests what it may use: one in a container cannot go below what its runtime has set.
@@ -230,12 +230,9 @@ def a_sidecars_limit(m):
 def heap_and_kill(m):
     """-XX:OnOutOfMemoryError='kill -9 %p': SIGKILL, and only its log says why."""
     container = m.new(f"anon={m.dice.randrange(8, 32)}")
-    pod = container.pod
-    logs = f"/var/log/pods/{pod.namespace}_{pod.name}_{pod.uid}"
-    os.makedirs(f"{logs}/{container.name}")
+    logs = make_logs(m.t, container.pod.namespace, container.pod.name, container.pod.uid, container.name)
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000000001Z", time.gmtime())
-    write(f"{logs}/{container.name}/0.log",
+    write(f"{logs}/0.log",
           f"{now} stderr F nothing of interest\n" * m.dice.randrange(1, 300) + f"{now} stderr F java.lang.OutOfMemoryError: Java heap space\n")
-    m.t.cleanup(lambda: subprocess.run(["rm", "-r", logs], check=True))
     container.kill(signal.SIGKILL)
     return killed_for(m, "heap, killed by its JVM", "heap", container)

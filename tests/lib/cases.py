@@ -12,6 +12,7 @@ import time
 import traceback
 
 CASES = []
+DIRECTORIES = []  # of the cases of this process that are under way
 DEADLINE_S = 3600 if os.environ.get("STOKER_LONG") else 480  # loops over every system call are longer then; and three files may run at a time
 
 
@@ -49,8 +50,13 @@ class Context:
         # /run is memory: the agent's own files do not lie on a disk that a case breaks
         self.dir = tempfile.mkdtemp(prefix=f"stoker-{name[:24]}-", dir="/run" if os.access("/run", os.W_OK) else None)
         os.chmod(self.dir, 0o755)  # ordinary users fill disks beneath
-        self.stack = [lambda: shutil.rmtree(self.dir, ignore_errors=True)]
+        DIRECTORIES.append(self.dir)
+        self.stack = [self.remove]
         self.notes = []
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        DIRECTORIES.remove(self.dir)
 
     def cleanup(self, function):
         self.stack.append(function)

@@ -11,6 +11,7 @@ import http.client
 import time
 
 from cases import Context, Skip, wait_for
+from machine import free_ports
 
 CACHE = os.environ.get("STOKER_CACHE", os.path.expanduser("~/.cache/stoker"))
 ADMIN, SCHEDULER = "admin-token-of-the-test", "scheduler-token-of-the-test"
@@ -56,16 +57,6 @@ COLLECTION = {"Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/stoker-syst
 
 OWN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease", "stoker-system"}
 KEPT = []  # the control plane that is kept for the next case
-
-
-def free_ports(count):
-    holders = [socket.socket() for _ in range(count)]
-    for s in holders:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in holders]
-    for s in holders:
-        s.close()
-    return ports
 
 
 def sh(*argv, stdin=None):

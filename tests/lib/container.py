@@ -1,6 +1,8 @@
 """Pods and containers as cgroups see them: directories of kubelet's names in the memory hierarchy, a process of tests/payload in
 them. v1 and hybrid (this machine) and v2."""
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +11,7 @@ import uuid
 from cases import wait_for
 
 MIB = 1 << 20
+LOGS = "/var/log/pods"
 PAYLOAD = os.path.join(os.environ.get("STOKER_TESTS", ""), "payload")
 
 
@@ -36,11 +39,21 @@ class Pod:
         self.cgroup_parent = f"/kubepods/burstable/pod{self.uid}"
         self.directory = ROOT + self.cgroup_parent
         self.containers, self.annotations = [], {}
-        for path in (ROOT + "/kubepods", ROOT + "/kubepods/burstable", self.directory):
-            self.make(path)
+        wait_for(self.is_made, f"the cgroup {self.directory} to be made")
         if limit_mib:
             self.limit(self.directory, limit_mib)
         t.cleanup(self.remove)
+
+    def is_made(self):
+        """Another file of tests may take its last pod away, and with it what is above ours, between one step and the next."""
+        try:
+            for path in (ROOT + "/kubepods", ROOT + "/kubepods/burstable", self.directory):
+                self.make(path)
+        except OSError as e:
+            if e.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
+            return False
+        return True
 
     @staticmethod
     def make(path):
@@ -65,6 +78,30 @@ class Pod:
                 os.rmdir(path)
             except OSError:  # another pod's
                 pass
+
+
+def make_logs(t, namespace, pod, uid, container=""):
+    """The directory of a pod's logs where the kubelet has it, or of a container's beneath it. What is above is everybody's: another file of tests may have
+    made it, or take it away just now as the last one there."""
+    of_pod = f"{LOGS}/{namespace}_{pod}_{uid}"
+    path = os.path.join(of_pod, container)
+
+    def is_made():
+        try:
+            os.makedirs(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove():
+        shutil.rmtree(of_pod)
+        try:
+            os.rmdir(LOGS)
+        except OSError:  # others' are in it
+            pass
+    wait_for(is_made, f"{path} to be made")
+    t.cleanup(remove)
+    return path
 
 
 class Container:

@@ -1,12 +1,15 @@
 """Filesystems that a test may break: on loop devices, in memory. Every one cleans up after itself, broken or not."""
 import array
 import ctypes
+import errno
 import fcntl
 import os
+import re
 import subprocess
 
-from cases import wait_for
+from cases import DIRECTORIES, wait_for
 
+MS_REC, MS_PRIVATE, MS_SLAVE = 1 << 14, 1 << 18, 1 << 19
 SHUTDOWN, FREEZE, THAW = 0x8004587D, 0xC0045877, 0xC0045878  # XFS_IOC_GOINGDOWN = EXT4_IOC_SHUTDOWN, FIFREEZE, FITHAW
 MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"], "btrfs": ["mkfs.btrfs", "-q", "-f"]}
 SIZE_MB = {"ext4": 64, "xfs": 320, "btrfs": 128}  # mkfs.xfs refuses less than 300 MB
@@ -117,8 +120,18 @@ class Disk(Filling):
 
     def fsck_once(self):
         if self.kind != "ext4":
-            return True  # its log is replayed by the mount
+            return self.is_free()  # its log is replayed by the mount
         return subprocess.run(["e2fsck", "-fy", self.device], capture_output=True).returncode in (0, 1)
+
+    def is_free(self):
+        """Nobody has the filesystem any more: neither a probe that was under way nor another mount namespace. Else the next mount is of the same, broken one."""
+        try:
+            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL))
+        except OSError as e:
+            if e.errno != errno.EBUSY:
+                raise
+            return False
+        return True
 
     def trigger_ext4_error(self):
         with open(f"/sys/fs/ext4/{os.path.basename(self.device)}/trigger_fs_error", "w") as f:
@@ -191,14 +204,23 @@ def syslog_write(text):
         f.write(text)
 
 
-def unshare_mounts(without):
-    """For a child process: a mount namespace of its own, as a container has, in which the disks are not there."""
+def mounts_of_others():
+    """Disks of other files of tests that run just now, the innermost first."""
+    with open("/proc/self/mountinfo", errors="surrogateescape") as f:
+        points = [re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split()[4]) for line in f]
+    return [p for p in reversed(points) if p.startswith("/run/stoker-") and not any(p.startswith(own + "/") for own in DIRECTORIES)]
+
+
+def unshare_mounts(without, propagation=MS_PRIVATE):
+    """For a child process: a mount namespace of its own, as a container has, in which the disks are not there. Nor are those of other files of tests:
+    a copy would keep them from being repaired, as what is unmounted is in use still."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, (1 << 14) | (1 << 18), None) < 0:  # MS_REC | MS_PRIVATE
+    if libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, MS_REC | propagation, None) < 0:
         raise OSError(ctypes.get_errno(), "unshare")
     for path in without:
-        if libc.umount2(path.encode(), 2) < 0:  # MNT_DETACH
-            raise OSError(ctypes.get_errno(), "umount " + path)
+        umount(path)
+    for path in mounts_of_others():
+        libc.umount2(os.fsencode(path), 2)  # MNT_DETACH; what something else lies over is gone with that
 
 
 def page_out(pid):

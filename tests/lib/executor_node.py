@@ -3,9 +3,9 @@ import glob
 import json
 
 from cases import wait_for
-from cluster import free_ports
 from daemonset import TOP, DaemonSet
 from kubenode import POD_LOGS, KubeNode
+from machine import free_ports
 
 SETTINGS = """discover: 'off'
 web:

@@ -12,7 +12,7 @@ import subprocess
 import images
 import machine
 from cases import Skip, wait_for
-from cluster import ADMIN, CACHE, Cluster, free_ports, sh
+from cluster import ADMIN, CACHE, Cluster, sh
 
 CONTROLLERS, KUBELET = "controllers-token-of-the-test", "kubelet-token-of-the-test"
 POD_LOGS = "/var/log/pods"  # where the kubelets of the world have them, and Stoker looks
@@ -75,7 +75,7 @@ class KubeNode(Cluster):
         self.containerd_root = containerd_root or f"{self.run}/containerd/root"
         self.kubelet_root, self.kubelet_settings = kubelet_root or f"{self.run}/kubelet", kubelet or {}
         self.cgroup = f"stoker-test-{os.getpid()}"
-        self.kubelet_port, self.kubelet_health_port, self.controllers_port = free_ports(3)
+        self.kubelet_port, self.kubelet_health_port, self.controllers_port = machine.free_ports(3)
         os.makedirs(self.run)
         t.cleanup(self.clean)
         super().__init__(t, scheduler=True)

@@ -4,23 +4,22 @@ that kubelet changes are this process's and its children's alone. So two nodes c
 Shared all the same: processors, memory, processes, cgroups (a node has its own beneath the roots), loop devices, and the kernel log."""
 import ctypes
 import os
+import random
+import socket
 import tempfile
 
-from disks import run, umount, unshare_mounts
+from disks import run, unshare_mounts
 
 CLONE_NEWNET = 0x40000000
 SETTINGS = ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"]
 ADDRESS, ROUTER = "192.0.2.2", "192.0.2.1"  # for documentation, says RFC 5737: nobody's
 OWN = []
+PORTS = set()  # that this process has been given
 
 
 def own_mounts():
     """Before the first case of a file: what is mounted later is seen by this process and its children only."""
     unshare_mounts([])
-    with open("/proc/self/mountinfo") as f:
-        others = [line.split()[4] for line in f if line.split()[4].startswith("/run/stoker-")]
-    for path in reversed(others):  # disks that another file of tests has mounted just now: a copy would keep them from being repaired
-        umount(path)
 
 
 def without_others_cgroups():
@@ -30,11 +29,34 @@ def without_others_cgroups():
     run("mount", "-t", "tmpfs", "-o", "size=1m", "stoker-test", "/sys/fs/cgroup")
 
 
-def own():
-    own_mounts()
+def own_network():
+    """Nothing but loopback, and on that nobody else: no port is taken by another file of tests, or by this machine's services."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
         raise OSError(ctypes.get_errno(), "unshare")
     run("ip", "link", "set", "lo", "up")
+
+
+def free_ports(count):
+    """Of those that nobody gets by connecting: a server that begins later, or again, finds its own free, and who connects to it meanwhile not himself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        end = max(int(f.read().split()[0]), 20000)
+    found = []
+    while len(found) < count:
+        port = random.randrange(end - 9000, end)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in PORTS:
+            PORTS.add(port)
+            found.append(port)
+    return found
+
+
+def own():
+    own_mounts()
+    own_network()
     # kubelet takes the address of the interface that has the default route; what is sent there arrives nowhere
     run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "nowhere")
     run("ip", "addr", "add", f"{ADDRESS}/24", "dev", "eth0")

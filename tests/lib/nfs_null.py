@@ -4,12 +4,14 @@ import socket
 import struct
 import threading
 
+from machine import free_ports
+
 NFS = 100003
 
 
 class NfsNull:
     def __init__(self, t, version=4, address="127.0.0.1"):
-        self.version, self.address, self.port, self.asked, self.going = version, address, 0, 0, threading.Event()
+        self.version, self.address, self.port, self.asked, self.going = version, address, free_ports(1)[0], 0, threading.Event()
         self.going.set()
         self.begin_again()
         t.cleanup(self.end)
@@ -55,7 +57,6 @@ class NfsNull:
     def begin_again(self):
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         self.listener = socket.create_server((self.address, self.port), family=family, backlog=64)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, args=(self.listener,), daemon=True).start()
 
 
