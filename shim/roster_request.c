@@ -41,8 +41,10 @@ static int open_places(const struct broker_task *task, struct roster_places *ret
 	if (ret->cgroups_fd < 0)
 		ret->cgroups_fd = open_directory("/sys/fs/cgroup");
 	ret->proc_fd = open_directory("/proc");
-	ret->logs_fd = open_directory(LOGS);
-	return ret->cgroups_fd < 0 || ret->proc_fd < 0 ? err_set(e, errno, "cannot open cgroups and processes") : 0;
+	if (ret->cgroups_fd < 0 || ret->proc_fd < 0)
+		return err_set(e, errno, "cannot open cgroups and processes");
+	ret->logs_fd = open_directory(LOGS); /* none before the first pod */
+	return 0;
 }
 
 static int write_roster(int fd, const struct roster *roster, struct err *e)
