@@ -187,8 +187,17 @@ void executors_pod_stopping(struct executors *x, const struct wire_container *wh
 			pod->stopping = now;
 }
 
+/* Found in cgroups while the runtime was away, which does not have it: of another runtime, of another node on the same machine. */
+static bool is_anothers(const struct executors_entry *entry)
+{
+	return entry->executor.source == EXECUTOR_FROM_CGROUPFS && !entry->named && !entry->ended.us && !entry->killed_us;
+}
+
 void executors_synchronized(struct executors *x, struct moment now)
 {
+	for (unsigned i = x->count; i-- > 0;) /* the last one takes the place of who goes */
+		if (is_anothers(x->entries[i]))
+			executors_forget(x, x->entries[i], false);
 	for (unsigned i = 0; i < x->count; i++) {
 		struct executors_entry *entry = x->entries[i];
 		if (entry->executor.source == EXECUTOR_FROM_NRI && !entry->named) {

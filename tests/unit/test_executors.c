@@ -132,6 +132,25 @@ static void test_who_is_named_no_more_is_gone(void **state)
 	assert_int_equal(s->table.count, 1);
 }
 
+/* On a machine of several nodes the cgroups show those of the others, too. */
+static void test_who_was_found_and_is_not_named_is_anothers(void **state)
+{
+	struct stage *s = *state;
+	struct executor one = new_executor(ID), two = new_executor(ID2);
+
+	one.source = two.source = EXECUTOR_FROM_CGROUPFS;
+	executors_add(&s->table, &one, at(s));
+	executors_add(&s->table, &two, at(s));
+	executors_find(&s->table, ID)->named = executors_find(&s->table, ID2)->named = false; /* the look is over */
+	two.source = EXECUTOR_FROM_NRI;
+	executors_add(&s->table, &two, at(s)); /* the runtime is there */
+	executors_synchronized(&s->table, at(s));
+	run(s, 2 * SEC);
+	assert_int_equal(s->deaths, 0);
+	assert_null(executors_find(&s->table, ID));
+	assert_non_null(executors_find(&s->table, ID2));
+}
+
 static void test_a_pod_that_is_stopped(void **state)
 {
 	struct stage *s = *state;
@@ -252,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_scratch_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_sick_disk_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_is_named_no_more_is_gone, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_who_was_found_and_is_not_named_is_anothers, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_pod_that_is_stopped, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_more_than_the_table_holds_are_counted, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_is_verified_once, open_stage, close_stage),
