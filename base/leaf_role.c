@@ -27,6 +27,7 @@ int leaf_role_main(const struct leaf_role *role, int argc, char **argv)
 {
 	static const struct option options[] = {{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
 	struct log log = {role->name, LOG_INFO, 2};
+	uint64_t lost = 0; /* lines of the log */
 	struct err e = {0};
 	uv_loop_t loop;
 
@@ -40,6 +41,7 @@ int leaf_role_main(const struct leaf_role *role, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(role, stderr, 64);
+	log_never_wait(&log, &lost);
 	if (sandbox_descriptors(LEAF_ROLE_LINK_FD, &e) < 0 || uv_loop_init(&loop) < 0 || start(role, &loop, &log, &e) < 0) {
 		log_error(&log, "cannot start", "error", e.text);
 		return 1;

@@ -13,7 +13,14 @@ struct log {
 	const char *role;	/* "stokerd", "stoker-broker" … */
 	enum log_level minimum; /* lines below are not written */
 	int fd;			/* mostly 2 */
+	uint64_t *lost;		/* of the owner: lines for which there was no room, since the last one; NULL = not counted */
 };
+
+/* From now on a line for which there is no room is lost instead of waited for, and counted in *lost. A container's standard error is a pipe that
+ * containerd reads and writes to a file beneath /var/log/pods: where that filesystem hangs nobody reads it any more, and a role that waited would
+ * hang with the filesystem that it is there to tell of. A pipe is opened again, since O_NONBLOCK of its own would be that of everybody who has it. A
+ * file and a terminal stay as they are. */
+void log_never_wait(struct log *log, uint64_t *lost);
 
 const char *log_level_name(enum log_level level);
 

@@ -52,6 +52,7 @@ int role_main(const struct role *role, int argc, char **argv)
 	struct option options[ROLE_OPTIONS_MAX + 4] = {
 		{"config", required_argument, NULL, 'c'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}};
 	const char *config_path = STOKER_CONFIG_PATH;
+	uint64_t lost = 0; /* lines of the log */
 	struct err e = {0};
 	uv_loop_t loop;
 
@@ -69,6 +70,7 @@ int role_main(const struct role *role, int argc, char **argv)
 	}
 	if (optind < argc)
 		return wrong_usage(role, argv[optind]);
+	log_never_wait(role->log, &lost);
 	if (sandbox_descriptors(-1, &e) < 0 || uv_loop_init(&loop) < 0 || role->run(&loop, config_path, &e) < 0) {
 		log_error(role->log, "cannot start", "error", e.text);
 		return 1;

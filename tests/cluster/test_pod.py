@@ -227,6 +227,10 @@ def rights_are_as_tabled(t):
         assert lines[role]["mark"] == "ok" and has in lines[role]["what"], lines[role]
     web = subprocess.run(["pgrep", "-P", str(w.stoker.pid("agent"))], capture_output=True, text=True).stdout.split()
     assert any(os.readlink(f"/proc/{p}/exe").endswith("stoker-web") for p in web), web
+    for pid in (*map(w.stoker.pid, CONTAINERS), *web):  # where the disk of the logs hangs, containerd reads no more
+        with open(f"/proc/{pid}/fdinfo/2") as f:
+            flags = int(next(line for line in f if line.startswith("flags:")).split()[1], 8)
+        assert flags & os.O_NONBLOCK, (os.readlink(f"/proc/{pid}/exe"), oct(flags))
 
 
 @case

@@ -1,4 +1,5 @@
 """Every program of Stoker as people call it: wrong words, answers that cannot be written, no colour where there is no terminal; and `stoker run`."""
+import contextlib
 import json
 import os
 import pty
@@ -137,6 +138,40 @@ def whoever_reads_the_log_may_go(t):
     os.close(log)
     n.wait("Healthy")
     assert [p.poll() for p in roles] == [None] * 3, [p.args for p in roles if p.poll() is not None]
+
+
+@case
+def whoever_reads_the_log_may_stop(t):
+    """A container's standard error is a pipe, which containerd writes to a file of the pods' logs: where that filesystem hangs nobody reads it, and
+    that is what a role is to tell of. What found no room is counted and said afterwards."""
+    n = Node(t)
+    disk = n.disk("ext4")
+    n.write_config_now()
+    reader, log = os.pipe()
+    os.set_blocking(log, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(log, b"x" * 4096)
+    os.set_blocking(log, True)
+    roles = [subprocess.Popen([f"{BIN}/{role}", "--config", n.config_path], stderr=log) for role in ("stoker-broker", "stokerd", "stoker-reporter")]
+    t.cleanup(lambda: [n.end(p) for p in roles])
+    n.wait("Healthy")
+    disk.remount("ro")
+    n.wait_fs(disk, "bad")
+    assert os.get_blocking(log), "it is not theirs alone"
+    os.set_blocking(reader, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.read(reader, 65536):
+            pass
+    os.set_blocking(reader, True)
+    disk.remount("rw")
+    text = b""
+    while b"recovering" not in text:
+        text += os.read(reader, 65536)
+    lost = [line for line in text.splitlines() if b"role=stokerd" in line and b"log lines lost" in line]
+    assert len(lost) == 1 and int(lost[0].rsplit(b"lines=", 1)[1]) > 3, text
+    os.close(log)
+    os.close(reader)
 
 
 # --- stoker run ---
