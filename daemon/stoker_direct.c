@@ -11,6 +11,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/record.h"
 #include "base/scoped.h"
 #include "base/str.h"
@@ -92,6 +93,7 @@ static int start_probe(struct direct *d, const struct config *config, uint32_t i
 
 	p->direct = d;
 	p->what = (struct write_probe){.watch = index,
+				       .node_hash = hash_fnv1a(HASH_START, config->node, strlen(config->node)),
 				       .uid = config->probe.uid,
 				       .may_open_plainly = true,
 				       .mount_namespace_fd = -1,

@@ -1,8 +1,10 @@
 /* broker_task.c - what the broker's children do; see broker.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "health/broker.h"
 #include "volumes/discover.h"
@@ -27,6 +29,7 @@ static int place_task(struct broker *b, struct broker_job *job, uint64_t config_
 	if (!place_get(b->config, number, ret))
 		return err_rule(e, EINVAL, "probe: place %u is not watched", number);
 	*probe = (struct write_probe){
+		.node_hash = hash_fnv1a(HASH_START, b->config->node, strlen(b->config->node)),
 		.uid = b->config->probe.uid,
 		.without_rights = b->without_rights,
 		.mount_namespace_fd = b->mount_namespace_fd,

@@ -39,6 +39,8 @@ static const struct {
 	{ENOTDIR, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is no directory: remove it"},
 	{ELOOP, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is a symbolic link: remove it"},
 	{ENOENT, PROBE_CREATE, VERDICT_UNSURE, "ProbeDenied", "somebody removed the probe directory or the probe's file meanwhile"},
+	{ESTALE, PROBE_WRITE, VERDICT_UNSURE, "ProbeDenied", "somebody removed the probe's file meanwhile"}, /* on NFS, from another node */
+	{ESTALE, PROBE_SYNC, VERDICT_UNSURE, "ProbeDenied", "somebody removed the probe's file meanwhile"},
 	{EEXIST, PROBE_CREATE, VERDICT_UNSURE, "ProbeDenied", "somebody else makes files in the probe directory"},
 	{EACCES, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
 	{EPERM, PROBE_STEP_MAX_, VERDICT_UNSURE, "ProbeDenied", "the probe is not permitted"},
@@ -115,6 +117,13 @@ static void say_left(struct verdict_input *input, const char *separator, const s
 	str_append(input->message, sizeof(input->message), " for root");
 }
 
+/* On NFS the file is the probe user's, and the server says only that some quota is used up: one of everybody's shows in what is left. */
+static bool may_be_own_quota(const struct finding *f)
+{
+	return f->errnum == EDQUOT && f->space.kind == SPACE_ON_NFS && f->space.available_bytes >= (1 << 20) &&
+	       (f->space.available_inodes > 0 || f->space.total_inodes == 0);
+}
+
 struct verdict_input verdict_judge(const struct finding *finding)
 {
 	struct verdict_input input = {.event = VERDICT_GOOD};
@@ -130,7 +139,13 @@ struct verdict_input verdict_judge(const struct finding *finding)
 	str_copy(input.message, sizeof(input.message), judgement[i].words);
 
 	enum enospc_cause cause = enospc_of_probe(finding->errnum, &finding->space);
-	name_shortage(&input, cause);
+	if (may_be_own_quota(finding)) {
+		input.event = VERDICT_UNSURE;
+		str_copy(input.reason, sizeof(input.reason), "ProbeDenied");
+		str_copy(input.message, sizeof(input.message), "over a quota, perhaps that of the probe's user (probe.uid) alone");
+	} else {
+		name_shortage(&input, cause);
+	}
 	const char *name = strerrorname_np(finding->errnum);
 	str_append(input.message, sizeof(input.message), ": %s %s %s", step_words(finding->step),
 		   finding->errnum == ETIMEDOUT ? "did not end within the deadline," : "failed with", name ? name : "an unknown error");

@@ -14,7 +14,7 @@
 #define SPACE_MOST ((1ULL << 53) - 1)
 
 /* What the words about a shortage depend on. */
-enum space_kind { SPACE_ON_OTHER, SPACE_ON_EXT4, SPACE_ON_TMPFS };
+enum space_kind { SPACE_ON_OTHER, SPACE_ON_EXT4, SPACE_ON_TMPFS, SPACE_ON_NFS };
 
 struct space {
 	uint64_t total_bytes; /* 0 = not measured, or without a limit (tmpfs, size=0) */

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -25,7 +27,7 @@
 #define OPEN_TREE_CLONE 1
 #endif
 #define PROBE_WRITE_BYTES 4096
-#define PROBE_FILE_NAME	  "probe" /* only where O_TMPFILE is not supported */
+#define PROBE_NAME_TRIES  8
 
 static void probe_enter(const struct write_probe *what, struct finding *f, enum probe_step step)
 {
@@ -101,7 +103,7 @@ static int probe_directory(const struct write_probe *what, struct finding *f, in
 		return probe_fail(f, -fd);
 	if (fstat(fd, &st) < 0 ||
 	    (root && st.st_uid != what->uid && fchownat(fd, "", what->uid, what->uid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 &&
-	     !(errno == EPERM && what->without_rights))) {
+	     !(errno == EPERM && what->without_rights) && errno != EDQUOT /* the user's, see probe_create_early */)) {
 		int saved = errno;
 		fd_drop(&fd);
 		return probe_fail(f, saved);
@@ -127,8 +129,38 @@ static int probe_drop_rights(const struct write_probe *what, struct finding *f)
 	return 0;
 }
 
+/* What the probe holds open while it runs. */
+struct probe_open {
+	int top_fd, directory_fd, file_fd;
+};
+
+static void probe_close(struct probe_open *open)
+{
+	fd_drop(&open->file_fd);
+	fd_drop(&open->directory_fd);
+	fd_drop(&open->top_fd);
+}
+
+/* While it may still be root: the file, and what is written to it, is then on root's account. A quota of the probe's user that is used up
+ * says nothing of the disk; one of a project hits everybody, the probe too. Of blocks root's share is not touched: writing takes them,
+ * and that is done as the user. False: as the user, then. */
+static bool probe_create_early(const struct write_probe *what, struct finding *f, struct probe_open *open)
+{
+	probe_enter(what, f, PROBE_CREATE);
+	open->file_fd = openat(open->directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	return open->file_fd >= 0;
+}
+
+/* Two nodes may have the same export: each has a name of its own there, always the same one, so that a node that died leaves one at most. */
+static void probe_name(const struct write_probe *what, char name[static 32])
+{
+	snprintf(name, 32, "probe-%016" PRIx64, what->node_hash);
+}
+
 static int probe_create(const struct write_probe *what, struct finding *f, int directory_fd)
 {
+	char name[32];
+
 	probe_enter(what, f, PROBE_CREATE);
 	int fd = openat(directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0)
@@ -136,12 +168,14 @@ static int probe_create(const struct write_probe *what, struct finding *f, int d
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) /* EISDIR: kernels before O_TMPFILE */
 		return probe_fail(f, errno);
 
-	/* A file left by a probe that was killed between making and unlinking is removed and the making tried once more. */
-	for (int attempt = 0; attempt < 2; attempt++) {
-		fd = openat(directory_fd, PROBE_FILE_NAME, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* A file left by a probe that was killed between making and unlinking is removed and the making tried again. Another probe of this
+	 * node (stoker health --direct) may remove ours meanwhile: it is gone then, as it shall be. */
+	probe_name(what, name);
+	for (int attempt = 0; attempt < PROBE_NAME_TRIES; attempt++) {
+		fd = openat(directory_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0 && errno != EEXIST)
 			return probe_fail(f, errno);
-		if (unlinkat(directory_fd, PROBE_FILE_NAME, 0) < 0) {
+		if (unlinkat(directory_fd, name, 0) < 0 && errno != ENOENT) {
 			int saved = errno;
 			fd_drop(&fd);
 			return probe_fail(f, saved);
@@ -177,7 +211,8 @@ static uint64_t bytes_of(uint64_t blocks, uint64_t block_bytes)
 
 static enum space_kind kind_of(const struct statfs *st)
 {
-	return st->f_type == EXT4_SUPER_MAGIC ? SPACE_ON_EXT4 : st->f_type == TMPFS_MAGIC ? SPACE_ON_TMPFS : SPACE_ON_OTHER;
+	return st->f_type == EXT4_SUPER_MAGIC ? SPACE_ON_EXT4 : st->f_type == TMPFS_MAGIC ? SPACE_ON_TMPFS :
+	       st->f_type == NFS_SUPER_MAGIC ? SPACE_ON_NFS : SPACE_ON_OTHER;
 }
 
 static uint64_t at_most(uint64_t number)
@@ -208,18 +243,6 @@ static void probe_measure(struct finding *f, int directory_fd)
 	};
 }
 
-/* What the probe holds open while it runs. */
-struct probe_open {
-	int top_fd, directory_fd, file_fd;
-};
-
-static void probe_close(struct probe_open *open)
-{
-	fd_drop(&open->file_fd);
-	fd_drop(&open->directory_fd);
-	fd_drop(&open->top_fd);
-}
-
 int write_probe_clone(const struct write_probe *what, struct finding *ret)
 {
 	char path[NAME_PATH_BYTES];
@@ -232,10 +255,14 @@ static void probe_walk(const struct write_probe *what, struct finding *f, struct
 	if ((open->top_fd = write_probe_clone(what, f)) < 0)
 		return;
 	open->directory_fd = probe_directory(what, f, open->top_fd);
-	if (open->directory_fd >= 0 && probe_drop_rights(what, f) == 0) {
-		/* Before the file is made: a block or an inode less would be the probe's own. */
-		probe_measure(f, open->directory_fd);
-		open->file_fd = probe_create(what, f, open->directory_fd);
+	if (open->directory_fd < 0)
+		return;
+	/* Before the file is made: a block or an inode less would be the probe's own. */
+	probe_measure(f, open->directory_fd);
+	bool made = probe_create_early(what, f, open);
+	if (probe_drop_rights(what, f) == 0) {
+		if (!made)
+			open->file_fd = probe_create(what, f, open->directory_fd);
 		if (open->file_fd >= 0 && probe_write(what, f, open->file_fd) == 0)
 			probe_enter(what, f, PROBE_DONE);
 	}

@@ -2,7 +2,10 @@
  *
  * Runs in a disposable child, never in a role's loop: any step may hang in D state. It works on a detached clone of the
  * watched mount (open_tree(2), Linux 5.2), because a clone does not make `umount` of the original busy, and a plain
- * descriptor does. Nothing is left behind: the file has no name (O_TMPFILE) or loses it before it is written. */
+ * descriptor does. Nothing is left behind: the file has no name (O_TMPFILE) or loses it before it is written.
+ *
+ * It is written as an ordinary user and made, if possible, as root: then no quota of that user's can fail it (QuotaExhausted is a
+ * project's, or the filesystem's own). */
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +20,7 @@ struct write_probe {
 	uint64_t path_hash;			/* 0 = a path */
 	uint64_t mount_id;			/* where it was found: on another mount nothing is done (ESTALE); 0 = any */
 	char directory[64];			/* made at the top of the clone, mode 0700, owned by `uid` */
+	uint64_t node_hash;			/* names the file where it needs a name: other nodes may have the same export */
 	uint32_t uid;				/* an ordinary one: what the filesystem reserves for root does not count as free */
 	bool must_be_mounted;			/* see wire.h */
 	bool may_open_plainly;			/* without the right to clone, open the path itself (CLI without root) */

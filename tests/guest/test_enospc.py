@@ -89,21 +89,55 @@ def quota_of_a_project(t):
     kernel.expect_well(mount)
 
 
+def direct_verdict(n, disk):
+    direct = n.cli("health", "--direct", "-o", "json")
+    return direct.returncode, next(fs for fs in json.loads(direct.stdout)["filesystems"] if fs["mountPoint"] == disk.mount_point)
+
+
 @case
-def a_quota_is_the_verdicts_reason(t):
-    """The probe's own user is over its quota, on a disk with room."""
+def a_project_over_its_quota_is_the_verdicts_reason(t):
+    """The top of the disk is the project's: it hits everybody, the probe too."""
     n = Node(t)
-    disk = n.disk("ext4", mkfs=["-O", "quota", "-E", "quotatype=usrquota"])
+    disk = n.disk("ext4", mkfs=["-O", "quota,project", "-E", "quotatype=prjquota"], options="prjquota")
+    disks.run("chattr", "-p", "7", "+P", disk.mount_point)
     n.write_config_now()
-    direct = n.cli("health", "--direct", "-o", "json")
-    assert direct.returncode == 0, direct
-    disks.run("setquota", "-u", "65534", "0", "64", "0", "0", disk.mount_point)
-    disks.run("quotaon", "-u", disk.mount_point)
-    disk.fill_as(65534)
-    direct = n.cli("health", "--direct", "-o", "json")
-    fs = json.loads(direct.stdout)["filesystems"][0]
-    assert direct.returncode == 1 and fs["reason"] == "QuotaExhausted" and fs["lastProbe"]["errno"] == 122, fs
+    assert direct_verdict(n, disk)[0] == 0, direct_verdict(n, disk)
+    disks.run("setquota", "-P", "7", "0", "64", "0", "0", disk.mount_point)
+    disk.fill_as(kernel.UID)
+    code, fs = direct_verdict(n, disk)
+    assert code == 1 and fs["reason"] == "QuotaExhausted" and fs["lastProbe"]["errno"] == 122, fs
     assert "over its quota" in fs["message"], fs
+
+
+@case
+def a_quota_of_the_probes_own_user_is_no_sick_disk(t):
+    """Bytes and inodes of uid 65534 are used up, or were before the probe ever came: everybody else writes, and so does the probe."""
+    n = Node(t)
+    made = [n.disk("ext4", mkfs=["-O", "quota", "-E", "quotatype=usrquota"]), n.disk("xfs", options="uquota"),
+            n.disk("ext4", mkfs=["-O", "quota", "-E", "quotatype=usrquota"]), n.disk("xfs", options="uquota"),
+            n.disk("ext4", mkfs=["-O", "quota", "-E", "quotatype=usrquota"])]
+    n.write_config_now()
+    for i, disk in enumerate(made):
+        if i < 2:
+            assert direct_verdict(n, disk)[1]["state"] == "healthy", direct_verdict(n, disk)
+        disks.run("setquota", "-u", "65534", *(("0", "64", "0", "0") if i < 4 else ("0", "0", "0", "3")), disk.mount_point)
+        if disk.kind == "ext4":
+            disks.run("quotaon", "-u", disk.mount_point)
+        if i < 4:
+            disk.fill_as(65534)
+        else:  # inodes alone
+            os.mkdir(f"{disk.mount_point}/home")
+            os.chown(f"{disk.mount_point}/home", 65534, 65534)
+        made_by_nobody = subprocess.run(["sh", "-c", "touch home/a && touch home/b && touch home/c && dd if=/dev/zero of=home/a bs=4k count=20"], cwd=disk.mount_point,
+                                        user=65534, capture_output=True, text=True)
+        assert "quota" in made_by_nobody.stderr, made_by_nobody
+    found = [direct_verdict(n, disk) for disk in made]
+    assert all(code == 0 and fs["state"] == "healthy" for code, fs in found), [(fs["fsType"], fs["reason"], fs["message"]) for _, fs in found]
+    # as the DaemonSet's broker, which has fewer rights than root's shell
+    n.start()
+    n.wait("Healthy")
+    made[0].trigger_ext4_error()  # and what is sick is still seen
+    assert n.wait_fs(made[0], "bad")["reason"] in ("ReadOnlyFilesystem", "IOErrors", "FilesystemShutdown")
 
 
 if __name__ == "__main__":

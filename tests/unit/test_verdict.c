@@ -268,6 +268,12 @@ static void test_findings_are_judged(void **unused)
 		{{.step = PROBE_CREATE, .errnum = ENOSPC, .space = {1 << 30, 1 << 29, 100, 0, true}}, VERDICT_FAILED, "InodesExhausted"},
 		{{.step = PROBE_WRITE, .errnum = ENOSPC}, VERDICT_FAILED, "SpaceExhausted"},
 		{{.step = PROBE_WRITE, .errnum = EDQUOT}, VERDICT_FAILED, "QuotaExhausted"},
+		/* whose, NFS does not say, if what is left does not: perhaps only the probe's user's */
+		{{.step = PROBE_WRITE, .errnum = EDQUOT, .space = {1 << 30, 1 << 29, 100, 50, .kind = SPACE_ON_NFS}}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_WRITE, .errnum = EDQUOT, .space = {1 << 30, 0, 100, 50, .kind = SPACE_ON_NFS}}, VERDICT_FAILED, "QuotaExhausted"},
+		{{.step = PROBE_WRITE, .errnum = EDQUOT, .space = {1 << 30, 1 << 29, 100, 50, .kind = SPACE_ON_OTHER}}, VERDICT_FAILED, "QuotaExhausted"},
+		{{.step = PROBE_WRITE, .errnum = ESTALE}, VERDICT_UNSURE, "ProbeDenied"}, /* another node removed the file */
+		{{.step = PROBE_SYNC, .errnum = ESTALE}, VERDICT_UNSURE, "ProbeDenied"},
 		{{.step = PROBE_CREATE, .errnum = ETIMEDOUT}, VERDICT_FAILED, "FilesystemHung"},
 		{{.step = PROBE_CREATE, .errnum = EACCES}, VERDICT_UNSURE, "ProbeDenied"},
 		/* what somebody else does to the probe's directory and file says nothing of the disk */
