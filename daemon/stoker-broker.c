@@ -28,6 +28,8 @@ static const struct broker_request requests[] = {
 	 "an empty fanotify group: whoever has it can read what it is told, and adds nothing to it without CAP_SYS_ADMIN"},
 	{WIRE_FS_MARK, "fs-mark", sizeof(struct wire_probe), 2, broker_check_fs_mark, broker_body_fs_mark,
 	 "asks only for the errors of a filesystem that the configuration names; they carry no names and no content"},
+	{WIRE_NODE, "node", 0, 2, broker_check_node, broker_body_descriptor,
+	 "the host's mount namespace, which nobody can enter without CAP_SYS_ADMIN; it is there to be locked"},
 	{WIRE_SCAN, "scan", 0, 2, roster_check_scan, roster_body_scan,
 	 "reads cgroups, command lines and log directories' names as an ordinary user; what leaves it is ids and names of Spark's containers"},
 	{WIRE_PROCESSES, "processes", sizeof(struct wire_container_ask), BROKER_CONTAINERS_MAX, broker_check_processes, broker_body_processes,

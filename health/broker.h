@@ -148,6 +148,7 @@ int broker_start(struct broker *broker, const char *runtime_dir, struct err *e);
 int broker_check_probe(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_mounts(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_kmsg(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
+int broker_check_node(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_fs_errors(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_fs_mark(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);
 int broker_check_look(struct broker *broker, const struct record *record, struct broker_job *job, struct err *e);

@@ -134,6 +134,8 @@ static void broker_up(struct link *link)
 		link_send(link, WIRE_KMSG, ++s->asked, NULL, 0);
 	if (s->mounts_fd < 0)
 		link_send(link, WIRE_MOUNTS, ++s->asked, NULL, 0);
+	if (s->twin.node_fd < 0)
+		link_send(link, WIRE_NODE, ++s->asked, NULL, 0);
 	supervisor_hints_reset(s);
 	supervisor_discovery_reset(s);
 	supervisor_checkpoints_broker(s, true);
@@ -171,6 +173,8 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 	memcpy(text, refused->text, sizeof(refused->text));
 	if (supervisor_checkpoints_refused(s, id, refused, text)) {
 		/* taken */
+	} else if (refused->request == WIRE_NODE) {
+		log_info(s->log, "the node cannot be locked: another stokerd with another runtime directory would not be seen", "why", text);
 	} else if (refused->request == WIRE_FS_ERRORS || refused->request == WIRE_FS_MARK) {
 		supervisor_fs_refused(s, refused, text);
 	} else if (refused->request == WIRE_LOOK) {
@@ -195,6 +199,18 @@ static void broker_refused(struct supervisor *s, uint64_t id, const struct wire_
 	}
 }
 
+static void use_descriptor(struct supervisor *s, uint32_t what, int fd)
+{
+	if (fd < 0)
+		return;
+	switch (what) {
+	case WIRE_KMSG: supervisor_use_kernel_log(s, fd); break;
+	case WIRE_FS_ERRORS: supervisor_use_fs_errors(s, fd); break;
+	case WIRE_NODE: supervisor_use_node(s, fd); break;
+	default: use_mounts(s, fd);
+	}
+}
+
 static void broker_record(struct link *link, const struct record *record)
 {
 	struct supervisor *s = link->owner;
@@ -212,9 +228,7 @@ static void broker_record(struct link *link, const struct record *record)
 	} else if (record->header.type == WIRE_FS_MARKED && marked) {
 		supervisor_fs_marked(s, marked);
 	} else if (record->header.type == WIRE_DESCRIPTOR && descriptor) {
-		int fd = link_take_fd(link);
-		if (fd >= 0)
-			(descriptor->what == WIRE_KMSG ? supervisor_use_kernel_log : descriptor->what == WIRE_FS_ERRORS ? supervisor_use_fs_errors : use_mounts)(s, fd);
+		use_descriptor(s, descriptor->what, link_take_fd(link));
 	} else if (record->header.type == WIRE_CHILD_ENDED && ended) {
 		monitor_child_ended(&s->monitor, ended->watch);
 	} else if (supervisor_executors_answer(s, record) || supervisor_roster_answer(s, record) || supervisor_sweep_answer(s, record) ||
@@ -297,7 +311,7 @@ int supervisor_start(struct supervisor *s, uv_loop_t *loop, const struct log *lo
 
 	s->loop = loop;
 	s->log = log;
-	s->broker.fd = s->lock_fd = s->mounts_fd = s->kernel_log.fd = s->fs_errors.fd = s->http_fds[0] = s->http_fds[1] = -1;
+	s->broker.fd = s->twin.directory_fd = s->twin.node_fd = s->mounts_fd = s->kernel_log.fd = s->fs_errors.fd = s->http_fds[0] = s->http_fds[1] = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		uv_timer_init(loop, timers[i]);
 		timers[i]->data = s;

@@ -87,8 +87,12 @@ struct supervisor {
 	struct event_watcher event_watcher;
 	struct event events_kept[SUPERVISOR_EVENTS_KEPT]; /* while the reporter is away */
 	unsigned events_waiting;
-	int lock_fd;	       /* of the runtime directory; -1 = another stokerd has it */
-	unsigned lock_refused; /* so many times */
+	struct twin {
+		int directory_fd; /* the runtime directory's lock; -1 = not ours (yet) */
+		int node_fd;	  /* the host's mount namespace; -1 = not handed out (yet) */
+		bool node_locked;
+		unsigned refused; /* so many times */
+	} twin;
 	/* the roles that stokerd starts */
 	struct supervisor_paths paths;
 	int http_fds[2]; /* unix, tcp (-1 = off): kept, so that a new stoker-web gets the same */
@@ -163,6 +167,7 @@ void supervisor_restore(struct supervisor *supervisor);			    /* reads the state
 /* --- supervisor_twin.c: the input "twin" --- */
 
 void supervisor_look_for_twin(struct supervisor *supervisor); /* with each tick */
+void supervisor_use_node(struct supervisor *supervisor, int fd); /* what the broker has handed out to be locked */
 
 /* --- supervisor_web.c --- */
 

@@ -42,6 +42,8 @@ enum wire_type {
 	/* broker -> stokerd */
 	WIRE_FS_MARKED, /* struct fs_error_mark */
 	/* stokerd -> broker */
+	WIRE_NODE, /* no payload: something that this node has once, to be locked; answered by WIRE_DESCRIPTOR */
+	/* stokerd -> broker */
 	WIRE_LOOK = 40, /* struct wire_look */
 	/* broker -> stokerd */
 	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
@@ -138,7 +140,7 @@ struct wire_look {
 };
 
 struct wire_descriptor {
-	uint32_t what; /* WIRE_MOUNTS, WIRE_KMSG or WIRE_FS_ERRORS */
+	uint32_t what; /* WIRE_MOUNTS, WIRE_KMSG, WIRE_FS_ERRORS or WIRE_NODE */
 };
 
 struct wire_refused {

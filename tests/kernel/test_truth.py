@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from cases import Skip, case, main  # noqa: E402
+import disks
 from node import Node  # noqa: E402
 
 
@@ -58,6 +59,31 @@ def a_second_stokerd_is_said_by_the_second(t):
     assert first.poll() is None
     first.terminate()
     n.wait_for(lambda: n.input("twin")["state"] == "ok", "the second to be alone")
+
+
+@case
+def a_second_agent_with_its_own_runtime_directory_is_said(t):
+    """A host service beside the DaemonSet. Nodes that share this kernel and not its mounts (k3d) are others."""
+    one, two, other = (Node(t, period="1s", directory=name) for name in ("one", "two", "other"))
+    disk = one.disk("ext4")
+    for n in (two, other):
+        n.watch(disk.mount_point)
+    one.start_roles()
+    one.wait("Healthy")
+    two.start_roles()
+    two.wait_for(lambda: "another stokerd watches this node, with another runtime directory" in two.input("twin")["detail"], "the second to say so")
+    other.start_roles(broker=lambda: disks.unshare_mounts([]))
+    other.wait("Healthy")
+    two.start_again("stoker-broker")  # the lock is stokerd's
+    two.start_again("stokerd")
+    two.wait_for(lambda: two.input("twin")["state"] == "degraded", "it to be said again")
+    two.wait("Healthy")
+    assert "note    twin" in two.cli("doctor").stdout, two.cli("doctor").stdout
+    first = next(p for p in one.extra_processes if p.args[0].endswith("stokerd"))
+    first.kill()
+    two.wait_for(lambda: two.input("twin")["state"] == "ok", "the second to be alone")
+    assert "twin" not in other.health()["inputs"], other.health()["inputs"]
+    assert not [line for line in one.log("input") if line["name"] == "twin"], one.tail()
 
 
 @case
