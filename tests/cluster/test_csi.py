@@ -30,7 +30,7 @@ class World:
 
     def wait_registered(self):
         self.stoker.wait_for(lambda: self.stoker.input("csi")["state"] == "ok", "the kubelet to register the driver")
-        wait_for(self.in_csinode, "the driver in CSINode", 30)
+        wait_for(self.in_csinode, "the driver in CSINode", 60)
 
     def in_csinode(self):
         status, body = self.node.request("GET", f"/apis/storage.k8s.io/v1/csinodes/{self.node.name}")[:2]
@@ -88,7 +88,7 @@ def a_kubelet_and_the_driver_in_every_order(t):
 
     # what is wrong is told where people look
     bad = w.pod({"type": "scratch", "size": "512m"})
-    wait_for(lambda: any(re.search(r"size: must be a whole number of bytes .* not '512m'", note) for note in w.events(bad)), "the Event", 30, 0.1)
+    wait_for(lambda: any(re.search(r"size: must be a whole number of bytes .* not '512m'", note) for note in w.events(bad)), "the Event", 60, 0.1)
     w.delete(bad)
 
     # the driver's process is killed: stokerd starts it again on the same sockets

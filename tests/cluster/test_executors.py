@@ -95,7 +95,7 @@ def still_explained_after_deletion_and_restart(t):
     executor = w.pod(t, "executor", "gone", ["anon=8", "anon-slowly=400"], number="7")
     death, event = w.death(executor), w.event(executor)
     w.node.api("DELETE", f"/api/v1/namespaces/default/pods/{executor}")
-    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/default/pods/{executor}")[0] == 404, "the pod to be gone", 30)
+    wait_for(lambda: w.node.request("GET", f"/api/v1/namespaces/default/pods/{executor}")[0] == 404, "the pod to be gone", 60)
     os.kill(w.stoker.pid("agent"), signal.SIGKILL)
     wait_for(lambda: w.stoker.health()["inputs"].get("nri", {}).get("state") == "ok", "the agent to be back", 60)
     again = w.death(executor)
@@ -178,7 +178,7 @@ def scratch_is_mounted_without_a_word_in_the_pod(t):
     """Bounded, of the pod's own uid, and full is ENOSPC. A pod that brings its own volume there keeps it and starts (issue 6)."""
     w = world(t)
     w.node.kubectl("create", "namespace", "injected")
-    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/injected/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 20)
+    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/injected/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 60)
     for uid in (185, 1000):
         name = w.pod(t, "executor", f"scratch-{uid}", ["touch=/scratch/shuffle", "child=writer:file=/scratch/big:64"], limit="128Mi", namespace="injected",
                      spec={"securityContext": {"runAsUser": uid, "runAsGroup": uid}})
@@ -256,9 +256,9 @@ def its_next_life_is_not_killed_by_what_it_left_in_memory(t):
     scratch = f"{w.node.kubelet_root}/pods/{w.running(name)['metadata']['uid']}/volumes/kubernetes.io~empty-dir/{volume}"
     live(0, "anon-slowly=400")
     assert w.death(name)["exitCode"] == 137, w.deaths()[:2]
-    wait_for(lambda: not os.path.exists(f"{scratch}/{written[0]}"), "what it left to be removed", 30)
+    wait_for(lambda: not os.path.exists(f"{scratch}/{written[0]}"), "what it left to be removed", 60)
     root = live(1, "touch=/tmp/done")
-    wait_for(lambda: os.path.exists(f"{root}/done"), "its next life to have written as much", 30)
+    wait_for(lambda: os.path.exists(f"{root}/done"), "its next life to have written as much", 60)
     assert status()["restartCount"] == 1 and os.path.exists(f"{scratch}/{written[1]}/shuffle"), status()
 
 
@@ -268,7 +268,7 @@ def a_user_with_view_reads_it(t):
     w = world(t)
     w.node.kubectl("create", "namespace", "team-a")
     w.node.kubectl("create", "rolebinding", "reader", "-n", "team-a", "--clusterrole=view", "--user=ana")
-    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/team-a/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 20)
+    wait_for(lambda: w.node.request("GET", "/api/v1/namespaces/team-a/serviceaccounts/default")[0] == 200, "the namespace's ServiceAccount", 60)
     executor = w.pod(t, "executor", "notebook", ["anon=8", "anon-slowly=400"], namespace="team-a")
     w.event(executor, "team-a")
     seen = w.node.kubectl("get", "events", "-n", "team-a", "--as=ana", "-o", "custom-columns=R:.reason,M:.message").stdout

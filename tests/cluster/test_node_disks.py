@@ -31,8 +31,8 @@ def a_fault_is_reported_while_the_image_s_own_disk_is_dead(t):
         disks.page_out(pid)
     node.start_apiserver()
     data.trigger_ext4_error()
-    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
-    wait_for(lambda: node.condition_or_none("stoker.dev/StorageReady")["status"] == "False", "the condition", 10)
+    wait_for(lambda: node.our_taint(node.name), "the taint", 60, 0.02)
+    wait_for(lambda: node.condition_or_none("stoker.dev/StorageReady")["status"] == "False", "the condition", 60)
     assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
 
 
@@ -67,7 +67,7 @@ def what_is_watched_is_found_on_a_real_kubelet(t):
         mounts = [line.split()[4] for line in f]
     assert any(m.startswith(f"{kubelet.mount_point}/pods/") for m in mounts), mounts  # it had something to leave alone
     kubelet.trigger_ext4_error()
-    wait_for(lambda: node.our_taint(node.name), "the taint", 30, 0.02)
+    wait_for(lambda: node.our_taint(node.name), "the taint", 60, 0.02)
     assert node.our_taint(node.name)["value"] == "ReadOnlyFilesystem"
     assert kubelet.mount_point in node.condition(node.name)["message"], node.condition(node.name)
 

@@ -67,7 +67,7 @@ class World:
     def taint(self):
         return self.node.our_taint(self.node.name)
 
-    def wait_taint(self, wanted, deadline=30):
+    def wait_taint(self, wanted, deadline=60):
         wait_for(lambda: bool(self.taint()) == wanted, "the taint" if wanted else "the taint to go", deadline, 0.02)
 
     def condition(self):
@@ -154,7 +154,7 @@ def world(t, overlay="base"):
     if w.stoker.overlay != overlay:
         w.change(overlay)
     w.wait("Healthy", inputs=("broker", "kmsg", "reporter") if overlay == "base" else ("reporter",))
-    wait_for(lambda: not w.taint(), "no taint at the beginning", 30)
+    wait_for(lambda: not w.taint(), "no taint at the beginning", 60)
     return w
 
 
@@ -167,18 +167,18 @@ def proc_status(pid):
 def a_fault_keeps_pods_away_until_the_repair(t):
     w = world(t)
     before = w.pod(t)
-    wait_for(lambda: w.pod_status(before)["status"]["phase"] == "Running", "a pod to run on the healthy node", 30)
+    wait_for(lambda: w.pod_status(before)["status"]["phase"] == "Running", "a pod to run on the healthy node", 120)
     w.disk.trigger_ext4_error()
     w.wait_taint(True)
     assert w.taint()["value"] == "ReadOnlyFilesystem" and w.taint()["effect"] == "NoSchedule", w.taint()
-    wait_for(lambda: w.condition()["status"] == "False", "the condition", 10)
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 60)
     ready = next(c for c in w.node.node(w.node.name)["status"]["conditions"] if c["type"] == "Ready")
     assert ready["status"] == "True", "the node stays Ready: what runs there is not evicted"
     held = w.pod(t)
-    wait_for(lambda: w.is_unschedulable(held), "the scheduler to keep the pod away", 30)
+    wait_for(lambda: w.is_unschedulable(held), "the scheduler to keep the pod away", 120)
     w.repair()
     w.wait_taint(False, 60)
-    wait_for(lambda: w.pod_status(held)["status"]["phase"] == "Running", "the waiting pod to run after the repair", 30)
+    wait_for(lambda: w.pod_status(held)["status"]["phase"] == "Running", "the waiting pod to run after the repair", 120)
     assert w.pod_status(before)["status"]["phase"] == "Running"
 
 
@@ -257,7 +257,7 @@ def the_container_runtime_is_spoken_with(t):
     w.running_pid(w.spark_pod(t, "driver"))
     wait_for(lambda: live() and w.role_pid("stoker-nri") not in (None, old), "it to be started again", 60, 0.1)
     w.node.stop("containerd")
-    wait_for(lambda: not live(), "the runtime's end to be noticed", 30, 0.05)
+    wait_for(lambda: not live(), "the runtime's end to be noticed", 60, 0.05)
     w.node.start("containerd", "-c", f"{w.node.run}/containerd.toml")
     wait_for(live, "the new runtime to have synchronised", 60, 0.1)
     with open(f"/proc/{w.running_pid(w.spark_pod(t, 'driver'))}/oom_score_adj") as f:
@@ -292,7 +292,7 @@ def every_container_killed_under_a_fault_loses_nothing(t):
     w = world(t)
     w.disk.trigger_ext4_error()
     w.wait_taint(True)
-    wait_for(lambda: w.condition()["status"] == "False", "the condition", 10)
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 60)
     since = time.time()
     transition = w.condition()["lastTransitionTime"]
     for name in CONTAINERS:
@@ -394,15 +394,15 @@ def every_right_taken_away_is_said_and_costs_only_what_needs_it(t):
             "user": f"system:serviceaccount:{NAMESPACE}:stoker", "resourceAttributes": {
                 "group": group, "resource": resource.split("/")[0], "subresource": (resource.split("/") + [""])[1], "verb": verb,
                 "namespace": path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else ""}}}
-        wait_for(lambda: not w.node.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"], "the right to be gone", 20, 0.05)
+        wait_for(lambda: not w.node.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"], "the right to be gone", 60, 0.05)
         if resource == "pods":
             ask_about_pods(w, True)
         w.disk.trigger_ext4_error()
         if has_condition:
-            wait_for(lambda: w.condition()["status"] == "False", f"the condition without {verb} {resource}", 30, 0.05)
+            wait_for(lambda: w.condition()["status"] == "False", f"the condition without {verb} {resource}", 60, 0.05)
         if has_taint:
             w.wait_taint(True)
-        wait_for(lambda: word in json.dumps([w.health().get("taint"), *(w.health()["inputs"].get(i) for i in ("reporter", "pods"))]), f"'{word}' to be said", 30, 0.1)
+        wait_for(lambda: word in json.dumps([w.health().get("taint"), *(w.health()["inputs"].get(i) for i in ("reporter", "pods"))]), f"'{word}' to be said", 60, 0.1)
         assert bool(w.taint()) == has_taint and (w.condition()["status"] == "False") == has_condition, (verb, resource, w.taint(), w.condition())
         w.node.api("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")
         w.repair()
@@ -429,7 +429,7 @@ def capabilities_only_sees_the_fault_without_the_kernel_log(t):
 def no_taint_writes_the_condition_and_cannot_taint(t):
     w = world(t, "overlays/no-taint")
     w.disk.trigger_ext4_error()
-    wait_for(lambda: w.condition()["status"] == "False", "the condition", 30)
+    wait_for(lambda: w.condition()["status"] == "False", "the condition", 60)
     status, text = w.node.request("PATCH", f"/api/v1/nodes/{w.node.name}", {"spec": {"taints": []}}, "application/merge-patch+json",
                                   token=w.token())
     assert status == 403, (status, text)
@@ -467,7 +467,7 @@ def observe_only_sees_it_within_a_period(t):
     assert lines["stoker-broker"]["mark"] == "note" and "not seen from here" in lines["stoker-broker"]["what"], lines["stoker-broker"]
     w.disk.trigger_ext4_error()
     w.wait_taint(True)
-    wait_for(lambda: subprocess.run(["umount", w.disk.mount_point], capture_output=True).returncode == 0, "umount between two probes", 10)
+    wait_for(lambda: subprocess.run(["umount", w.disk.mount_point], capture_output=True).returncode == 0, "umount between two probes", 60)
     w.disk.fsck()
     w.disk.mount()
     w.wait_taint(False, 60)

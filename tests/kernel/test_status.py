@@ -125,7 +125,7 @@ def the_children_hold_nothing_while_they_read(t):
         kind, body, _ = a.broker.receive_raw(number)
         assert kind == wire.STATUS_READ and wire.Status(body).errnum == errno.EBADMSG, (kind, body)
         return seen
-    (reader, of_reader), (relay, of_relay) = wait_for(look, "both to be seen while they wait")
+    (reader, of_reader), (relay, of_relay) = wait_for(look, "both to be seen while they wait: one of them still has its rights")
     for s in (reader, relay):
         assert (int(s["CapEff"], 16), int(s["CapPrm"], 16), s["NoNewPrivs"], s["Seccomp"]) == (0, 0, "1", "2"), s
     assert of_relay == ["pipe", "socket"] and "pipe" in of_reader, (of_relay, of_reader)

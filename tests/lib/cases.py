@@ -87,7 +87,7 @@ def interrupt(number, _frame):
 
 
 def wait_for(predicate, what, deadline=60, pause=0.01, is_ours=True):
-    """Waits for an event that can only be asked for; fails with `what` when it does not come."""
+    """Waits for an event that can only be asked for; fails with `what` when it does not come: words, or a function that then says how things stand."""
     if is_ours and os.environ.get("STOKER_IMPATIENT"):  # sabotage: what does not come is what is expected, and what comes takes a second
         deadline = min(deadline, float(os.environ["STOKER_IMPATIENT"]))
     end = time.monotonic() + deadline
@@ -96,7 +96,7 @@ def wait_for(predicate, what, deadline=60, pause=0.01, is_ours=True):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"waited {deadline} s in vain for {what}")
+            raise AssertionError(f"waited {deadline} s in vain for {what() if callable(what) else what}")
         time.sleep(pause)
 
 

@@ -144,7 +144,7 @@ class DaemonSet:
 
     def pid(self, name):
         """Of the container's first process."""
-        return wait_for(lambda: self.pid_or_none(name), f"the container {name} to run", 30, 0.1)
+        return wait_for(lambda: self.pid_or_none(name), f"the container {name} to run", 60, 0.1)
 
     def pid_or_none(self, name):
         container = self.container(name)

@@ -70,7 +70,7 @@ class ExecutorNode:
         def fits(e):
             return (reason is None or e["reason"] == reason) and about in e["note"]
         try:
-            return wait_for(lambda: next(filter(fits, self.events(name, namespace)), None), f"an Event about {name}: {reason or ''} {about}", 30, 0.05)
+            return wait_for(lambda: next(filter(fits, self.events(name, namespace)), None), f"an Event about {name}: {reason or ''} {about}", 60, 0.05)
         except AssertionError:
             print([(e["regarding"], e.get("reportingController"), e["note"][:60]) for e in self.all_events(namespace)])
             raise

@@ -22,6 +22,12 @@ def own_mounts():
     unshare_mounts([])
 
 
+def without_containers():
+    """As without_others_cgroups, on a network of its own."""
+    own_network()
+    without_others_cgroups()
+
+
 def without_others_cgroups():
     """For runtimes that have no containers: while none is connected, stokerd looks for executors in the machine's cgroups, and another file of tests
     may have some there just now."""

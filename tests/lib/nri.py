@@ -96,7 +96,7 @@ class Runtime:
         event = self.wait_event("synchronized", count)
         assert not event["error"], event
         if self.version not in OLD:
-            wait_for(self.is_counted, "the plugin to be asked", 30)
+            wait_for(self.is_counted, "the plugin to be asked")
         return event
 
 

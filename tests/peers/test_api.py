@@ -6,6 +6,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import machine  # noqa: E402
 from cases import case, main, only_long, wait_for  # noqa: E402
 from cluster import EVENT_RIGHTS, Cluster  # noqa: E402
 from nfs_null import NfsNull  # noqa: E402
@@ -199,9 +200,9 @@ def away(t, during_the_fault, during_the_recovery):
         wait_for(lambda: s.node.input("reporter")["state"] == "degraded", "the CLI to say that the API server is away")
         wait_for(lambda: time.monotonic() - begin > seconds, "the outage to have lasted", seconds + 30, 0.5, is_ours=False)
         s.cluster.start_apiserver()
-        # a pause of 15 s at most, and one more if the server was not quite there yet; then all that is to be said follows at once
-        s.wait_condition("False" if fault else "True", 40)
-        s.wait_taint(fault, 10)
+        # a pause of 15 s at most, and one more if the server was not quite there yet; the taint needs rights that it may know a moment later
+        s.wait_condition("False" if fault else "True", 90)
+        s.wait_taint(fault, 90)
     tried = [line for line in s.node.lines() if line.get("role") == "stoker-reporter"]
     assert len(tried) < 200, "the reporter logs every try"
 
@@ -388,7 +389,7 @@ def missing(role, verb, resource, has_condition, has_taint, words):
             s.repair()
             s.wait_taint(False)
         said = lambda: json.dumps([s.node.input("reporter")["detail"], s.node.health()["taint"]])  # noqa: E731
-        wait_for(lambda: words in said(), f"'{words}' to be said, not {said()}", 30, 0.05)
+        wait_for(lambda: words in said(), lambda: f"'{words}' to be said, not {said()}", 60, 0.05)
         assert has_taint or not s.cluster.our_taint(NAME)
         assert has_condition or not s.cluster.condition(NAME)
 
@@ -412,4 +413,4 @@ def the_node_object_comes_later(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own_network)

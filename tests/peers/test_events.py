@@ -5,6 +5,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import machine  # noqa: E402
 from cases import CASES, case, main, wait_for  # noqa: E402
 from cluster import EVENT_RIGHTS  # noqa: E402
 import nri  # noqa: E402
@@ -120,7 +121,7 @@ def without_the_right_everything_else_goes_on(t):
     s.disk.trigger_ext4_error()
     s.wait_condition("False")
     s.wait_taint(True)
-    assert time.monotonic() - begin < 5, "condition and taint came late"
+    assert time.monotonic() - begin < 20, "condition and taint came late"
     wait_for(lambda: "create events: 403" in s.node.input("reporter")["detail"], "the missing right to be said")
     assert s.node.input("reporter")["state"] == "ok" and not s.node.health()["taint"]["held"], s.node.input("reporter")
     s.repair()
@@ -305,4 +306,4 @@ def the_taint_follows_its_key_and_its_conditions(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.without_containers)

@@ -7,6 +7,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-yaml, for a python3 that is not Debian's
 import yaml  # noqa: E402
+import machine  # noqa: E402
 from cases import Skip, case, main, wait_for  # noqa: E402
 from cluster import ADMIN, CACHE, Cluster  # noqa: E402
 from node import Node, fnv1a  # noqa: E402
@@ -623,4 +624,4 @@ def the_reporter_works_under_the_policy(t):
 
 
 if __name__ == "__main__":
-    main()
+    main(machine.own_network)

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import disks  # noqa: E402
 import jvm  # noqa: E402
-from cases import case, main, only_long, wait_for  # noqa: E402
+from cases import case, main, only_long, patient, wait_for  # noqa: E402
 from spark import Job  # noqa: E402
 
 HEAP = 512
@@ -28,6 +28,7 @@ def mib(value):
 
 
 @case
+@patient(1200)
 def many_ends_of_one_driver(t, **more_of_job):
     """The same driver loses one executor after the other. First a Python worker goes over the limit: the recommended limit lets the same job pass,
     half of the increase does not."""
@@ -67,6 +68,7 @@ def a_worker_that_is_killed(job):
 
 
 @case
+@patient(1200)
 def off_heap_then_decommissioned_then_left_alone(t, **more_of_job):
     """Off-heap memory that Spark was told of and the limit was not: the usual mistake on YARN's successors. The next executor hands over and
     leaves; the driver of the third dies."""
@@ -91,6 +93,7 @@ def off_heap_then_decommissioned_then_left_alone(t, **more_of_job):
 
 
 @case
+@patient(1200)
 def scratch_in_memory_and_scratch_that_cannot_be_written(t, **more_of_job):
     """spark.kubernetes.local.dirs.tmpfs: the local dirs are charged to the container. Beside it one whose local dir is read-only."""
     disk = disks.Disk(t, "ext4", f"{t.dir}/disk")

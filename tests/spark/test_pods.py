@@ -45,6 +45,22 @@ def bring_about(w, job, how, *expected, **more):
     return said, expect(w, job, pod, *expected, **more)
 
 
+def a_pod_is_deleted(w, job):
+    """Two race for it: the kubelet's SIGTERM, and its driver, who sees its pod go and commands it to stop, as its own log says. On a busy machine the
+    driver may be the first: then the next one's is deleted."""
+    for _ in range(5):
+        assert job.step("warm")[0]
+        pod, _ = job.executor()
+        with open(w.log_of(pod), "rb") as log:  # it outlives the file
+            w.delete(pod)
+            death = w.death(pod, lives=False)
+            if b"Driver commanded a shutdown" not in log.read():
+                expect(w, job, pod, "deleted", "ExecutorDeleted", code=143)
+                return
+        assert death["cause"] in ("deleted", "finished"), death
+    raise AssertionError("five times its driver was the first")
+
+
 @case
 @patient(1200)
 def one_context_many_ends(t):
@@ -58,11 +74,11 @@ def one_context_many_ends(t):
     (ok, _), death = bring_about(w, job, lambda pod, pid: job.step("heap"), "heap", "ExecutorHeapExhausted", code=52)
     assert not ok and death["setting"] == "spark.executor.memory" and setting(death) == HEAP * 3 // 2, death
     bring_about(w, job, lambda pod, pid: os.kill(pid, signal.SIGKILL), "killed", "ExecutorKilled", code=137)
-    bring_about(w, job, lambda pod, pid: w.delete(pod), "deleted", "ExecutorDeleted", code=143)
+    a_pod_is_deleted(w, job)
 
 
 @case
-@patient(600)
+@patient(1200)
 def a_shuffle_larger_than_its_scratch(t):
     """A volume of csi.stoker.dev as local dir, written by uid 185: ENOSPC for a task, which is tried again; the JVM lives, and works. That is told."""
     w = SparkNode.of_all_cases(t)
