@@ -5,7 +5,7 @@
  *
  * What is heard comes from four places: a ping over TCP (nobody waits in the kernel for it), the kernel's log, a statfs in a child with
  * a deadline, and what became of a mount. Only a ping or a statfs decides; the kernel's words are a hint. A server that is gone is gone
- * for every node: it makes a condition, never a taint (design §4.3). */
+ * for every node: it makes a condition, never a taint. */
 #pragma once
 
 #include <stdbool.h>

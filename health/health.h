@@ -143,7 +143,7 @@ enum health_status health_judge(const struct health *health);
 /* The filesystem that the condition is about, NULL if none is watched; and how many are like it. */
 const struct health_filesystem *health_worst(const struct health *health, unsigned *ret_count);
 
-/* Pure: conditions and taint, from the filesystems and the checkpoints, as design §3 names them. Sets everything of `report` but sequence and
+/* Pure: conditions and taint, from the filesystems and the checkpoints, as docs/contract.md names them. Sets everything of `report` but sequence and
  * transition times, which monitor.c keeps. */
 void health_report(const struct health *health, const struct config *config, struct report *ret);
 

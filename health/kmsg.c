@@ -87,7 +87,7 @@ struct family {
 /* Sources: fs/ext4/super.c (__ext4_error, __ext4_msg, ext4_handle_error), fs/jbd2/journal.c, fs/xfs/xfs_message.c and xfs_fsops.c,
  * fs/btrfs/messages.c, block/blk-core.c (blk_print_req_error; before 5.13 "print_req_error:", before 4.4 "end_request:"),
  * fs/buffer.c (buffer_io_error), fs/f2fs/super.c (f2fs_handle_critical_error), drivers/nvme/host/pci.c (nvme_timeout, nvme_warn_reset),
- * drivers/scsi/scsi_logging.c, drivers/md/raid*.c, kernel/hung_task.c; facts/health.md §0 and §2 for 6.1, 6.12, 6.18.
+ * drivers/scsi/scsi_logging.c, drivers/md/raid*.c, kernel/hung_task.c; looked at in 6.1, 6.12, 6.18.
  * Every line is matched at its beginning only: a process name in the middle of another line means nothing. */
 static const struct family families[] = {
 	{"EXT4-fs error (device ", AFTER_PREFIX, NULL, ")", "FilesystemError", true},
@@ -137,7 +137,7 @@ static const struct {
 	{"EXT4", "This should not happen!!", "FilesystemError", true},
 	{"EXT4", "previous I/O error", "IOErrors", false}, /* of an earlier mount */
 	{"EXT4", "I/O error", "IOErrors", true},
-	/* only a reason to look: "re-mounted" proves nothing (facts/health.md §0.4) */
+	/* only a reason to look: "re-mounted" proves nothing: remount,rw returns 0 on an ext4 that refuses every write */
 	{"EXT4", "re-mounted", "Remounted", false},
 	{"EXT4", "mounted filesystem", "Mounted", false},
 	{"EXT4", "unmounting filesystem", "Unmounted", false},

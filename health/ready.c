@@ -19,7 +19,7 @@ static const struct {
 	/* Overlays capabilities-only and observe-only live without it. */
 	{"kmsg", READY_WARNING, READY_WARNING, "faults are found by the other inputs and by the periodic probe; the broker needs /dev/kmsg and CAP_SYSLOG"},
 	{"mounts", READY_FAILED, READY_WARNING, "mounts and umounts are not noticed; look at the broker's log"},
-	{"reporter", READY_FAILED, READY_WARNING, "verdicts do not reach the node object; look at the container 'reporter' or at stoker-reporter's log"},
+	{"reporter", READY_FAILED, READY_WARNING, "verdicts do not reach the node object; look at the container 'reporter' or at stoker-reporter's log; in the DaemonSet report.group is 65532"},
 	{"discovery", READY_WARNING, READY_WARNING, "only the paths under watch: are watched; look at the lines 'broker' and 'mounts'"},
 	{"config", READY_WARNING, READY_WARNING, "the old configuration is in force; correct the file (docs/configuration.md)"},
 	{"fs-error", READY_WARNING, READY_WARNING, "the probe and the kernel log find the same faults; CAP_SYS_ADMIN and Linux 5.16 are needed"},

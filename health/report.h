@@ -33,7 +33,7 @@ struct report_taint {
 
 #define REPORT_ALIASES 2 /* alias.h */
 
-/* The conditions beside the first. None of them taints: what they are about is no fault of this node, or is shared by all (design §4.3). */
+/* The conditions beside the first. None of them taints: what they are about is no fault of this node, or is shared by all. */
 enum report_more { REPORT_CHECKPOINT, REPORT_MORE_MAX_ };
 
 const char *report_more_type(enum report_more more); /* "stoker.dev/CheckpointReady" */

@@ -1,6 +1,6 @@
 /* verdict.h - the state of one watched filesystem: a pure table, `now` passed in.
  *
- * The write probe decides (design §4.1); a kernel line is only a hint: it triggers a probe and supplies the reason. */
+ * The write probe decides; a kernel line is only a hint: it triggers a probe and supplies the reason. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* nfs_mount.h - an NFS export mounted, detached as yet: what mount.nfs(8) does, without its program.
  *
  * Every option is named, so that nothing of the host's nfsmount.conf has a say. The kernel waits for the server: the caller is a child
- * that is killed at its deadline, and its waits are killable (facts/cgroups-volumes.md B9). Linux 5.2. */
+ * that is killed at its deadline, and its waits are killable. Linux 5.2. */
 #pragma once
 
 #include "base/config_volumes.h"

@@ -1,8 +1,7 @@
 /* nfs_wait.h - waiting in user space until an NFS server answers: before the kernel is asked to mount from it.
  *
  * A first mount of a server that hangs leaves a half-made client in the kernel, which the next mount of that server waits for, also when
- * the server is back (facts/cgroups-volumes.md B9: one hung mount spoils the later ones). So the kernel is asked only when a NULL call
- * was answered. For a process of its own: it blocks, and what a server sends is foreign. */
+ * the server is back: one hung mount spoils the later ones. So the kernel is asked only when a NULL call was answered. For a process of its own: it blocks, and what a server sends is foreign. */
 #pragma once
 
 #include <stdbool.h>

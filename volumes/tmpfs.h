@@ -3,7 +3,7 @@
  *
  * Built detached (fsopen(2), fsmount(2); Linux 5.2): nobody ever sees it half made, and closing the descriptor undoes it. The kernel says
  * in words which option it refuses, and these words are the error. Always nosuid and nodev; not noexec: Spark and its libraries (snappy,
- * zstd, netty) load native code from there. What pods write is charged to them (facts/cgroups-volumes.md B8). For the broker's children. */
+ * zstd, netty) load native code from there. What pods write is charged to them. For the broker's children. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* write_probe.h - the one test of a filesystem that is right on every kernel: make a file, write, fdatasync (design §4.1).
+/* write_probe.h - the one test of a filesystem that is right on every kernel: make a file, write, fdatasync.
  *
  * Runs in a disposable child, never in a role's loop: any step may hang in D state. It works on a detached clone of the
  * watched mount (open_tree(2), Linux 5.2), because a clone does not make `umount` of the original busy, and a plain

@@ -43,6 +43,18 @@ def test_every_link_leads_somewhere():
     assert not set(pages[3:]) - linked, ("pages that nobody leads to", set(pages[3:]) - linked)
 
 
+def test_every_file_named_is_there():
+    """`health/brake.h`, `tests/run`, `deploy/kustomize/base`: in the pages and manuals; and no comment leads out of the repository."""
+    folders = "|".join(name for name in os.listdir(TOP) if os.path.isdir(os.path.join(TOP, name)) and not name.startswith((".", "build")))
+    for page in ["README.md", "NEWS.md", "SECURITY.md"] + sorted(os.path.relpath(p, TOP) for p in glob.glob(os.path.join(TOP, "docs/*.md"))):
+        for name in re.findall(rf"`((?:{folders})/[\w./*-]+)", read(page)):
+            name = name.rstrip(".")
+            assert glob.glob(os.path.join(TOP, name)) or "NAME" in name or name == "tests/sabotage-*", f"{page}: there is no {name}"
+    lost = [line for folder in ("base", "cgroups", "volumes", "health", "shim", "daemon") for path in glob.glob(os.path.join(TOP, folder, "*.[ch]"))
+            for line in re.findall(r".*(?:\bdesign §|\bfacts/).*", read(os.path.relpath(path, TOP)))]
+    assert not lost, ("comments that name what is not here", lost)
+
+
 def rules_of(table):
     """[(key, default)] of a table of struct rule."""
     return re.findall(r'^\t\{"([\w.]+)", (NULL|\w+|"[^"]*"), ', table, re.M)
@@ -151,4 +163,4 @@ def test_options():
 
 
 if __name__ == "__main__":
-    plain.main(test_every_link_leads_somewhere, test_configuration, test_metrics_and_alerts, test_reasons, test_causes_and_events, test_inputs_and_paths, test_options)
+    plain.main(test_every_link_leads_somewhere, test_every_file_named_is_there, test_configuration, test_metrics_and_alerts, test_reasons, test_causes_and_events, test_inputs_and_paths, test_options)

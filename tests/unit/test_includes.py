@@ -1,4 +1,4 @@
-"""The folder law (design §2): includes go down a floor, never sideways or up, and never in a circle."""
+"""The folder law (docs/architecture.md, "The folders"): includes go down a floor, never sideways or up, and never in a circle."""
 import os
 import re
 import subprocess

@@ -82,7 +82,14 @@ def test_wrong_use_is_refused_by_name():
             (["k3s", "--archive", "/nonexistent"], "cannot read '/nonexistent'"), (["k3s", "--config"], "--config needs a value"), (["k3s", "--quick"], "'--quick' is no option"),
             (["context"], "needs --image"), (["context", "--image", "registry.example/stoker"], "must be NAME:TAG"))
     with tempfile.TemporaryDirectory() as t:
-        for args, words in rows:
+        # the reporter is of that group: without the key it cannot reach stokerd, and nothing is written to node objects
+        narrow, whole = os.path.join(t, "narrow.yaml"), os.path.join(t, "whole.yaml")
+        for path, text in ((narrow, "watch: []\n# group: 65532\n"), (whole, "report: {group: 65532}\n")):
+            with open(path, "w") as f:
+                f.write(text)
+        assert install(t, "k3s", "--config", whole, "--print")[0].returncode == 0
+        assert install(t, "k3s", "--config", narrow, "--overlay", f"{TOP}/deploy/kustomize/base", "--print")[0].returncode == 0
+        for args, words in (*rows, (["k3s", "--config", narrow], "has no report.group: 65532")):
             r, calls = install(t, *args)
             assert r.returncode == 64 and words in r.stderr and not calls, (args, r, calls)
 
