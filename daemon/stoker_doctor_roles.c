@@ -49,7 +49,8 @@ static bool read_role(const char *pid, const char *config_path, struct doctor_ro
 	snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
 	n = fd_read_path(path, text, TEXT_BYTES, NULL);
 	text[n > 0 ? n : 0] = '\0';
-	*ours = n > 0 && is_started_with(text, (size_t)n, config_path, &role->launcher);
+	const bool is_told = role->role == SANDBOX_STOKERD || role->role == SANDBOX_BROKER || role->role == SANDBOX_REPORTER;
+	*ours = n > 0 && is_told && is_started_with(text, (size_t)n, config_path, &role->launcher);
 	return true;
 }
 

@@ -22,8 +22,9 @@
 const char stoker_run_help[] =
 	"Usage: stoker run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
 	"\n"
-	"Runs a command as a container would run an executor: in a cgroup of its own, with a memory limit, watched; and says why it died.\n"
-	"Needs root and a mounted cgroup memory controller (v1, hybrid or v2), no cluster. Its standard error passes through.\n"
+	"Runs a command as a container would run an executor: in a cgroup of its own, with a memory limit, watched; and says\n"
+	"why it died. Needs root and a mounted cgroup memory controller (v1, hybrid or v2), no cluster. Its standard error passes\n"
+	"through.\n"
 	"\n"
 	"      --memory SIZE      limit, as the pod of an executor has: heap + overhead (\"1408m\", \"2g\", \"512Mi\"; default none)\n"
 	"      --cpus NUMBER      \"2\", \"0.5\" (default no limit)\n"

@@ -15,9 +15,9 @@ const char stoker_volumes_help[] =
 	"Usage: stoker volumes [OPTION...]\n"
 	"\n"
 	"The volumes of this node's pods that Stoker made (CSI driver csi.stoker.dev) or bounds (local directories of Spark in\n"
-	"memory): how large they may be, how full they are, whose they are. Figures are measured when they are asked for, and shown\n"
-	"the next time. Below them what each pod has written to each filesystem, whoever wrote the most first: counted every ten\n"
-	"minutes, every 30 s while a filesystem is short of room (volumes.account).\n"
+	"memory): how large they may be, how full they are, whose they are. Figures are measured when they are asked for, and\n"
+	"shown the next time. Below them what each pod has written to each filesystem, whoever wrote the most first: counted\n"
+	"every ten minutes, every 30 s while a filesystem is short of room (volumes.account).\n"
 	"\n" ASK_OPTIONS_HELP
 	"\n"
 	"Exit code: 0 answered, 2 nobody answers, 64 wrong usage.\n"

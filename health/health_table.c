@@ -107,7 +107,7 @@ void health_plugin_line(const struct health *h, char line[static HEALTH_PLUGIN_B
 		str_append(whole, sizeof(whole), " on ");
 		append_escaped(whole, sizeof(whole), *f->mount_point ? f->mount_point : f->path);
 	} else if (h->filesystem_count > 0) {
-		str_append(whole, sizeof(whole), ", %" PRIu32 " filesystems", h->filesystem_count);
+		str_append(whole, sizeof(whole), ", %" PRIu32 " filesystem%s", h->filesystem_count, h->filesystem_count == 1 ? "" : "s");
 	}
 	str_copy(line, HEALTH_PLUGIN_BYTES, whole);
 }

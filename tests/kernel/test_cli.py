@@ -69,6 +69,7 @@ def words_that_no_command_knows(t):
             assert done.returncode == 64 and not done.stdout and f"stoker {name}" in done.stderr and f"stoker {name} --help" in done.stderr, (name, words, done)
             assert not set(done.stderr) & set(CONTROLS), (name, words, done.stderr)
         help_text = call("stoker", name, "--help")
+        assert not [line for line in help_text.stdout.splitlines() if len(line) > 120 and "kubectl exec" not in line], help_text.stdout
         assert help_text.returncode == 0 and help_text.stdout == call("stoker", "help", name).stdout and "Exit code" in help_text.stdout, name
     done = call("stoker", "why-enospc", "--syscall", "rmdir", "/")
     assert done.returncode == 64 and "'rmdir' is not tried: say with --errno how it failed (see" in done.stderr, done
@@ -114,8 +115,11 @@ def answers_on_a_terminal_in_a_pipe_and_nowhere(t):
     lines = n.cli("doctor").stdout.splitlines()
     assert {line[23] for line in lines} == {" "} and not [line for line in lines if line[24] == " "], lines  # one column
     beside = subprocess.run([f"{BIN}/stoker", "doctor", "--config", os.path.basename(n.config_path), "-o", "json"], cwd=os.path.dirname(n.config_path), capture_output=True, text=True)
-    marks = {line["name"]: line["mark"] for line in json.loads(beside.stdout)["lines"]}
-    assert marks["stokerd"] != "note", marks
+    said = {line["name"]: line for line in json.loads(beside.stdout)["lines"]}
+    assert said["stokerd"]["mark"] != "note", said
+    for other in ((), ("--config", f"{t.dir}/other.yaml")):  # of another agent on this node nothing is said
+        done = call("stoker", "doctor", "-o", "json", "--socket", n.http_socket, *other)
+        assert said["stoker-web"]["what"] not in [line["what"] for line in json.loads(done.stdout)["lines"]], done.stdout
     for name in ("health", "doctor"):
         argv = [f"{BIN}/stoker", name, *where]
         assert "\033[" not in n.cli(name).stdout, name

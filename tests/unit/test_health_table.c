@@ -135,7 +135,7 @@ static void test_the_plugins_line_is_short(void **unused)
 	h->status = health_judge(h);
 	strcpy(h->report.condition.reason, "AllProbesPassed");
 	health_plugin_line(h, line);
-	assert_string_equal(line, "Healthy: AllProbesPassed, 1 filesystems");
+	assert_string_equal(line, "Healthy: AllProbesPassed, 1 filesystem");
 }
 
 static int in_utc(void **unused)
