@@ -56,6 +56,7 @@ struct health_filesystem {
 	enum target_origin origin;  /* how it came to be watched */
 	uint32_t ignored;	    /* bool: seen, and no part of the verdict */
 	struct health_probes probes;
+	uint64_t kernel_errors, kernel_errors_wall_us; /* as the filesystem itself counts them (ext4), and when that was read; 0 = never */
 	uint32_t mounted; /* bool: the path was seen as a mount point of its own (state file: see monitor.h) */
 };
 

@@ -58,6 +58,12 @@ static const struct field probes_fields[] = {
 	{0},
 };
 
+static const struct field errors_fields[] = {
+	{"count", FIELD_U64, AT(health_filesystem, kernel_errors)},
+	{"time", FIELD_TIME, AT(health_filesystem, kernel_errors_wall_us)},
+	{0},
+};
+
 const struct field health_filesystem_fields[] = {
 	{"mountPoint", FIELD_NAME, AT(health_filesystem, mount_point)},
 	{"source", FIELD_NAME, AT(health_filesystem, source)},
@@ -76,6 +82,7 @@ const struct field health_filesystem_fields[] = {
 	{"spaceFullInSeconds", FIELD_OBJECT, AT(health_filesystem, space_full_high_s), space_full_fields},
 	{"inodesFullInSeconds", FIELD_OBJECT, AT(health_filesystem, inodes_full_high_s), inodes_full_fields},
 	{"probes", FIELD_OBJECT, AT(health_filesystem, probes.count), probes_fields},
+	{"kernelErrors", FIELD_OBJECT, AT(health_filesystem, kernel_errors_wall_us), errors_fields},
 	{"path", FIELD_NAME, AT(health_filesystem, path)},
 	{"mounted", FIELD_BOOL, AT(health_filesystem, mounted)},
 	{"origin", FIELD_WORD, AT(health_filesystem, origin), NULL, origin_word, TARGET_ORIGIN_MAX_},

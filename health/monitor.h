@@ -66,6 +66,11 @@ struct monitor_watch {
 	bool gone;		/* away while it is bad */
 	bool held;		/* the last finding is not judged before the mount table was read again */
 	int alias_of;		/* index of the watch that stands for this filesystem; -1 = itself */
+	struct kernel_errors {
+		uint64_t count, wall_us; /* of the filesystem's own counter when it was last read; wall_us 0 = never */
+		uint64_t mount_id;	 /* of this mount; 0 = by an earlier stokerd */
+		char device[24];	 /* "8:1" */
+	} kernel_errors;
 	bool described;		/* the strings below belong to last.mount_id */
 	char mount_point[NAME_PATH_BYTES], source[256], fs_type[32];
 	struct block_names names;

@@ -93,6 +93,8 @@ static void snapshot_filesystem(const struct monitor *m, uint32_t index, struct 
 	f->last_probe_duration_us = w->last.duration_us;
 	f->last_probe_errnum = w->last.errnum;
 	f->probes = w->probes;
+	f->kernel_errors = w->kernel_errors.count;
+	f->kernel_errors_wall_us = w->kernel_errors.wall_us;
 	f->size_bytes = w->space.total_bytes;
 	f->available_bytes = w->space.available_bytes;
 	f->inodes = w->space.total_inodes;

@@ -226,6 +226,8 @@ void monitor_restore(struct monitor *m, const struct health *before, uint64_t no
 			if (strcmp(f->path, w->target.path) != 0)
 				continue;
 			w->mounted = f->mounted;
+			w->kernel_errors = (struct kernel_errors){.count = f->kernel_errors, .wall_us = f->kernel_errors_wall_us};
+			str_copy(w->kernel_errors.device, sizeof(w->kernel_errors.device), f->device);
 			if (f->state != VERDICT_BAD && f->state != VERDICT_RECOVERING)
 				continue;
 			w->verdict.state = VERDICT_BAD;

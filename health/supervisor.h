@@ -58,8 +58,6 @@ struct supervisor {
 		uint32_t major, minor; /* what was seen is of this device */
 		uint64_t mount_id;
 		const char *option;    /* in the mount's options, already said */
-		bool counted;
-		uint64_t errors;       /* ext4's count */
 	} seen[CONFIG_WATCH_MAX];
 	struct nfs_servers nfs;
 	bool fs_errors_off;	  /* this kernel has it not: not asked for again */

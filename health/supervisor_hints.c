@@ -30,22 +30,38 @@ static struct seen_hints *seen_of(struct supervisor *s, uint32_t index)
 
 /* --- ext4's counters --- */
 
-static void compare_errors(struct supervisor *s, uint32_t index, uint64_t now)
+/* More than when they were last read? If that was of another mount, or by an earlier stokerd, another filesystem may lie there by now, whose
+ * errors are old: then the last one must have come since. */
+static bool has_news(const struct supervisor *s, const struct monitor_watch *w, const struct kernel_errors *now)
 {
-	struct seen_hints *seen = seen_of(s, index);
-	struct kmsg_hint hint = {.is_error = true, .reason = "FilesystemError"};
-	uint64_t before = seen->errors;
-	bool risen = seen->counted && now > before;
-	char last[96];
+	const struct kernel_errors *before = &w->kernel_errors;
 
-	seen->counted = true;
-	seen->errors = now;
-	if (!risen)
-		return;
-	ext4_errors_last(s->monitor.sys_root, s->monitor.watch[index].names.name[0], last, sizeof(last));
-	str_append(hint.message, sizeof(hint.message), "ext4 counts %llu errors, %llu more than before, the last one %s", (unsigned long long)now,
-		 (unsigned long long)(now - before), last);
-	give(s, index, "ext4-errors", &hint);
+	if (!before->wall_us || strcmp(before->device, now->device) != 0 || now->count <= before->count)
+		return false;
+	return before->mount_id == now->mount_id || ext4_errors_last_time(s->monitor.sys_root, w->names.name[0]) >= before->wall_us / US_PER_S;
+}
+
+static void compare_errors(struct supervisor *s, uint32_t index, uint64_t count)
+{
+	struct monitor_watch *w = &s->monitor.watch[index];
+	const struct kernel_errors before = w->kernel_errors;
+	struct kernel_errors now = {.count = count, .wall_us = clock_wall_us(), .mount_id = w->last.mount_id};
+	struct kmsg_hint hint = {.is_error = true, .reason = "FilesystemError"};
+	char last[96], since[CLOCK_TEXT_BYTES] = "before";
+
+	str_append(now.device, sizeof(now.device), "%u:%u", w->last.device_major, w->last.device_minor);
+	bool risen = has_news(s, w, &now), written = before.wall_us && strcmp(before.device, now.device) == 0 && before.count == count;
+	w->kernel_errors = now;
+	if (risen) {
+		if (!before.mount_id)
+			clock_format(before.wall_us, 0, since);
+		ext4_errors_last(s->monitor.sys_root, w->names.name[0], last, sizeof(last));
+		str_append(hint.message, sizeof(hint.message), "ext4 counts %llu errors, %llu more than %s%s, the last one %s", (unsigned long long)count,
+			   (unsigned long long)(count - before.count), before.mount_id ? "" : "were known at ", since, last);
+		give(s, index, "ext4-errors", &hint);
+	}
+	if (!written) /* what an error of later is compared with, by another stokerd perhaps */
+		s->monitor.ops->changed(&s->monitor);
 }
 
 static void read_ext4_errors(struct supervisor *s)

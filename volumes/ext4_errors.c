@@ -51,6 +51,16 @@ int ext4_errors_count(const char *sys_root, const char *device, uint64_t *ret, s
 	return ext4_errors_parse(text, ret) < 0 ? err_rule(e, EBADMSG, "ext4's errors_count of '%s' is no number", device) : 0;
 }
 
+uint64_t ext4_errors_last_time(const char *sys_root, const char *device)
+{
+	char text[64];
+	uint64_t time_s = 0;
+
+	if (read_file(sys_root, device, "last_error_time", text, sizeof(text), NULL) == 0)
+		ext4_errors_parse(text, &time_s);
+	return time_s;
+}
+
 void ext4_errors_last(const char *sys_root, const char *device, char *words, size_t size)
 {
 	char text[128], function[64] = "an unknown place";

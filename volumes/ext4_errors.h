@@ -13,5 +13,8 @@ int ext4_errors_count(const char *sys_root, const char *device, uint64_t *ret, s
 /* What is known of the last one, "EUCLEAN in ext4_find_entry"; says so if nothing is (before Linux 5.8). */
 void ext4_errors_last(const char *sys_root, const char *device, char *words, size_t size);
 
+/* When the last one was, seconds since 1970 by this machine's clock; 0 = there was none, or it is not known. */
+uint64_t ext4_errors_last_time(const char *sys_root, const char *device);
+
 /* Digits and a newline, no more. -EBADMSG. */
 int ext4_errors_parse(const char *text, uint64_t *ret);

@@ -2,13 +2,15 @@
 import errno
 import os
 import signal
+import shutil
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
-from cases import alone, case, main  # noqa: E402
+from cases import alone, case, main, wait_for  # noqa: E402
 import disks  # noqa: E402
 from node import Node  # noqa: E402
 import wire  # noqa: E402
@@ -156,6 +158,44 @@ def ext4s_own_counter(t):
     assert fs["reason"] == "FilesystemError" and "1 more than before, the last one EUCLEAN in trigger_test_error" in fs["message"], fs
     assert {h["source"] for h in n.log("hint")} == {"ext4-errors"}, n.log("hint")
     assert n.fs(other)["state"] == "healthy" and n.health()["taint"]["effect"] == "PreferNoSchedule", n.health()
+
+
+@case
+def errors_while_nobody_looked(t):
+    """stokerd is not there for a while (an upgrade), and every write works: what its state file knew is held against the counters. Old errors are
+    none, though on a device that held another filesystem before."""
+    n = Node(t, period="1s")
+    disk, old, replaced, again = (n.disk("ext4") for _ in range(4))
+    for d in (disk, old, again):
+        d.remount("errors=continue")
+    old.trigger_ext4_error()
+    again.trigger_ext4_error()
+    time.sleep(1.1)  # ext4 keeps seconds
+    n.start_roles()
+    n.wait("Healthy")
+    n.wait_for(lambda: all(f["kernelErrors"] for f in n.health()["filesystems"]), "the counters to be read")
+    assert [n.fs(d)["kernelErrors"]["count"] for d in (disk, old, replaced, again)] == [0, 1, 0, 1], n.health()
+    time.sleep(1.1)
+    stokerd = next(p for p in n.extra_processes if p.args[0].endswith("stokerd"))
+    stokerd.kill()
+    stokerd.wait()
+    hints = len(n.log("hint"))
+    disk.trigger_ext4_error()
+    again.trigger_ext4_error()
+    for d in (old, replaced):
+        d.umount()
+        wait_for(d.detach, "the device to be free")
+    shutil.copyfile(old.image, replaced.image)
+    for d in (old, replaced):
+        disks.run("losetup", d.device, d.image)
+        d.mount()
+    n.start(("stokerd",))
+    for d, count in ((disk, 1), (again, 2)):
+        fs = n.wait_fs(d, "warning")
+        assert fs["reason"] == "FilesystemError" and f"ext4 counts {count} errors, 1 more than were known at 20" in fs["message"], fs
+    n.wait_for(lambda: (n.fs(replaced)["kernelErrors"] or {}).get("count") == 1, "the other filesystem's count")
+    assert {h["path"] for h in n.log("hint")[hints:]} == {disk.mount_point, again.mount_point}, n.log("hint")
+    assert n.fs(old)["state"] == n.fs(replaced)["state"] == "healthy" and n.health()["taint"]["effect"] == "PreferNoSchedule", n.health()
 
 
 @case

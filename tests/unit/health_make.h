@@ -47,6 +47,8 @@ static inline struct health_filesystem *add(struct health *h, const char *path, 
 	f->last_probe_wall_us = AT(119);
 	f->last_probe_duration_us = 1340;
 	f->last_probe_errnum = state == VERDICT_BAD ? EROFS : 0;
+	f->kernel_errors = state == VERDICT_BAD ? 2 : 0;
+	f->kernel_errors_wall_us = state == VERDICT_BAD ? f->last_probe_wall_us : 0;
 	f->mounted = 1;
 	return f;
 }

@@ -30,10 +30,10 @@ static void test_json_has_the_fields_of_the_contract_in_their_order(void **unuse
 		"\"podStorage\":null,\"filesystems\":[{\"mountPoint\":\"/data\",\"source\":\"/dev/loop0\",\"fsType\":\"ext4\",\"device\":\"7:0\","
 		"\"roles\":[\"scratch\",\"kubelet\"],\"state\":\"bad\",\"reason\":\"ReadOnlyFilesystem\","
 		"\"message\":\"read-only: making a file failed with EROFS\",\"since\":\"2026-11-26T08:15:00.000000Z\","
-		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"probes\":{\"count\":3,\"good\":1,\"failed\":2,\"unclear\":0,\"totalMicros\":5000,\"durations\":[1,0,0,0,2,0,0,0]},\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
+		"\"lastProbe\":{\"time\":\"2026-11-26T08:16:59.000000Z\",\"durationMicros\":1340,\"errno\":30},\"sizeBytes\":64000000,\"availableBytes\":16000000,\"inodes\":2000,\"availableInodes\":3,\"spaceFullInSeconds\":{\"low\":600,\"high\":930},\"inodesFullInSeconds\":null,\"probes\":{\"count\":3,\"good\":1,\"failed\":2,\"unclear\":0,\"totalMicros\":5000,\"durations\":[1,0,0,0,2,0,0,0]},\"kernelErrors\":{\"count\":2,\"time\":\"2026-11-26T08:16:59.000000Z\"},\"path\":\"/data\",\"mounted\":true,\"origin\":\"configured\",\"ignored\":false},"
 		"{\"mountPoint\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"source\":\"/dev/loop1\",\"fsType\":\"ext4\",\"device\":\"7:1\","
 		"\"roles\":[\"scratch\"],\"state\":\"unknown\",\"reason\":\"WatchPathMissing\",\"message\":\"the path does not exist (yet)\","
-		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"spaceFullInSeconds\":null,\"inodesFullInSeconds\":null,\"probes\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
+		"\"since\":\"2026-11-26T08:15:00.123456Z\",\"lastProbe\":null,\"sizeBytes\":0,\"availableBytes\":0,\"inodes\":0,\"availableInodes\":0,\"spaceFullInSeconds\":null,\"inodesFullInSeconds\":null,\"probes\":null,\"kernelErrors\":null,\"path\":\"/a b\\\\n\\\\tc\\\\\\\\n\\\\xff\xc3\xa9\\\\x1b[31m\",\"mounted\":false,\"origin\":\"pattern\",\"ignored\":true}],"
 		"\"inputs\":{\"kmsg\":{\"state\":\"missing\",\"detail\":\"no \\\"broker\\\"\\\\x0a\",\"since\":\"2026-11-26T08:15:03.000000Z\"}}}");
 }
 
