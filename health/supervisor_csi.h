@@ -1,4 +1,4 @@
-/* supervisor_csi.h - stokerd's side of the CSI driver: keeps stoker-csi running and makes the two sockets that the kubelet knows.
+/* supervisor_csi.h - stokerd's side of the CSI driver: keeps stoker-csi running and has the two sockets made that the kubelet knows.
  *
  * The sockets are made here because stoker-csi may not open anything: KUBELET/plugins/csi.stoker.dev/csi.sock first, then
  * KUBELET/plugins_registry/csi.stoker.dev-reg.sock, whose appearing makes the kubelet call both. They are kept, so that a new
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/role_child.h"
+#include "health/csi_sockets.h"
 #include "health/wire.h"
 
 #define SUPERVISOR_CSI_PENDING 128 /* questions to the broker about volumes, at once */
@@ -27,7 +28,12 @@ struct supervisor_csi {
 	bool started;
 	bool off;			/* volumes.csi, or no executable */
 	char root[NAME_PATH_BYTES];	/* of the kubelet whose directories the sockets are in; "" = none */
-	int fds[2];			/* csi, registration; -1 = none */
+	int fds[CSI_SOCKETS];		/* -1 = none */
+	struct child look;		/* who looks for them, and makes them */
+	int channel;			/* to it */
+	struct csi_sockets_ask ask;
+	bool again, anew;		/* look once more; make them in any case */
+	uint32_t ticks;
 	bool registered;		/* the kubelet said so to this stoker-csi */
 	char trouble[256];		/* "" or why there are no sockets, or what the kubelet said */
 	struct wire_csi_counts counts;

@@ -142,6 +142,31 @@ def every_role_killed_in_every_state(t):
 
 
 @case
+def the_kubelets_disk_hangs_while_stokerd_starts(t):
+    """The sockets of the CSI driver lie on it: whoever made them would hang."""
+    n = Node(t, period="1s", deadline="2s")
+    hung, other = n.disk("ext4"), n.disk("ext4")
+    root = f"{hung.mount_point}/kubelet"
+    registration = f"{root}/plugins_registry/csi.stoker.dev-reg.sock"
+    os.makedirs(os.path.dirname(registration))
+    n.extra = f"kubeletRoot: {root}\n"
+    hung.freeze()
+    n.start()
+    assert n.wait_fs(hung, "bad")["reason"] == "FilesystemHung"
+    n.wait_fs(other, "healthy")
+    n.wait_for(lambda: "does not answer" in n.input("csi")["detail"], "it to be said that there can be no volumes")
+    hung.thaw()
+    n.wait_fs(hung, "healthy")
+    n.wait_for(lambda: os.path.exists(registration), "the sockets to be made")
+    # and while it looks whether they are still there
+    hung.freeze()
+    n.wait_fs(hung, "bad")
+    n.wait_fs(other, "healthy")
+    hung.thaw()
+    n.wait_fs(hung, "healthy")
+
+
+@case
 def what_is_not_in_the_brokers_table_is_refused_and_counted(t):
     n = Node(t, period="10m")
     n.disk("ext4")

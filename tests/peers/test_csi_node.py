@@ -172,6 +172,9 @@ def the_kubelets_directories_come_later_and_go(t):
     os.unlink(endpoints(kubelet)[1][5:])
     n.wait_for(lambda: os.path.exists(endpoints(kubelet)[1][5:]), "the registration's socket to be made again")
     wait_for(lambda: unpublish(client, kubelet, pod)["code"] == "OK" or None, "the volume to be gone", 30)
+    n.write_config(n.read_config().replace("capTmpfs: true\n", "capTmpfs: true\n  csi: 'off'\n"))
+    n.wait_for(lambda: not any(os.path.exists(e[5:]) for e in endpoints(kubelet)), "both sockets to be taken away")
+    n.wait_for(lambda: n.input("csi")["detail"] == "volumes.csi is off", "it to be said")
 
 
 @case
