@@ -170,7 +170,9 @@ static void append_fault(char *text, size_t size, const struct health_filesystem
 /* The command that a reader of `kubectl describe node` can paste: in the pod of this node, for `ds/stoker` is any node's. */
 static void append_more(const struct health *health, char *text, size_t size)
 {
-	str_append(text, size, "more: kubectl exec -n stoker-system $(kubectl get pod -n stoker-system -o name --field-selector spec.nodeName=%s) -c agent -- stoker health, or on the node: stoker health",
+	str_append(text, size,
+		   "more: kubectl exec -n stoker-system $(kubectl get pod -n stoker-system -o name --field-selector spec.nodeName=%s) -c agent -- stoker health, "
+		   "or on the node: stoker health",
 		   strlen(health->node) < NODE_SHOWN_BYTES ? health->node : "NODE");
 }
 

@@ -14,7 +14,7 @@ import images  # noqa: E402
 import machine  # noqa: E402
 from cases import Context, case, main, only_long, wait_for  # noqa: E402
 from daemonset import CONTAINERS, NAMESPACE, DaemonSet  # noqa: E402
-from kubenode import KubeNode  # noqa: E402
+from kubenode import CACHE, KubeNode  # noqa: E402
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 CAPABILITY = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYSLOG": 34}
@@ -176,6 +176,11 @@ def a_fault_keeps_pods_away_until_the_repair(t):
     assert ready["status"] == "True", "the node stays Ready: what runs there is not evicted"
     held = w.pod(t)
     wait_for(lambda: w.is_unschedulable(held), "the scheduler to keep the pod away", 120)
+    # what `kubectl describe node` shows can be pasted, and asks this node
+    pasted = w.condition()["message"].split("more: ", 1)[1].split(", or on")[0]
+    shell = {**os.environ, "PATH": f"{CACHE}/bin:{os.environ['PATH']}", "KUBECONFIG": f"{w.node.dir}/admin.kubeconfig"}
+    shown = subprocess.run(["bash", "-c", pasted], env=shell, capture_output=True, text=True, timeout=120)
+    assert shown.returncode == 1 and shown.stdout.startswith(f"{w.node.name}: Unhealthy: ReadOnlyFilesystem on "), (pasted, shown)
     w.repair()
     w.wait_taint(False, 60)
     wait_for(lambda: w.pod_status(held)["status"]["phase"] == "Running", "the waiting pod to run after the repair", 120)
