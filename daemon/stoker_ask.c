@@ -52,12 +52,19 @@ bool ask_parse(struct ask *ask, const char *help, int argc, char **argv)
 void ask_find_socket(const char *socket, const char *config_path, char path[static NAME_PATH_BYTES])
 {
 	scoped(scoped_free) struct config *config = socket ? NULL : calloc(1, sizeof(*config));
-	const bool configured = config && config_load(config_path ? config_path : STOKER_CONFIG_PATH, config, NULL) == 0;
+	static bool said; /* once, not at each look of --watch */
+	struct err e = {0}, why = {0};
+	const bool configured = config && config_load(config_path ? config_path : STOKER_CONFIG_PATH, config, &e) == 0;
 
 	if (socket)
 		str_copy(path, NAME_PATH_BYTES, socket);
 	else
 		snprintf(path, NAME_PATH_BYTES, "%s/%s", configured ? config->runtime_dir : STOKER_RUNTIME_DIR, STOKER_HTTP_SOCKET);
+	if (config_path && config && !configured && !said) {
+		err_rule(&why, EINVAL, "%s; asking '%s'", e.text, path);
+		say_error("stoker", &why);
+		said = true;
+	}
 }
 
 int ask_get(const struct ask *ask, const char *http_path, char **ret_text, size_t *ret_length, struct err *e)

@@ -28,7 +28,7 @@ struct ask {
 bool ask_parse(struct ask *ask, const char *help, int argc, char **argv);
 
 /* The agent's socket: `socket` if that is given, else as the configuration has it (NULL: the usual one). One that cannot be read keeps nobody
- * from asking: the daemon says what is wrong with it. */
+ * from asking: the daemon says what is wrong with it; of one that was named it is said here too. */
 void ask_find_socket(const char *socket, const char *config, char path[static NAME_PATH_BYTES]);
 
 /* Asks for the path; malloc'ed and ended by NUL. */

@@ -160,6 +160,8 @@ static void print_error(const struct request *r, const struct view *view)
 {
 	if (r->direct) {
 		say_error("stoker health", &view->error);
+		if (view->error.code == ENOENT && r->path_count == 0)
+			fputs("Without a configuration: stoker health --direct PATH...\n", stderr);
 		return;
 	}
 	say_no_answer("stoker health", &view->error);

@@ -97,6 +97,8 @@ static int refuse(const char *option, const char *value, const char *rule)
 /* -1 = go on. */
 static int take_option(int option, struct request *request)
 {
+	struct err e = {0};
+
 	switch (option) {
 	case 'm':
 		if (!parse_size(optarg, &request->run.limits.memory_bytes))
@@ -109,7 +111,11 @@ static int take_option(int option, struct request *request)
 	case 'n': request->name = optarg; return -1;
 	case 'r':
 		request->report_fd = open(optarg, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-		return request->report_fd >= 0 ? -1 : refuse("--report", optarg, strerror(errno));
+		if (request->report_fd >= 0)
+			return -1;
+		err_set(&e, errno, "--report: cannot open '%s'", optarg);
+		say_error("stoker run", &e);
+		return EXIT_USAGE;
 	case 'q': request->quiet = true; return -1;
 	case 'h': fputs(stoker_run_help, stdout); return 0;
 	default: return say_wrong_option("stoker run");

@@ -259,7 +259,7 @@ static int parse_call(const char *word, struct request *r)
 	enum enospc_call call;
 
 	if (enospc_call_parse(word, &call) < 0)
-		return usage_error("--syscall: no such name", word);
+		return usage_error("--syscall must be a name that the help has", word);
 	r->call = (int)call;
 	return 0;
 }

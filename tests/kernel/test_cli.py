@@ -91,6 +91,14 @@ def nobody_answers(t):
         done = call("stoker", name, "--socket", f"{t.dir}/none")
         assert done.returncode == 2 and f"stoker {name}: cannot reach stokerd at '{t.dir}/none'" in done.stderr and f"-- stoker {name}" in done.stderr, done
         assert "spec.nodeName=NODE" in done.stderr and not done.stdout, done  # of this node, not the first pod of all
+    done = call("stoker", "health", "--config", f"{t.dir}/none.yaml")  # the usual agent is asked, and that is said
+    assert f"stoker: cannot open '{t.dir}/none.yaml': No such file or directory; asking '/run/stoker/stoker.sock'" in done.stderr, done
+    done = call("stoker", "health", "--direct", "--config", f"{t.dir}/none.yaml")
+    assert done.returncode == 2 and "Without a configuration: stoker health --direct PATH" in done.stderr, done
+    done = run("--report", f"{t.dir}/none/x", "true")
+    assert done.returncode == 64 and done.stderr == f"stoker run: --report: cannot open '{t.dir}/none/x': No such file or directory\n", done
+    done = call("stoker", "why-enospc", "--syscall", "foo", "/")
+    assert done.returncode == 64 and "--syscall must be a name that the help has, not 'foo' (see stoker why-enospc --help)" in done.stderr, done
     done = call("stoker", "doctor", "--socket", f"{t.dir}/none", "--config", f"{t.dir}/none.yaml")
     assert f"cannot open '{t.dir}/none.yaml'" in done.stdout and "an empty file is the defaults" in done.stdout, done
 
