@@ -35,6 +35,11 @@ static const struct {
 	{ENOENT, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path does not exist (yet)"},
 	{ENOTDIR, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path is no directory"},
 	{ENODEV, PROBE_RESOLVE, VERDICT_UNSURE, "NotMounted", "nothing is mounted there any more"},
+	/* What is wrong with a path, or with what stands before it, says nothing of the disk at its end. */
+	{ELOOP, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path is a circle of symbolic links"},
+	{ENAMETOOLONG, PROBE_RESOLVE, VERDICT_UNSURE, "WatchPathMissing", "the path is too long"},
+	{E2BIG, PROBE_RESOLVE, VERDICT_UNSURE, "ProbeDenied", "too many entries in the directories of the pattern to look it up"},
+	{EINVAL, PROBE_RESOLVE, VERDICT_UNSURE, "ProbeDenied", "the host's mount namespace cannot be entered"},
 	/* Whoever may write at the top of a disk must not be able to have its node tainted. */
 	{ENOTDIR, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is no directory: remove it"},
 	{ELOOP, PROBE_DIRECTORY, VERDICT_UNSURE, "ProbeDenied", "what has the name of the probe directory is a symbolic link: remove it"},

@@ -250,22 +250,26 @@ int write_probe_clone(const struct write_probe *what, struct finding *ret)
 	return probe_resolve(what, ret, path) < 0 ? -1 : probe_clone(what, ret, path);
 }
 
+static void probe_file(const struct write_probe *what, struct finding *f, struct probe_open *open)
+{
+	/* Before the file is made: a block or an inode less would be the probe's own. */
+	probe_measure(f, open->directory_fd);
+	bool made = probe_create_early(what, f, open);
+	if (probe_drop_rights(what, f) < 0)
+		return;
+	if (!made)
+		open->file_fd = probe_create(what, f, open->directory_fd);
+	if (open->file_fd >= 0 && probe_write(what, f, open->file_fd) == 0)
+		probe_enter(what, f, PROBE_DONE);
+}
+
 static void probe_walk(const struct write_probe *what, struct finding *f, struct probe_open *open)
 {
 	if ((open->top_fd = write_probe_clone(what, f)) < 0)
 		return;
 	open->directory_fd = probe_directory(what, f, open->top_fd);
-	if (open->directory_fd < 0)
-		return;
-	/* Before the file is made: a block or an inode less would be the probe's own. */
-	probe_measure(f, open->directory_fd);
-	bool made = probe_create_early(what, f, open);
-	if (probe_drop_rights(what, f) == 0) {
-		if (!made)
-			open->file_fd = probe_create(what, f, open->directory_fd);
-		if (open->file_fd >= 0 && probe_write(what, f, open->file_fd) == 0)
-			probe_enter(what, f, PROBE_DONE);
-	}
+	if (open->directory_fd >= 0)
+		probe_file(what, f, open);
 	if (f->errnum == ENOSPC || f->errnum == EDQUOT)
 		probe_measure(f, open->directory_fd >= 0 ? open->directory_fd : open->top_fd);
 }

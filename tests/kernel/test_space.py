@@ -1,4 +1,5 @@
 """What is left for an ordinary user, on real filesystems: before the first write fails, and until there is room again."""
+import json
 import os
 import subprocess
 import sys
@@ -224,6 +225,19 @@ def without_a_daemon_it_is_said_too(t):
     leave(disk, 0.05)
     bad = n.cli("health", "--direct", "-o", "wide")
     assert bad.returncode == 1 and "SpaceExhausted" in bad.stdout, bad
+
+
+@case
+def full_before_the_probe_came(t):
+    """Not even its directory can be made: the numbers are those of the top, and name the cause all the same."""
+    n = Node(t)
+    files, room = n.tmpfs("size=4m,nr_inodes=8"), n.disk("ext4")
+    files.fill_inodes()
+    room.fill_inodes()
+    n.write_config_now()
+    direct = n.cli("health", "--direct", "-o", "json")
+    found = {fs["mountPoint"]: fs["reason"] for fs in json.loads(direct.stdout)["filesystems"]}
+    assert found == {files.mount_point: "TmpfsInodes", room.mount_point: "InodesExhausted"}, direct
 
 
 if __name__ == "__main__":

@@ -257,6 +257,12 @@ static void test_findings_are_judged(void **unused)
 		{{.step = PROBE_DONE}, VERDICT_GOOD, ""},
 		{{.step = PROBE_RESOLVE, .errnum = ENOENT}, VERDICT_UNSURE, "WatchPathMissing"},
 		{{.step = PROBE_RESOLVE, .errnum = ENODEV}, VERDICT_UNSURE, "NotMounted"},
+		/* a path, or a pattern's directory, that cannot be looked up: the disk may be well */
+		{{.step = PROBE_RESOLVE, .errnum = ELOOP}, VERDICT_UNSURE, "WatchPathMissing"},
+		{{.step = PROBE_RESOLVE, .errnum = ENAMETOOLONG}, VERDICT_UNSURE, "WatchPathMissing"},
+		{{.step = PROBE_RESOLVE, .errnum = E2BIG}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_RESOLVE, .errnum = EINVAL}, VERDICT_UNSURE, "ProbeDenied"},
+		{{.step = PROBE_RESOLVE, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
 		{{.step = PROBE_CREATE, .errnum = EROFS}, VERDICT_FAILED, "ReadOnlyFilesystem"},
 		{{.step = PROBE_DIRECTORY, .errnum = EROFS}, VERDICT_FAILED, "ReadOnlyFilesystem"},
 		{{.step = PROBE_CREATE, .errnum = EIO}, VERDICT_FAILED, "IOErrors"},
