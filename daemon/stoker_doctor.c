@@ -171,6 +171,6 @@ int stoker_doctor(int argc, char **argv)
 		return EXIT_UNKNOWN;
 	}
 	if (!r.json)
-		print_text(doctor, say_in_color(r.no_color));
+		print_text(doctor, say_in_color(STDOUT_FILENO, r.no_color));
 	return say_end("stoker doctor", doctor_exit_code(doctor));
 }

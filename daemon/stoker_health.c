@@ -196,7 +196,7 @@ static void print_plugin(const struct view *view)
 
 static int print_view(const struct request *r, struct view *view)
 {
-	const struct health_table_options options = {.wide = r->output == OUTPUT_WIDE, .color = say_in_color(r->no_color)};
+	const struct health_table_options options = {.wide = r->output == OUTPUT_WIDE, .color = say_in_color(STDOUT_FILENO, r->no_color)};
 	int failed = 0;
 
 	if (r->output == OUTPUT_PLUGIN)

@@ -167,7 +167,7 @@ static void report(struct request *request, const struct death *death)
 	struct err e = {0};
 
 	if (!request->quiet && (death->lives || !death_is_good((enum death_cause)death->cause)))
-		death_print(death, stderr);
+		death_print(death, stderr, say_in_color(STDERR_FILENO, false));
 	if (request->report_fd < 0)
 		return;
 	if (death_to_json(death, &json, &e) < 0 || append_line(request->report_fd, json, &e) < 0)

@@ -46,11 +46,11 @@ int say_no_answer(const char *command, const struct err *e)
 	return EXIT_UNKNOWN;
 }
 
-bool say_in_color(bool no_color_option)
+bool say_in_color(int fd, bool no_color_option)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return !no_color_option && isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+	return !no_color_option && isatty(fd) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 }
 
 int say_end(const char *command, int code)

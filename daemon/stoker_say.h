@@ -23,8 +23,8 @@ int say_error(const char *command, const struct err *e);
 /* The same of a question that nobody has answered, with what to do next. */
 int say_no_answer(const char *command, const struct err *e);
 
-/* On a terminal that has it, unless an option or NO_COLOR says no. */
-bool say_in_color(bool no_color_option);
+/* On a terminal that has it (`fd`: standard output or error), unless an option or NO_COLOR says no. */
+bool say_in_color(int fd, bool no_color_option);
 
 /* Writes out what stdout still holds: `code`, or EXIT_UNKNOWN with a word when it cannot be written. */
 int say_end(const char *command, int code);

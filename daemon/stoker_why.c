@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/names.h"
 #include "base/scoped.h"
@@ -112,7 +113,7 @@ static int print_one(const struct ask *ask, const struct deaths *deaths, const c
 	if (i == deaths->count) {
 		str_escape(shown, sizeof(shown), wanted);
 		fprintf(stderr, "stoker why: no death of '%s' is known on this node (%s). It lives, ended on another node, or is forgotten (deaths.keepRecords).\n",
-			shown, deaths->count == 0 ? "nor of any other" : "which are: stoker why");
+			shown, deaths->count == 0 ? "nor of any other" : "those that are: stoker why");
 		return EXIT_UNKNOWN;
 	}
 	const struct death *death = &deaths->items[i];
@@ -120,7 +121,7 @@ static int print_one(const struct ask *ask, const struct deaths *deaths, const c
 	if (pretty)
 		puts(pretty);
 	else
-		death_print(death, stdout);
+		death_print(death, stdout, say_in_color(STDOUT_FILENO, false));
 	return death->cause == DEATH_UNKNOWN ? EXIT_UNKNOWN : death_is_good((enum death_cause)death->cause) ? 0 : EXIT_DIED;
 }
 

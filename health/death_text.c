@@ -85,11 +85,10 @@ static void print_volume(FILE *out, const struct death *death)
 	print_folded(out, "volume", text);
 }
 
-void death_print(const struct death *death, FILE *out)
+void death_print(const struct death *death, FILE *out, bool bold)
 {
 	static const char *const sure[] = {"a guess", "likely", "certain"};
 	const time_t ended = (time_t)(death->ended_wall_us / US_PER_S);
-	bool bold = isatty(fileno(out));
 	char who[512], when[48];
 	struct tm tm = {0};
 

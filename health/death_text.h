@@ -5,5 +5,5 @@
 
 #include "health/death.h"
 
-/* A headline and the lines beneath it: what to change, memory, evidence; long text is folded at the terminal's width. */
-void death_print(const struct death *death, FILE *out);
+/* A headline (bold if so wanted) and the lines beneath it: what to change, memory, evidence; long text is folded at the terminal's width. */
+void death_print(const struct death *death, FILE *out, bool bold);

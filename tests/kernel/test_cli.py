@@ -209,6 +209,16 @@ def run_ends_when_its_process_does(t):
 
 
 @case
+def run_is_bold_where_that_is_wanted(t):
+    argv = [f"{BIN}/stoker", "run", "sh", "-c", "kill -9 $$"]
+    assert "\033[1m" in on_terminal(argv, {"TERM": "xterm", "NO_COLOR": ""})[1]
+    for env in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": ""}):
+        code, text = on_terminal(argv, env)
+        assert code == 137 and "not for memory" in text and "\033[" not in text, (env, text)
+    assert "\033[" not in run("sh", "-c", "kill -9 $$").stderr
+
+
+@case
 def run_where_sigchld_is_ignored(t):
     """As a parent may have it, who hands it down: the end is seen all the same."""
     done = run("--quiet", "sh", "-c", "exit 3", preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
