@@ -61,15 +61,26 @@ def was_found(answer):
     return answer.errnum in (errno.ENODEV, errno.ENOSYS) and "NFS" in answer.text
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError as e:
+        print(f"    without IPv6: {e}", flush=True)
+        return False
+
+
 @case
 def servers_are_found_by_name_and_address(t):
     """With the strict filter, as the other tests have it: a call too much would end the one that looks it up."""
-    four, six = NfsNull(t), NfsNull(t, address="::1")
+    four = NfsNull(t)
+    six = NfsNull(t, address="::1") if has_ipv6() else four
     names = NameServer(t, NAME_SERVER, NAME, ("127.0.0.99", "127.0.0.1"))
     for name, text in FILES.items():
         with open(f"{t.dir}/{name}", "w") as f:
             f.write(text)
-    s = Stage(t, ("127.0.0.1", four.port), ("::1", six.port), ("localhost", four.port), (NAME, four.port), ("nobody.stoker.test", four.port), resolv=t.dir)
+    s = Stage(t, ("127.0.0.1", four.port), (six.address, six.port), ("localhost", four.port), (NAME, four.port), ("nobody.stoker.test", four.port), resolv=t.dir)
     for source, server in ((0, four), (1, six), (2, four), (3, four)):  # 127.0.0.99 refuses: the other address is taken
         before = server.asked
         answer = s.publish(source)

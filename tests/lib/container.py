@@ -22,7 +22,13 @@ def memory_root():
     return "/sys/fs/cgroup", 2
 
 
+def has_swap():
+    with open("/proc/swaps") as f:
+        return len(f.readlines()) > 1
+
+
 ROOT, VERSION = memory_root()
+HAS_SWAP = has_swap()
 
 
 def write(path, value):
@@ -68,7 +74,11 @@ class Pod:
 
     @staticmethod
     def limit(directory, mib):
+        """What is beyond must not go to the swap that this machine may have."""
         write(directory + ("/memory.max" if VERSION == 2 else "/memory.limit_in_bytes"), mib * MIB)
+        swap = directory + ("/memory.swap.max" if VERSION == 2 else "/memory.memsw.limit_in_bytes")
+        if HAS_SWAP and os.path.exists(swap):
+            write(swap, 0 if VERSION == 2 else mib * MIB)
 
     def remove(self):
         for c in self.containers:
