@@ -381,6 +381,7 @@ def nothing_is_held_on_the_disk(t):
     for _ in range(5):
         s.make()
     for _ in range(5):
+        s.node.wait_for(lambda: not s.node.children("stoker-broker"), "the child before to end")  # it is closed, and not the one that is waited for
         asked = s.broker.send(wire.SWEEP, wire.sweep(s.hash, 0, 0, []))
         # it has its clone: its filter is closed after that
         wait_for(lambda: any(sealed(pid) for pid in s.node.children("stoker-broker")) or select.select([s.broker.sock], [], [], 0)[0], "the child to look", pause=0.001)
