@@ -6,7 +6,7 @@ stoker_packages_build="gcc libc6-dev meson ninja-build pkg-config libuv1-dev lib
  libyaml-dev libsmartcols-dev libcurl4-openssl-dev libmicrohttpd-dev libnghttp2-dev libcgroup-dev nettle-dev"
 stoker_packages_try="e2fsprogs util-linux mount"
 stoker_packages_spark="openjdk-17-jre-headless procps python3-venv tini"
-stoker_packages_guest="qemu-system-x86 qemu-system-common kmod quota"
+stoker_packages_guest="qemu-system-x86 qemu-system-common kmod quota dmsetup"
 stoker_packages_image="buildah binutils"
 stoker_packages_test="prometheus runc busybox-static iproute2 clang libclang-rt-14-dev llvm libcmocka-dev python3 python3-yaml xfsprogs btrfs-progs openssl curl ccache strace shellcheck ca-certificates git"
 

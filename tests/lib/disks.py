@@ -96,13 +96,16 @@ class Disk(Filling):
     def make(self):
         with open(self.image, "wb") as f:
             f.truncate(self.size_mb << 20)
-        self.device = run("losetup", "-f", "--show", self.image).strip()
+        self.device = self.attach()
         make = [*MKFS[self.kind], *self.mkfs, self.device]
         if self.kind == "btrfs":  # looks at other loop devices too, which may be going away: seen once with EIO
             wait_for(lambda: subprocess.run(make, capture_output=True).returncode == 0, " ".join(make), 20)
         else:
             run(*make)
         self.mount()
+
+    def attach(self):
+        return run("losetup", "-f", "--show", self.image).strip()
 
     def mount(self):
         options = {"ext4": "errors=remount-ro", "xfs": "nouuid"}.get(self.kind, "rw")
@@ -165,6 +168,46 @@ class Disk(Filling):
                  f"umount of {self.mount_point}")
         if self.device in run("losetup", "-n", "-O", "NAME").split():
             wait_for(self.detach, f"losetup -d {self.device}")
+
+
+class Mapped(Disk):
+    """A device-mapper device over the loop device: it can stop to answer, fail, and be slow."""
+
+    def attach(self):
+        self.loop, self.name, self.suspended = super().attach(), "stoker-" + os.path.basename(self.mount_point), False
+        run("dmsetup", "create", self.name, "--noudevsync", "--table", self.table("linear {} 0"))
+        # the kernel's own name: there is no udev in the guest to make the other one
+        return "/dev/" + run("dmsetup", "info", "-c", "--noheadings", "-o", "blkdevname", self.name).strip()
+
+    def table(self, target):
+        """One target from end to end; {} is the loop device."""
+        return f"0 {self.size_mb * 2048} " + target.format(*[self.loop] * target.count("{}"))
+
+    def suspend(self):
+        """It answers no more: what is asked of it waits, for ever. What is in memory is not written before."""
+        run("dmsetup", "suspend", "--nolockfs", "--noflush", self.name)
+        self.suspended = True
+
+    def resume(self):
+        run("dmsetup", "resume", "--noudevsync", self.name)
+        self.suspended = False
+
+    def become(self, target):
+        self.suspend()
+        run("dmsetup", "load", self.name, "--table", self.table(target))
+        self.resume()
+
+    def detach(self):
+        return subprocess.run(["dmsetup", "remove", "--noudevsync", self.name], capture_output=True).returncode == 0
+
+    def close(self):
+        if self.device is None:
+            return
+        if self.suspended:
+            self.resume()
+        wait_for(lambda: not self.is_mounted() or subprocess.run(["umount", self.mount_point], capture_output=True).returncode == 0, f"umount of {self.mount_point}")
+        wait_for(self.detach, f"dmsetup remove {self.name}")
+        wait_for(lambda: subprocess.run(["losetup", "-d", self.loop], capture_output=True).returncode == 0, f"losetup -d {self.loop}")
 
 
 def mount_tmpfs(path, source="stoker-test"):

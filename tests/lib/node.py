@@ -71,8 +71,8 @@ class Node:
         self.count += 1
         return os.path.join(self.t.dir, name or f"{self.directory}disk{self.count}")
 
-    def disk(self, kind, mkfs=(), watch=True, **more):
-        d = disks.Disk(self.t, kind, self.path(), mkfs, **more)
+    def disk(self, kind, mkfs=(), watch=True, of=disks.Disk, **more):
+        d = of(self.t, kind, self.path(), mkfs, **more)
         if watch:
             self.watch(d.mount_point)
         return d
