@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/redact.h"
 #include "base/str.h"
 #include "daemon/stoker_say.h"
 #include "health/death_text.h"
 #include "health/run.h"
 #include "shim/recognise.h"
+#include "shim/text.h"
 
 #define EXIT_SET_UP 125 /* as env(1), timeout(1) and container tools say "I failed, not the command" */
 #define COMMAND_LINE_BYTES 32768
@@ -124,27 +126,30 @@ static int take_option(int option, struct request *request)
 
 /* --- who it is --- */
 
-static void recognise_command(char *const *argv, const char *name, struct executor *executor)
+static int recognise_command(char *const *argv, const char *name, struct executor *executor, struct err *e)
 {
 	static char line[COMMAND_LINE_BYTES];
+	struct redactor *redactor = redactor_new(REDACT_REGEX, e);
 	size_t length = 0;
+
+	if (!redactor)
+		return -e->code;
 
 	for (; *argv && length + strlen(*argv) + 1 < sizeof(line); argv++) {
 		memcpy(line + length, *argv, strlen(*argv) + 1);
 		length += strlen(*argv) + 1;
 	}
 	executor->source = EXECUTOR_FROM_RUN;
-	recognise_from_process(line, length, executor);
+	recognise_from_process(redactor, line, length, executor);
 	if (executor->role == EXECUTOR_ROLE_NONE)
 		executor->role = EXECUTOR_ROLE_EXECUTOR;
-	if (name)
-		str_copy(executor->app_name, sizeof(executor->app_name), name);
-	else if (!executor->app_name[0] && !executor->app_id[0]) {
-		const char *slash = strrchr(line, '/');
-		str_copy(executor->app_name, sizeof(executor->app_name), slash ? slash + 1 : line);
-	}
+	const char *slash = strrchr(line, '/');
+	if (name || (!executor->app_name[0] && !executor->app_id[0]))
+		text_copy_redacted(redactor, executor->app_name, sizeof(executor->app_name), text_of(name ? name : slash ? slash + 1 : line));
+	redactor_free(redactor);
 	executor->uid = getuid();
 	executor->gid = getgid();
+	return 0;
 }
 
 /* --- what is said --- */
@@ -205,7 +210,10 @@ int stoker_run(int argc, char **argv)
 	request.run.log = &log;
 	request.run.on_survived = survived;
 	request.run.owner = &request;
-	recognise_command(argv + optind, request.name, &request.run.executor);
+	if (recognise_command(argv + optind, request.name, &request.run.executor, &e) < 0) {
+		say_error("stoker run", &e);
+		return EXIT_SET_UP;
+	}
 	if (run_supervised(&request.run, &end, &e) < 0) {
 		say_error("stoker run", &e);
 		if (!end.exit_code && (e.code == EACCES || e.code == EPERM))

@@ -281,6 +281,7 @@ static void use(struct supervisor_nri *n, const struct config *config)
 	use_volumes(n, config);
 	n->config.executors = config->executors;
 	n->config.log_level = (uint32_t)config->log_level;
+	str_copy(n->config.redact_regex, sizeof(n->config.redact_regex), config->redact.regex);
 	snprintf(n->lock_path, sizeof(n->lock_path), "%s/%s", config->runtime_dir, LOCK_FILE);
 	if (is_off(n))
 		say(n, "off", "executors.watch is off");

@@ -173,6 +173,7 @@ struct wire_nri_config {
 	struct config_executors executors;
 	uint32_t cgroup_v2; /* bool: this node's containers live in it */
 	uint32_t log_level; /* enum log_level */
+	char redact_regex[CONFIG_REGEX_BYTES]; /* redact.regex */
 };
 
 enum wire_nri { WIRE_NRI_OFF, WIRE_NRI_DISCONNECTED, WIRE_NRI_REGISTERING, WIRE_NRI_SYNCHRONISING, WIRE_NRI_LIVE };

@@ -56,6 +56,7 @@ static const char *const with_value[] = {
 	"--driver-cores", "--executor-memory", "--executor-cores", "--num-executors", "--total-executor-cores", "--queue", "--principal", "--keytab", "--proxy-user",
 	"--hostname", "--resourceProfileId", "--bind-address", "--resourcesFile",
 };
+#define ARGUMENT_BYTES	      2048 /* is looked at, of one whose value is kept */
 #define APP_NAME_SETTING      "spark.app.name="
 #define ENTRYPOINT_PROPERTIES "/opt/spark/conf/spark.properties" /* only Spark's own entrypoint passes it, and only for drivers */
 
@@ -105,6 +106,15 @@ static bool wants_value(struct text option)
 	return false;
 }
 
+/* A setting is Spark's to redact: by its value too. */
+static void take_app_name_setting(const struct command *command, struct text setting, struct executor *executor)
+{
+	char clean[ARGUMENT_BYTES];
+	struct text shown = text_redacted(command->redactor, setting, clean, sizeof(clean));
+
+	text_copy(executor->app_name, sizeof(executor->app_name), text_from(shown, strlen(APP_NAME_SETTING)));
+}
+
 static void take_value(struct command *command, struct text option, struct text value, struct executor *executor)
 {
 	uint64_t number;
@@ -118,13 +128,13 @@ static void take_value(struct command *command, struct text option, struct text 
 	else if (text_is(option, "--cores") && executor->cores == 0 && text_number(value, &number) && number <= UINT32_MAX)
 		executor->cores = (uint32_t)number;
 	else if (text_is(option, "--name") && !executor->app_name[0])
-		text_copy(executor->app_name, sizeof(executor->app_name), value);
+		text_copy_redacted(command->redactor, executor->app_name, sizeof(executor->app_name), value);
 	else if (text_is(option, "--conf") && text_starts(value, APP_NAME_SETTING) && !executor->app_name[0])
-		text_copy(executor->app_name, sizeof(executor->app_name), text_from(value, strlen(APP_NAME_SETTING)));
+		take_app_name_setting(command, value, executor);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		char *field = (char *)executor + kept[i].offset;
 		if (text_is(option, kept[i].name) && !field[0])
-			text_copy(field, kept[i].size, value);
+			text_copy_redacted(command->redactor, field, kept[i].size, value);
 	}
 }
 
@@ -159,9 +169,11 @@ static void take_word(struct command *command, struct text word, bool is_first)
 static void take_option(struct command *command, struct text argument, struct executor *executor)
 {
 	struct text rest = argument, name;
+	char clean[ARGUMENT_BYTES];
 
 	if (memchr(argument.bytes, '=', argument.length) && text_next(&rest, '=', &name)) {
-		take_value(command, name, rest, executor);
+		struct text shown = text_redacted(command->redactor, argument, clean, sizeof(clean));
+		take_value(command, name, text_from(shown, (size_t)name.length + 1), executor);
 		take_word(command, rest, false);
 	} else if (wants_value(argument)) {
 		command->option = argument;

@@ -7,6 +7,8 @@
 #include "base/executor.h"
 #include "shim/view.h"
 
+struct redactor;
+
 struct command {
 	uint32_t role;	   /* enum executor_role, of the strongest word so far */
 	uint32_t language; /* enum executor_language: of the application that it runs */
@@ -17,6 +19,7 @@ struct command {
 	bool next_runs;	      /* "sh -c", "tini --": a program comes next */
 	uint32_t count;	      /* of arguments so far */
 	struct text option;   /* the argument before, if it wants a value */
+	const struct redactor *redactor; /* of what is kept; NULL = none */
 };
 
 void command_take(struct command *command, struct text argument, struct executor *executor);

@@ -83,7 +83,7 @@ static bool find(const struct container_view *container, const char *key, struct
 	return false;
 }
 
-static void take_variable(struct text entry, struct executor *executor, struct environment_signs *signs)
+static void take_variable(const struct redactor *redactor, struct text entry, struct executor *executor, struct environment_signs *signs)
 {
 	struct text value;
 
@@ -97,7 +97,7 @@ static void take_variable(struct text entry, struct executor *executor, struct e
 		if (variable->take)
 			variable->take(value, executor);
 		else if (!field[0] && !text_is(value, "EXECID")) /* a label came first; EXECID: not known before it registers */
-			text_copy(field, variable->size, value);
+			text_copy_redacted(redactor, field, variable->size, value);
 		return;
 	}
 }
@@ -116,12 +116,12 @@ static void take_options(const struct container_view *container, bool is_executo
 		(void)text_bytes(value, 1ULL << 20, &executor->heap_bytes);
 }
 
-void environment_read(const struct container_view *container, struct executor *executor, struct environment_signs *ret)
+void environment_read(const struct redactor *redactor, const struct container_view *container, struct executor *executor, struct environment_signs *ret)
 {
 	*ret = (struct environment_signs){0};
 	for (uint32_t i = 0; i < container->env_count; i++)
 		if (text_starts(container->env[i], "SPARK_") || text_starts(container->env[i], "PYSPARK_"))
-			take_variable(container->env[i], executor, ret);
+			take_variable(redactor, container->env[i], executor, ret);
 	take_options(container, ret->executor, executor);
 }
 

@@ -14,7 +14,8 @@ struct environment_signs {
 };
 
 /* Before the command line is read: what it may override. */
-void environment_read(const struct container_view *container, struct executor *executor, struct environment_signs *ret);
+struct redactor;
+void environment_read(const struct redactor *redactor, const struct container_view *container, struct executor *executor, struct environment_signs *ret);
 
 /* After it: _JAVA_OPTIONS is stronger than the command line. */
 void environment_override(const struct container_view *container, struct executor *executor);

@@ -64,14 +64,14 @@ static bool is_mark(const struct mark *mark, struct text key)
 	return mark->key[strlen(mark->key) - 1] == '/' ? text_starts(key, mark->key) : text_is(key, mark->key);
 }
 
-static void take(const struct mark *mark, const struct text_pair *pairs, uint32_t count, struct executor *executor)
+static void take(const struct redactor *redactor, const struct mark *mark, const struct text_pair *pairs, uint32_t count, struct executor *executor)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		char *field = (char *)executor + mark->offset;
 		if (!is_mark(mark, pairs[i].key))
 			continue;
 		if (mark->size > 0 && !field[0])
-			text_copy(field, mark->size, pairs[i].value);
+			text_copy_redacted(redactor, field, mark->size, pairs[i].value);
 		if (mark->operator_ != EXECUTOR_OPERATOR_NONE && executor->operator_ == EXECUTOR_OPERATOR_NONE)
 			executor->operator_ = mark->operator_;
 		if (mark->scheduler != EXECUTOR_SCHEDULER_UNKNOWN && executor->scheduler == EXECUTOR_SCHEDULER_UNKNOWN)
@@ -88,19 +88,19 @@ const struct text *marks_label(const struct pod_view *pod, const char *key)
 	return NULL;
 }
 
-void marks_read(const struct pod_view *pod, struct executor *executor)
+void marks_read(const struct redactor *redactor, const struct pod_view *pod, struct executor *executor)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		if (marks[i].where & LABEL)
-			take(&marks[i], pod->labels, pod->label_count, executor);
+			take(redactor, &marks[i], pod->labels, pod->label_count, executor);
 		if (marks[i].where & ANNOTATION)
-			take(&marks[i], pod->annotations, pod->annotation_count, executor);
+			take(redactor, &marks[i], pod->annotations, pod->annotation_count, executor);
 	}
 	/* YuniKorn's older labels are plain words: only both together mean it. */
 	const struct text *queue = marks_label(pod, "queue");
 	if (queue && marks_label(pod, "applicationId") && executor->scheduler == EXECUTOR_SCHEDULER_UNKNOWN) {
 		executor->scheduler = EXECUTOR_SCHEDULER_YUNIKORN;
-		text_copy(executor->queue, sizeof(executor->queue), *queue);
+		text_copy_redacted(redactor, executor->queue, sizeof(executor->queue), *queue);
 	}
 	/* StatefulSets and Deployments of executors get their ids only when they register. */
 	if (strcmp(executor->executor_id, "EXECID") == 0)

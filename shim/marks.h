@@ -6,7 +6,8 @@
 #include "base/executor.h"
 #include "shim/view.h"
 
-void marks_read(const struct pod_view *pod, struct executor *executor);
+struct redactor;
+void marks_read(const struct redactor *redactor, const struct pod_view *pod, struct executor *executor);
 
 /* Of the label spark-role; NONE without it, or with a word that is not known. */
 enum executor_role marks_role(const struct pod_view *pod);

@@ -40,13 +40,15 @@ static void decide_creation(struct nri_role *role, const struct nri_event *event
 		.unified = role->cgroup_v2,
 		.oom_score_adj = nri_version_has_oom_score_adj(version),
 		.dry_run = role->config.dry_run,
+		.redactor = role->redactor,
 	};
 	/* Another configuration's checkpoints have other numbers. Every NRI that is spoken here applies mounts. */
 	const bool is_current = role->checkpoints.config_hash == role->volumes.config_hash;
 	const struct plan_volumes volumes = {.policy = &role->volumes,
 					     .ready = is_current ? role->checkpoints.ready : 0,
 					     .others = scratch_pods_get(&role->scratch, ret->executor.pod_uid),
-					     .dry_run = role->config.dry_run};
+					     .dry_run = role->config.dry_run,
+					     .redactor = role->redactor};
 
 	plan_decide(&role->config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
 	const bool has_complaint = ret->complaint[0] != '\0';
@@ -61,7 +63,7 @@ static void decide(void *owner, const struct nri_event *event, struct nri_decisi
 	*ret->complaint = '\0';
 	ret->is_mount_complaint = false;
 	ret->plan = (struct plan){0};
-	recognise(&event->pod, &event->container, &ret->executor);
+	recognise(role->redactor, &event->pod, &event->container, &ret->executor);
 	ret->executor.source = EXECUTOR_FROM_NRI;
 	if (ret->executor.role != EXECUTOR_ROLE_NONE && event->kind == NRI_CREATE_CONTAINER)
 		decide_creation(role, event, ret);
@@ -214,9 +216,25 @@ static void take_connection(struct nri_role *role, const struct record *record)
 
 /* --- the link to stokerd --- */
 
+/* Without one nothing could be told safely: the default's until stokerd's comes, and the one before where that cannot be made. */
+static int use_redactor(struct nri_role *role, const char *regex, struct err *e)
+{
+	struct redactor *redactor = redactor_new(regex, e);
+
+	if (!redactor)
+		return -e->code;
+	redactor_free(role->redactor);
+	role->redactor = redactor;
+	return 0;
+}
+
 static void take_config(struct nri_role *role, const struct wire_nri_config *config)
 {
 	int lock_fd = link_take_fd(&role->link);
+	struct err e = {0};
+
+	if (use_redactor(role, config->redact_regex, &e) < 0)
+		log_warn(role->log, "the redaction stays as it was", "error", e.text);
 
 	role->config = config->executors;
 	role->cgroup_v2 = config->cgroup_v2;
@@ -258,7 +276,7 @@ static void link_record(struct link *link, const struct record *record)
 	const struct wire_nri_volumes *volumes = record_payload(record, sizeof(*volumes));
 	const struct wire_checkpoints_ready *ready = record_payload(record, sizeof(*ready));
 
-	if (record->header.type == WIRE_NRI_CONFIG && config) {
+	if (record->header.type == WIRE_NRI_CONFIG && config && str_is_ended(config->redact_regex, sizeof(config->redact_regex))) {
 		take_config(role, config);
 	} else if (record->header.type == WIRE_NRI_CONNECTION) {
 		take_connection(role, record);
@@ -300,6 +318,8 @@ int nri_role_start(struct nri_role *role, uv_loop_t *loop, struct log *log, int 
 	role->loop = loop;
 	role->log = log;
 	role->lock_fd = -1;
+	if (use_redactor(role, REDACT_REGEX, e) < 0)
+		return -e->code;
 	uv_timer_init(loop, &role->deadline);
 	uv_timer_init(loop, &role->counters);
 	role->deadline.data = role->counters.data = role;

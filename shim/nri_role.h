@@ -11,6 +11,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/outbox.h"
+#include "base/redact.h"
 #include "shim/nri_session.h"
 #include "shim/scratch_pods.h"
 
@@ -27,6 +28,7 @@ struct nri_role {
 	int lock_fd; /* held as long as we live: one connection for each node */
 	bool cgroup_v2;
 	struct config_executors config;
+	struct redactor *redactor; /* of what is told of names that people choose */
 	struct wire_nri_volumes volumes;
 	struct wire_checkpoints_ready checkpoints;
 	struct scratch_pods scratch;

@@ -96,11 +96,11 @@ static bool oom_group_of(struct text word, enum config_oom_group *ret)
 	return false;
 }
 
-static void complain(char complaint[PLAN_COMPLAINT_BYTES], const char *key, const char *rule, struct text value)
+static void complain(const struct redactor *redactor, char complaint[PLAN_COMPLAINT_BYTES], const char *key, const char *rule, struct text value)
 {
 	char cut[64], shown[128];
 
-	text_copy(cut, sizeof(cut), value);
+	text_copy_redacted(redactor, cut, sizeof(cut), value);
 	str_escape(shown, sizeof(shown), cut);
 	complaint[0] = '\0';
 	str_append(complaint, PLAN_COMPLAINT_BYTES, "annotation %s: %s%s%s%s", key, rule, shown[0] ? ", not '" : "", shown, shown[0] ? "'" : "");
@@ -128,11 +128,11 @@ static enum config_oom_group wanted_oom_group(const struct config_executors *con
 	if (!annotation)
 		return policy;
 	if (!config->annotations)
-		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "is not allowed on this node (executors.annotations)", none);
+		complain(limits->redactor, complaint, PLAN_OOM_GROUP_ANNOTATION, "is not allowed on this node (executors.annotations)", none);
 	else if (!oom_group_of(*annotation, &asked))
-		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "must be single, group or leave", *annotation);
+		complain(limits->redactor, complaint, PLAN_OOM_GROUP_ANNOTATION, "must be single, group or leave", *annotation);
 	else if (asked != CONFIG_OOM_GROUP_LEAVE && !limits->unified)
-		complain(complaint, PLAN_OOM_GROUP_ANNOTATION, "has no effect on this node: it takes cgroup v2 and a runtime that passes it on", none);
+		complain(limits->redactor, complaint, PLAN_OOM_GROUP_ANNOTATION, "has no effect on this node: it takes cgroup v2 and a runtime that passes it on", none);
 	else
 		return asked;
 	return policy;
@@ -172,7 +172,7 @@ void plan_decide(const struct config_executors *config, const struct plan_limits
 	if (unknown) {
 		char key[96];
 		text_copy(key, sizeof(key), *unknown);
-		complain(complaint, key, "is not a known annotation", none);
+		complain(limits->redactor, complaint, key, "is not a known annotation", none);
 	}
 	if (executor->role == EXECUTOR_ROLE_EXECUTOR) {
 		enum config_oom_group wanted = wanted_oom_group(config, limits, executor, pod, complaint);

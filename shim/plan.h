@@ -63,6 +63,7 @@ struct plan_limits {
 	bool unified;	      /* cgroup v2, and the runtime's NRI applies it */
 	bool oom_score_adj;   /* NRI ≥ 0.7 */
 	bool dry_run;	      /* beside the configuration's own */
+	const struct redactor *redactor; /* of what a complaint quotes; NULL: as it is */
 };
 
 #define PLAN_COMPLAINT_BYTES	      256

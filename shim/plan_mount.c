@@ -43,7 +43,7 @@ static void complain(const struct deciding *d, const char *who, struct text valu
 
 	if (d->complaint[0])
 		return;
-	text_copy(cut, sizeof(cut), value);
+	text_copy_redacted(d->volumes->redactor, cut, sizeof(cut), value);
 	str_escape(shown, sizeof(shown), cut);
 	str_append(d->complaint, PLAN_COMPLAINT_BYTES, "%s: '%s' %s", who, shown, what);
 }

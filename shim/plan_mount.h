@@ -15,6 +15,7 @@ struct plan_volumes {
 	uint32_t ready; /* bit n: checkpoint n is mounted on the node and answers */
 	uint32_t others; /* scratch in memory that the pod has otherwise: scratch_pods.h */
 	bool dry_run;
+	const struct redactor *redactor; /* of what a complaint quotes; NULL: as it is */
 };
 
 /* Adds to the plan. `complaint` is set if it is "" and something wanted is not done, or a mount that is there wins. */

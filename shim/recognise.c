@@ -187,14 +187,14 @@ static void forget_own(struct executor *executor)
 	executor->cores = 0;
 }
 
-void recognise(const struct pod_view *pod, const struct container_view *container, struct executor *ret)
+void recognise(const struct redactor *redactor, const struct pod_view *pod, const struct container_view *container, struct executor *ret)
 {
 	struct environment_signs signs;
-	struct command command = {.option = text_of("")};
+	struct command command = {.option = text_of(""), .redactor = redactor};
 
 	copy_identity(pod, container, ret);
-	marks_read(pod, ret);
-	environment_read(container, ret, &signs);
+	marks_read(redactor, pod, ret);
+	environment_read(redactor, container, ret, &signs);
 	read_command(container, ret, &command);
 	ret->role = role_of(pod, container, &signs, command_role(&command));
 	if (ret->role == EXECUTOR_ROLE_NONE) {

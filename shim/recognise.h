@@ -8,11 +8,13 @@
 #include "shim/plan.h"
 #include "shim/view.h"
 
-void recognise(const struct pod_view *pod, const struct container_view *container, struct executor *ret);
+/* Of what people choose (names of applications and queues) the secrets are taken out; `redactor` NULL: nothing is. */
+struct redactor;
+void recognise(const struct redactor *redactor, const struct pod_view *pod, const struct container_view *container, struct executor *ret);
 
 /* At its creation, after recognise(): what `plan` gives it, as the runtime tells it of the container from then on. */
 void recognise_given(const struct container_view *container, const struct plan *plan, struct executor *executor);
 
-/* Without NRI: what a cgroup's name, a command line ('\0' between arguments, redacted) and a log directory's name tell. */
-void recognise_from_process(const char *command_line, size_t length, struct executor *executor);
+/* Without NRI: what a cgroup's name, a command line ('\0' between arguments) and a log directory's name tell. */
+void recognise_from_process(const struct redactor *redactor, const char *command_line, size_t length, struct executor *executor);
 bool recognise_log_directory(const char *name, struct executor *executor); /* "NAMESPACE_POD_UID" */

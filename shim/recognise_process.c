@@ -12,9 +12,9 @@ static bool is_better(enum executor_role role, const struct executor *than)
 	return than->role == EXECUTOR_ROLE_NONE || (role == EXECUTOR_ROLE_STANDALONE_WORKER && than->role == EXECUTOR_ROLE_EXECUTOR);
 }
 
-void recognise_from_process(const char *command_line, size_t length, struct executor *executor)
+void recognise_from_process(const struct redactor *redactor, const char *command_line, size_t length, struct executor *executor)
 {
-	struct command command = {.option = text_of("")};
+	struct command command = {.option = text_of(""), .redactor = redactor};
 	struct text rest = {.bytes = command_line, .length = length < UINT32_MAX ? (uint32_t)length : UINT32_MAX}, argument;
 	struct executor found = *executor;
 

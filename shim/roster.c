@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/redact.h"
 #include "base/scoped.h"
 #include "base/str.h"
 #include "cgroups/path.h"
@@ -29,7 +28,7 @@ struct scan {
 	struct roster *roster;
 	unsigned directories;
 	char path[EXECUTOR_CGROUP_BYTES]; /* of the directory that is looked at, beneath places->cgroups_fd */
-	char command[COMMAND_MAX_BYTES], redacted[COMMAND_MAX_BYTES];
+	char command[COMMAND_MAX_BYTES];
 };
 
 /* As in the kernel: glibc's readdir asks for more system calls than this needs. */
@@ -84,28 +83,17 @@ struct processes {
 	unsigned count;
 };
 
-/* All that is kept of a command line in its user's own words is what an application is called. Few say it, and an executor's is long. */
-static bool names_application(const char *command, size_t length)
-{
-	return memmem(command, length, "--name", 6) || memmem(command, length, "spark.app.name", 14);
-}
-
 static void take_process(struct processes *p, unsigned long pid)
 {
 	struct scan *scan = p->scan;
-	const char *command = scan->command;
 	char path[32];
 
 	if (!p->executor->pid)
 		p->executor->pid = (uint32_t)pid;
 	snprintf(path, sizeof(path), "%lu/cmdline", pid);
 	ssize_t length = read_file(scan->places->proc_fd, path, scan->command, sizeof(scan->command));
-	if (length > 0 && names_application(command, (size_t)length)) {
-		length = (ssize_t)redact_arguments(scan->redactor, command, (size_t)length, scan->redacted, sizeof(scan->redacted));
-		command = scan->redacted;
-	}
 	if (length > 0)
-		recognise_from_process(command, (size_t)length, p->executor);
+		recognise_from_process(scan->redactor, scan->command, (size_t)length, p->executor);
 }
 
 /* A pid is 0 where the process is of another pid namespace than ours. */

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "base/redact.h"
 #include "base/scoped.h"
 #include "base/str.h"
 
 #define DIGITS_MAX 18
+#define REDACTED_BYTES 2048 /* more than any field has, so that a secret ends before a field does */
 
 struct text text_of(const char *string)
 {
@@ -132,4 +134,19 @@ void text_copy(char *destination, size_t size, struct text text)
 void text_copy_whole(char *destination, size_t size, struct text text)
 {
 	text_copy(destination, size, text.length < size ? text : (struct text){.bytes = "", .length = 0});
+}
+
+struct text text_redacted(const struct redactor *redactor, struct text argument, char *clean, size_t size)
+{
+	if (!redactor || argument.length == 0)
+		return argument;
+	size_t length = redact_arguments(redactor, argument.bytes, argument.length, clean, size);
+	return (struct text){.bytes = clean, .length = (uint32_t)length};
+}
+
+void text_copy_redacted(const struct redactor *redactor, char *destination, size_t size, struct text text)
+{
+	char clean[REDACTED_BYTES];
+
+	text_copy(destination, size, text_redacted(redactor, text, clean, sizeof(clean)));
 }

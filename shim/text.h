@@ -30,3 +30,10 @@ void text_copy(char *destination, size_t size, struct text text);
 
 /* The same, or "" if it does not fit: half an id or half a path names something else. */
 void text_copy_whole(char *destination, size_t size, struct text text);
+
+/* Of words that anybody may have chosen (a label, env, an argument): without their secrets, which are looked for before it is cut. NULL: as it is. */
+struct redactor;
+void text_copy_redacted(const struct redactor *redactor, char *destination, size_t size, struct text text);
+
+/* The same for one argument of a command line, "--name=…" too, into `clean`; what is beyond its size is not read. */
+struct text text_redacted(const struct redactor *redactor, struct text argument, char *clean, size_t size);

@@ -22,7 +22,7 @@ static void decide(void *owner, const struct nri_event *event, struct nri_decisi
 	(void)owner;
 	*ret->complaint = '\0';
 	ret->plan = (struct plan){0};
-	recognise(&event->pod, &event->container, &ret->executor);
+	recognise(NULL, &event->pod, &event->container, &ret->executor);
 	plan_decide(&config, &limits, &ret->executor, &event->pod, &event->container, &ret->plan, ret->complaint);
 }
 

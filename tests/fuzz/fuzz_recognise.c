@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (text_next(&rest, '\n', &line))
 		if (line.length > 0)
 			take(&pod, &container, line.bytes[0], text_from(line, 1));
-	recognise(&pod, &container, &executor);
+	recognise(NULL, &pod, &container, &executor);
 	check_executor(&executor);
 	plan_decide(&config, &limits, &executor, &pod, &container, &plan, complaint);
 	CHECK(complaint);
@@ -147,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_injected(&executor, &pod, &container, &plan);
 
 	memset(&executor, 0, sizeof(executor));
-	recognise_from_process((const char *)data, size, &executor);
+	recognise_from_process(NULL, (const char *)data, size, &executor);
 	check_executor(&executor);
 	memset(&executor, 0, sizeof(executor));
 	memset(directory, 0, sizeof(directory));

@@ -261,6 +261,12 @@ def run_says_no_secret(t):
     assert "(redacted)" in said and "(redacted)" in death["evidence"], (said, death)
     assert "hunter2" not in said and "hunter2" not in json.dumps(death), (said, death)
     assert not set(said + death["evidence"]) & {"\033", "\x9b"}, said
+    for words in (["--name", "etl password=hunter2", "--", "false"], ["--", "false", "spark-submit", "--name", "etl password=hunter2"],
+                  ["--", "false", "spark-submit", "--conf", "spark.app.name=s3a://AKIA:hunter2@bucket"]):
+        done = run("--report", report, *words)
+        assert "hunter2" not in done.stderr, done.stderr
+    with open(report) as f:
+        assert "hunter2" not in f.read()
 
 
 @case

@@ -216,6 +216,28 @@ def executors_are_shown(t):
 
 
 @case
+def no_word_of_a_pod_tells_a_secret(t):
+    """What a pod's author wrote into arguments, environment and annotations is in no answer, record, metric or line of any log."""
+    s = Stage(t, "redact:\n  regex: (?i)password|hush\n")
+    s.serve()
+    pod = Pod(t, role="driver", app="", executor="", labels={"spark-app-name": "", "queue": "hush=hunter2", "applicationId": "a"})
+    pod.annotations["stoker.dev/oom-group"] = "password=hunter2"
+    container = Container(pod, env=["SPARK_APPLICATION_ID=password=hunter2"], args=["spark-submit", "--name", "etl password=hunter2", "x.py"])
+    s.runtime.create(container)
+    s.runtime.start(container, "anon=2")
+    told = [s.executor(container, watched=True)]
+    assert told[0]["appName"] == "etl password=*********(redacted)", told
+    container.kill()
+    s.runtime.stopped(container)
+    told += [s.death(container), s.node.cli("health", "-o", "json").stdout, s.node.cli("why").stdout, s.node.cli("executors", "-o", "wide").stdout]
+    with open(f"{s.node.runtime}/deaths.json") as f:
+        told.append(f.read())
+    with open(s.node.log_path) as f:
+        told.append(f.read())
+    assert "hunter2" not in json.dumps(told), told
+
+
+@case
 def found_at_synchronize_and_gone_with_the_runtime(t):
     """stokerd comes later than the executors; and one ends while the runtime is away."""
     s = Stage(t)

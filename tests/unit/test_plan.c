@@ -77,7 +77,7 @@ static void test_rows(void **unused)
 		struct plan plan;
 		char complaint[PLAN_COMPLAINT_BYTES], said[512] = "";
 		build(&b, rows[i].pod);
-		recognise(&b.pod, &b.container, &executor);
+		recognise(NULL, &b.pod, &b.container, &executor);
 		memset(&plan, 0x5a, sizeof(plan));
 		memset(complaint, 0x5a, sizeof(complaint));
 		plan_decide(rows[i].config, rows[i].limits, &executor, &b.pod, &b.container, &plan, complaint);
@@ -106,7 +106,7 @@ static void test_keys_beyond_what_is_read(void **unused)
 	b.container.unified_count = ARRAY_SIZE(b.container.unified);
 	for (uint32_t i = 0; i < b.container.unified_count; i++)
 		b.container.unified[i].key = b.container.unified[i].value = text_of("x");
-	recognise(&b.pod, &b.container, &executor);
+	recognise(NULL, &b.pod, &b.container, &executor);
 	plan_decide(&single, &all, &executor, &b.pod, &b.container, &plan, complaint);
 	assert_true(plan_is_empty(&plan));
 	b.container.unified_count--;

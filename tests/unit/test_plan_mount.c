@@ -118,7 +118,7 @@ static void decide(const struct wire_nri_volumes *policy, uint32_t ready, bool d
 	const struct plan_volumes volumes = {.policy = policy, .ready = ready, .dry_run = dry};
 	struct executor executor;
 
-	recognise(&b->pod, &b->container, &executor);
+	recognise(NULL, &b->pod, &b->container, &executor);
 	memset(plan, 0, sizeof(*plan));
 	complaint[0] = '\0';
 	plan_add_mounts(&volumes, &executor, &b->pod, &b->container, plan, complaint);
@@ -238,12 +238,12 @@ static void test_where_its_local_dirs_are(void **unused)
 		struct executor executor, again;
 		build(&b, row[i].pod);
 		decide(&asking, ALL_READY, false, &b, &plan, complaint);
-		recognise(&b.pod, &b.container, &executor);
+		recognise(NULL, &b.pod, &b.container, &executor);
 		recognise_given(&b.container, &plan, &executor);
 		if (executor.flags != row[i].want || executor.injected_bytes != row[i].mib * MI)
 			fail_msg("%s: flags %u, %llu bytes", row[i].what, executor.flags, (unsigned long long)executor.injected_bytes);
 		give(&plan, &b);
-		recognise(&b.pod, &b.container, &again);
+		recognise(NULL, &b.pod, &b.container, &again);
 		assert_memory_equal(&executor, &again, sizeof(executor));
 	}
 }

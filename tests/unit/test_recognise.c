@@ -1,6 +1,7 @@
 /* Pod facts to executor: one row for each thing that pods look like. */
 #include "tests/unit/pod_text.h"
 
+#include "base/redact.h"
 #include "shim/recognise.h"
 #include "tests/unit/recognise_rows.h"
 
@@ -14,7 +15,7 @@ static void test_pods(void **unused)
 		char shown[1024];
 		build(&b, pod_rows[i].pod);
 		memset(&executor, 0x5a, sizeof(executor));
-		recognise(&b.pod, &b.container, &executor);
+		recognise(NULL, &b.pod, &b.container, &executor);
 		executor_show(&executor, shown, sizeof(shown));
 		if (strcmp(shown, pod_rows[i].want) != 0)
 			fail_msg("%s:\n  got  %s\n  want %s", pod_rows[i].what, shown, pod_rows[i].want);
@@ -32,7 +33,7 @@ static void test_what_is_copied(void **unused)
 	b.container.pid = 77;
 	b.container.created_at_ns = 1700000000123456789;
 	b.pod.memory_limit_bytes = 5;
-	recognise(&b.pod, &b.container, &executor);
+	recognise(NULL, &b.pod, &b.container, &executor);
 	assert_string_equal(executor.pod, "a-exec-1");
 	assert_string_equal(executor.pod_uid, "u-1");
 	assert_string_equal(executor.name_space, "team");
@@ -62,7 +63,7 @@ static void test_what_is_not_known(void **unused)
 	b.container.memory_limit_bytes = -1;
 	b.container.oom_score_adj = 100000;
 	b.container.created_at_ns = b.pod.memory_limit_bytes = -1;
-	recognise(&b.pod, &b.container, &executor);
+	recognise(NULL, &b.pod, &b.container, &executor);
 	assert_int_equal(executor.role, EXECUTOR_ROLE_NONE);
 	assert_int_equal(executor.limit_bytes, 0);
 	assert_int_equal(executor.pod_limit_bytes, 0);
@@ -96,7 +97,7 @@ static void test_qos(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		build(&b, "");
 		b.pod.cgroup_parent = text_of(rows[i].parent);
-		recognise(&b.pod, &b.container, &executor);
+		recognise(NULL, &b.pod, &b.container, &executor);
 		assert_int_equal(executor.qos, rows[i].want);
 	}
 }
@@ -134,7 +135,7 @@ static void test_processes(void **unused)
 			assert_true(str_copy(line, sizeof(line), process_rows[i].lines[j]));
 			for (size_t k = 0; k < length; k++)
 				line[k] = line[k] == '|' ? '\0' : line[k];
-			recognise_from_process(line, length, &executor);
+			recognise_from_process(NULL, line, length, &executor);
 		}
 		executor_show(&executor, shown, sizeof(shown));
 		if (strcmp(shown, process_rows[i].want) != 0)
@@ -175,6 +176,51 @@ static void test_log_directories(void **unused)
 	assert_false(recognise_log_directory(longer, &executor));
 }
 
+/* Whatever a pod's author or a job's says of itself is shown to others: of every word that is kept the secrets are taken out before it is cut. */
+static void test_secrets_of_words_that_are_kept(void **unused)
+{
+	static const char secret[] = "hunter2";
+	static const char long_url[] = "s3a://AKIAIOSFODNN7EXAMPLE:hunter2hunter2hunter2hunter2hunter2hunter2hunter2@bucket";
+	static const struct {
+		const char *pod;
+		const char *app_name; /* NULL: no matter */
+	} rows[] = {
+		{"arg spark-submit\narg --name\narg etl password=hunter2\n", "etl password=*********(redacted)"},
+		{"arg spark-submit\narg --name=etl password=hunter2\n", NULL},
+		{"arg spark-submit\narg --conf\narg spark.app.name=etl token:hunter2\n", NULL},
+		{"arg spark-submit\narg --conf=spark.app.name=etl password=hunter2\n", NULL},
+		{NULL /* long_url */, "s3a://*********(redacted)@bucket"},
+		{"arg spark-submit\narg --app-id\narg password=hunter2\narg --name\narg x\n", "x"},
+		{"arg org.apache.spark.executor.CoarseGrainedExecutorBackend\narg --executor-id\narg token=hunter2\narg --podName\narg secret=hunter2\n", NULL},
+		{"label spark-role=executor\nenv SPARK_APPLICATION_ID=password=hunter2\nenv SPARK_EXECUTOR_ID=token=hunter2\n", NULL},
+		{"label spark-role=driver\nannotation spark-app-name=etl password=hunter2\n", "etl password=*********(redacted)"},
+		{"label spark-role=driver\nlabel spark-app-name=nightly-token-refresh\n", "nightly-token-refresh"},
+		{"label spark-role=driver\nlabel queue=token=hunter2\nlabel applicationId=a\n", NULL},
+		{"label spark-role=driver\nannotation volcano.sh/queue-name=q access.key=hunter2\nlabel sparkoperator.k8s.io/connect-name=password=hunter2\n", NULL},
+	};
+	static struct built b;
+	static struct executor executor;
+	char text[1024];
+	struct redactor *redactor = redactor_new(REDACT_REGEX, NULL);
+	(void)unused;
+
+	assert_non_null(redactor);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].pod)
+			snprintf(text, sizeof(text), "%s", rows[i].pod);
+		else
+			snprintf(text, sizeof(text), "arg spark-submit\narg --name\narg %s\n", long_url);
+		build(&b, text);
+		recognise(redactor, &b.pod, &b.container, &executor);
+		assert_int_not_equal(executor.role, EXECUTOR_ROLE_NONE);
+		if (memmem(&executor, sizeof(executor), secret, strlen(secret)))
+			fail_msg("row %zu: the secret is kept", i);
+		if (rows[i].app_name)
+			assert_string_equal(executor.app_name, rows[i].app_name);
+	}
+	redactor_free(redactor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_foreign_text_is_cut_and_cleaned),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_log_directories),
+		cmocka_unit_test(test_secrets_of_words_that_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

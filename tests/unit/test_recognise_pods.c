@@ -147,7 +147,7 @@ static void recognise_pod(const char *file, const cJSON *pod)
 		keep(NULL, "-");
 		view_pod(&b, pod);
 		view_container(&b, container, cJSON_GetObjectItemCaseSensitive(spec, "volumes"));
-		recognise(&b.pod, &b.container, &executor);
+		recognise(NULL, &b.pod, &b.container, &executor);
 		executor_show(&executor, shown, sizeof(shown));
 		line[0] = '\0';
 		assert_true(str_append(line, sizeof(line), "%s %s %s: %s", file, b.pod.name.bytes, b.container.name.bytes, shown));
