@@ -172,16 +172,16 @@ def whoever_reads_the_log_may_stop(t):
     n.wait_fs(disk, "bad")
     assert os.get_blocking(log), "it is not theirs alone"
     os.set_blocking(reader, False)
+    text = b""
     with contextlib.suppress(BlockingIOError):
-        while os.read(reader, 65536):
-            pass
+        while piece := os.read(reader, 65536):
+            text += piece
     os.set_blocking(reader, True)
     disk.remount("rw")
-    text = b""
     while b"recovering" not in text:
         text += os.read(reader, 65536)
     lost = [line for line in text.splitlines() if b"role=stokerd" in line and b"log lines lost" in line]
-    assert len(lost) == 1 and int(lost[0].rsplit(b"lines=", 1)[1]) > 3, text
+    assert len(lost) == 1 and int(lost[0].rsplit(b"lines=", 1)[1]) > 3, text[-3000:]
     os.close(log)
     os.close(reader)
 

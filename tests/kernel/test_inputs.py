@@ -161,6 +161,7 @@ def ext4s_own_counter(t):
 
 
 @case
+@alone  # its disks come back on the devices that they had, which nobody may have taken meanwhile
 def errors_while_nobody_looked(t):
     """stokerd is not there for a while (an upgrade), and every write works: what its state file knew is held against the counters. Old errors are
     none, though on a device that held another filesystem before."""

@@ -13,7 +13,6 @@ import time
 import traceback
 
 CASES = []
-DIRECTORIES = []  # of the cases of this process that are under way
 DEADLINE_S = 3600 if os.environ.get("STOKER_LONG") else 480  # loops over every system call are longer then; and three files may run at a time
 
 
@@ -51,13 +50,8 @@ class Context:
         # /run is memory: the agent's own files do not lie on a disk that a case breaks
         self.dir = tempfile.mkdtemp(prefix=f"stoker-{name[:24]}-", dir="/run" if os.access("/run", os.W_OK) else None)
         os.chmod(self.dir, 0o755)  # ordinary users fill disks beneath
-        DIRECTORIES.append(self.dir)
-        self.stack = [self.remove]
+        self.stack = [lambda: shutil.rmtree(self.dir, ignore_errors=True)]
         self.notes = []
-
-    def remove(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
-        DIRECTORIES.remove(self.dir)
 
     def cleanup(self, function):
         self.stack.append(function)
@@ -150,7 +144,8 @@ def run_one(function, room):
 
 
 def be_a_node():
-    """A mount namespace of its own: files of cases run beside one another, and what shares one is one node (see health/supervisor_twin.c)."""
+    """A mount namespace of its own: files of cases run beside one another, and what shares one is one node (see health/supervisor_twin.c). And
+    no namespace that a case makes has a copy of another file's disks: what that one unmounts would be in use still, and not to be repaired."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0 and (libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, (1 << 14) | (1 << 18), None) < 0):  # MS_REC | MS_PRIVATE
         raise OSError(ctypes.get_errno(), "unshare")

@@ -4,10 +4,9 @@ import ctypes
 import errno
 import fcntl
 import os
-import re
 import subprocess
 
-from cases import DIRECTORIES, wait_for
+from cases import wait_for
 
 MS_REC, MS_PRIVATE, MS_SLAVE = 1 << 14, 1 << 18, 1 << 19
 SHUTDOWN, FREEZE, THAW = 0x8004587D, 0xC0045877, 0xC0045878  # XFS_IOC_GOINGDOWN = EXT4_IOC_SHUTDOWN, FIFREEZE, FITHAW
@@ -112,7 +111,11 @@ class Disk(Filling):
         run("mount", "-o", options + ("," + self.options if self.options else ""), self.device, self.mount_point)
 
     def remount(self, options):
-        run("mount", "-o", f"remount,{options}", self.mount_point)
+        def done():
+            result = subprocess.run(["mount", "-o", f"remount,{options}", self.mount_point], capture_output=True, text=True)
+            assert result.returncode == 0 or "busy" in result.stderr, result
+            return result.returncode == 0
+        wait_for(done, f"{self.mount_point} to be remounted {options}: nobody may write to what becomes read-only, a probe neither")
 
     def umount(self):
         run("umount", self.mount_point)
@@ -247,23 +250,14 @@ def syslog_write(text):
         f.write(text)
 
 
-def mounts_of_others():
-    """Disks of other files of tests that run just now, the innermost first."""
-    with open("/proc/self/mountinfo", errors="surrogateescape") as f:
-        points = [re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split()[4]) for line in f]
-    return [p for p in reversed(points) if p.startswith("/run/stoker-") and not any(p.startswith(own + "/") for own in DIRECTORIES)]
-
-
 def unshare_mounts(without, propagation=MS_PRIVATE):
-    """For a child process: a mount namespace of its own, as a container has, in which the disks are not there. Nor are those of other files of tests:
-    a copy would keep them from being repaired, as what is unmounted is in use still."""
+    """For a child process: a mount namespace of its own, as a container has, in which the disks are not there. Those of other files of tests
+    are not either (cases.be_a_node): a copy would keep them from being repaired, as what is unmounted is in use still."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(0x00020000) < 0 or libc.mount(b"none", b"/", None, MS_REC | propagation, None) < 0:
         raise OSError(ctypes.get_errno(), "unshare")
     for path in without:
         umount(path)
-    for path in mounts_of_others():
-        libc.umount2(os.fsencode(path), 2)  # MNT_DETACH; what something else lies over is gone with that
 
 
 def page_out(pid):
