@@ -116,6 +116,7 @@ void brake_listed(struct brake *b, const struct kube_lease_list *leases, uint64_
 	b->leases.count = leases->count;
 	memcpy(b->leases.lease, leases->lease, leases->count * sizeof(leases->lease[0]));
 	b->listed_us = asked_us;
+	*b->as_new_as = '\0';
 	for (uint32_t i = 0; i < leases->count; i++) {
 		const struct kube_lease *l = &leases->lease[i];
 		struct brake_watch *w = &b->watch[l->number];
@@ -143,6 +144,8 @@ void brake_saw_nodes(struct brake *b, const struct kube_node_page *page, uint64_
 			continue;
 		bool holds = holds_another(b, f->name, asked_us);
 		b->other = b->other || (f->schedulable && !holds);
+		if (f->schedulable && !holds && b->free_count < BRAKE_FREE_MAX)
+			str_copy(b->free[b->free_count++], sizeof(b->free[0]), f->name);
 		b->orphans += f->tainted && !holds;
 	}
 	if (b->all_pages && !b->count_known)
@@ -178,12 +181,14 @@ void brake_wrote(struct brake *b, const struct kube_lease *lease, bool was_made,
 		b->taken = true;
 		b->made = b->made || was_made;
 		b->attempt_us = asked_us + 1;
+		str_copy(b->as_new_as, sizeof(b->as_new_as), lease->version);
 	}
 }
 
 void brake_in_doubt(struct brake *b)
 {
 	b->listed_us = b->nodes_us = b->permit_us = 0;
+	*b->as_new_as = '\0';
 }
 
 /* --- the decision --- */
@@ -206,6 +211,7 @@ static void end_attempt(struct brake *b)
 {
 	b->attempt_us = b->permit_us = 0;
 	b->taken = b->made = false;
+	*b->as_new_as = '\0';
 }
 
 static void say_taken(struct brake *b, uint32_t allowed, uint32_t count, uint64_t now_us)
@@ -275,6 +281,7 @@ static void begin_attempt(struct brake *b, uint64_t now_us)
 {
 	b->attempt_us = now_us;
 	b->taken = b->made = false;
+	*b->as_new_as = '\0';
 	b->looks = 0;
 	b->permit_us = 0;
 	for (uint32_t i = 0; i < KUBE_LEASES_MAX; i++)
@@ -285,11 +292,24 @@ static struct brake_step list_nodes(struct brake *b, bool from_the_beginning)
 {
 	if (from_the_beginning) {
 		b->nodes_us = b->nodes = b->seen = 0;
-		b->pages = b->orphans = 0;
+		b->pages = b->orphans = b->free_count = 0;
 		b->all_pages = b->other = b->count_known = false;
 		*b->next = '\0';
 	}
 	return step_of(BRAKE_LIST_NODES, NULL);
+}
+
+/* In the second look: will the nodes of the first do? */
+static bool nodes_will_do(struct brake *b, uint64_t now_us)
+{
+	if (!b->taken || b->made || now_us - b->nodes_us > BRAKE_NODES_US)
+		return false;
+	if (b->nodes <= 1 && b->all_pages) /* the only one; is_refused() knows whether that will do */
+		return true;
+	for (uint32_t i = 0; i < b->free_count; i++)
+		if (!holds_another(b, b->free[i], now_us))
+			return true;
+	return false;
 }
 
 static struct brake_step acquire(struct brake *b, const struct brake_input *in)
@@ -301,7 +321,7 @@ static struct brake_step acquire(struct brake *b, const struct brake_input *in)
 		return (struct brake_step){.need = BRAKE_READY, .due_us = b->permit_us + BRAKE_PERMIT_US};
 	if (in->now_us < b->not_before_us)
 		return own(b) && b->listed_us && !in->is_on ? step_of(BRAKE_GIVE_BACK, own(b)) : wait_until(b->not_before_us);
-	if (!b->attempt_us || b->permit_us || in->now_us - b->attempt_us > 4 * BRAKE_PERMIT_US)
+	if (!b->attempt_us || b->permit_us || in->now_us > b->attempt_us + 4 * BRAKE_PERMIT_US)
 		begin_attempt(b, in->now_us);
 	if (b->listed_us < b->attempt_us)
 		return step_of(BRAKE_LIST_LEASES, NULL);
@@ -310,7 +330,7 @@ static struct brake_step acquire(struct brake *b, const struct brake_input *in)
 		b->looks++;
 		return step_of(BRAKE_LOOK_AT, look);
 	}
-	if (b->nodes_us < b->attempt_us)
+	if (b->nodes_us < b->attempt_us && !nodes_will_do(b, in->now_us))
 		return list_nodes(b, true);
 	if (!b->all_pages && (!b->count_known || (!b->other && !in->is_on)))
 		return list_nodes(b, false);

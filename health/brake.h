@@ -11,6 +11,12 @@
  * the holders was schedulable. So never more than allowed are tainted, and two last schedulable nodes that fail at the same
  * moment each see the other's slot: at most one is tainted; if both refrain, both give back and try again after a random pause.
  *
+ * The second look costs the API server next to nothing. What it must show of the Leases is what was written before our own write: it asks for a list
+ * not older than that write (resourceVersion is one order for all Leases), which the server's cache has as soon as it has our write itself. A list of
+ * what is newest may wait there for etcd's word, up to 0.1 s when it has asked just before (Kubernetes 1.31 and later). And a node that was
+ * schedulable within the second before our write, and holds no slot after it, is schedulable for our purpose still: who has a slot only after us has us before it in
+ * its own second look. So nodes are listed again only if there is no such node, or if it took longer, or if a Lease was made.
+ *
  * Counted are distinct holders, not Leases: a liar with a stolen token, whom the policy lets write only his own name, gains one
  * slot, however many Leases he makes. A tainted node without a Lease (deleted by hand) counts too: all nodes are looked at
  * before and after a Lease is made that was not there.
@@ -38,6 +44,8 @@
 #define BRAKE_SETTLE_US	 (15 * 1000000ULL)  /* a slot found at start is not given back sooner: an earlier life's patch may be on its way */
 #define BRAKE_LOOKS_MAX	 8		    /* holders looked at in one attempt */
 #define BRAKE_PAGES_MAX	 500
+#define BRAKE_NODES_US	 (1 * 1000000ULL) /* nodes seen so long ago are those of now, if one of them is no holder (see above) */
+#define BRAKE_FREE_MAX	 8
 #define BRAKE_WHY_BYTES	 256
 
 enum brake_need {
@@ -78,6 +86,9 @@ struct brake {
 	uint32_t pages, orphans;
 	uint64_t nodes, seen;
 	char next[KUBE_CONTINUE_BYTES];
+	char free[BRAKE_FREE_MAX][NAME_NODE_BYTES]; /* of the nodes listed, the first that could take pods and hold no slot */
+	uint32_t free_count;
+	char as_new_as[KUBE_LEASE_VERSION_BYTES]; /* the list of Leases that is wanted is to be as new as this, our own write; "" = the newest */
 	bool taken, made;    /* in this attempt: the slot, and its Lease did not exist before */
 	uint64_t attempt_us; /* what was asked for earlier does not count; 0 = none under way */
 	uint64_t permit_us;  /* since when the taint may be patched; 0 = it may not */

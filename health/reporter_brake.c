@@ -77,6 +77,12 @@ static bool ask_for_lease(struct reporter *r, const struct brake_step *step, uin
 	return false;
 }
 
+/* A resourceVersion is opaque, and becomes a part of a URL. Without one the newest list is asked for, which is right too. */
+static bool is_plain(const char *version)
+{
+	return *version && version[strspn(version, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.")] == '\0';
+}
+
 /* Does one step. True if another can be taken at once. */
 static bool do_step(struct reporter *r, const struct brake_step *step, uint64_t now_us, uint64_t *next_us)
 {
@@ -84,8 +90,11 @@ static bool do_step(struct reporter *r, const struct brake_step *step, uint64_t 
 
 	switch (step->need) {
 	case BRAKE_LIST_LEASES:
+		*query = '\0';
+		if (is_plain(r->brake.as_new_as))
+			snprintf(query, sizeof(query), "?resourceVersion=%s&resourceVersionMatch=NotOlderThan", r->brake.as_new_as);
 		if (reporter_lane_is_due(r, KUBE_LEASES, true, now_us, next_us))
-			ask(r, KUBE_LEASES, step, "", NULL);
+			ask(r, KUBE_LEASES, step, query, NULL);
 		return false;
 	case BRAKE_LIST_NODES:
 		snprintf(query, sizeof(query), "?limit=%d%s%s", KUBE_PAGE_NODES, *r->brake.next ? "&continue=" : "", r->brake.next);
