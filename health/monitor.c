@@ -297,7 +297,8 @@ void monitor_finding(struct monitor *m, const struct finding *f, uint64_t now_us
 		 "step", probe_step_name(f->step), "errno", log_number(f->errnum), "us", log_number(f->duration_us), "reason",
 		 input.reason, (char *)0);
 	w->held = must_wait_for_mounts(m, w, f);
-	if (f->step == PROBE_RESOLVE && f->errnum == ESTALE) /* not where it was found: discovery is to look again */
+	/* Not where it was found: discovery is to look again. Without a place the filesystem itself says so, an NFS mount that is stale. */
+	if (f->step == PROBE_RESOLVE && f->errnum == ESTALE && f->mount_id)
 		m->look_again = true;
 	else if (!w->held && w->alias_of < 0 && !w->read_only_bind)
 		step(m, index, &input, now_us, now_wall_us);

@@ -137,6 +137,24 @@ static void test_an_answer_that_never_comes_is_not_waited_for(void **state)
 	assert_int_equal(s->asked[0], before + 1);
 }
 
+/* Another mount lies there: nothing is said of it. The mount itself says that it is stale: it is bad. */
+static void test_a_stale_mount_is_not_another_one(void **state)
+{
+	struct stage *s = *state;
+
+	good(s, 0, 1);
+	good(s, 1, 2);
+	find(s, 0, 1, true, PROBE_RESOLVE, ESTALE);
+	assert_true(s->monitor.look_again);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_HEALTHY);
+	const struct finding stale = {.watch = 0, .step = PROBE_RESOLVE, .errnum = ESTALE, .started_wall_us = 5 * S};
+	s->monitor.look_again = false;
+	monitor_finding(&s->monitor, &stale, s->now_us + S, s->now_us + 1001 * S);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_BAD);
+	assert_string_equal(s->monitor.watch[0].verdict.reason, "WriteFailed");
+	assert_false(s->monitor.look_again);
+}
+
 static void test_a_path_that_does_not_exist_yet_is_waited_for(void **state)
 {
 	struct stage *s = *state;
@@ -441,6 +459,7 @@ int main(void)
 		stage_test(test_one_probe_at_a_time_and_another_after_it),
 		stage_test(test_silence_makes_unknown_and_leaves_bad),
 		stage_test(test_an_answer_that_never_comes_is_not_waited_for),
+		stage_test(test_a_stale_mount_is_not_another_one),
 		stage_test(test_a_path_that_does_not_exist_yet_is_waited_for),
 		stage_test(test_hints_probe_their_own_filesystem_only),
 		stage_test(test_a_filesystem_that_complains_all_the_time),
