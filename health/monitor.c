@@ -149,6 +149,7 @@ void monitor_tick(struct monitor *m, uint64_t now_us, uint64_t now_wall_us)
 	static const struct verdict_input stale = {VERDICT_STALE, "NotProbed", "no probe has ended for too long: is stoker-broker running?"};
 
 	m->ticks++;
+	monitor_say_awaited(m);
 	for (uint32_t i = 0; i < m->watch_count; i++) {
 		struct monitor_watch *w = &m->watch[i];
 		if (is_only_looked_at(w) || ((w->alias_of >= 0 || w->read_only_bind) && m->ticks % MONITOR_ALIAS_TICKS != 0))
@@ -359,25 +360,4 @@ bool monitor_hint(struct monitor *m, const struct kmsg_hint *hint, uint64_t now_
 		follow_up = monitor_hint_at(m, i, "kmsg", &one, now_us, now_wall_us) || follow_up;
 	}
 	return follow_up;
-}
-
-void monitor_input(struct monitor *m, const char *name, const char *state, const char *detail)
-{
-	uint32_t i = 0;
-
-	while (i < m->input_count && strcmp(m->inputs[i].name, name) != 0)
-		i++;
-	if (i == HEALTH_INPUTS_MAX)
-		return;
-	struct health_input *input = &m->inputs[i];
-	if (i == m->input_count)
-		m->input_count++;
-	if (strcmp(input->state, state) != 0 && m->ops->wall_us)
-		input->since_wall_us = m->ops->wall_us(m);
-	if (strcmp(input->state, state) != 0)
-		log_emit(m->log, strcmp(state, "ok") == 0 || strcmp(state, "off") == 0 ? LOG_INFO : LOG_WARN, "input", "name", name, "state", state,
-			 "detail", detail, (char *)0);
-	str_copy(input->name, sizeof(input->name), name);
-	str_copy(input->state, sizeof(input->state), state);
-	str_copy(input->detail, sizeof(input->detail), detail);
 }

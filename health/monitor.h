@@ -94,6 +94,7 @@ struct monitor {
 	char hung_line[160]; /* it explains a probe that hangs too */
 	struct health_input inputs[HEALTH_INPUTS_MAX];
 	uint32_t input_count;
+	bool awaited[HEALTH_INPUTS_MAX]; /* missing from the start: that is to be expected for a moment, and is said with the first tick */
 	/* The node object said False when we came and nothing here remembers why: no True before every filesystem has
 	 * gone through as many good probes as a recovery takes. */
 	bool cautious;
@@ -142,7 +143,11 @@ void monitor_no_mounts(struct monitor *monitor, uint64_t now_us, uint64_t now_wa
 void monitor_reporter(struct monitor *monitor, const struct report_state *state);
 /* What is known of the checkpoints; what people see of them has changed. */
 void monitor_checkpoints(struct monitor *monitor, const struct health_checkpoint *checkpoints, uint32_t count);
+
+/* --- monitor_inputs.c --- */
+
 void monitor_input(struct monitor *monitor, const char *name, const char *state, const char *detail);
+void monitor_say_awaited(struct monitor *monitor);
 
 /* --- monitor_space.c --- */
 

@@ -43,6 +43,22 @@ def a_dead_role_turns_readiness_red_by_name(t):
 
 
 @case
+def a_clean_start_warns_of_nothing(t):
+    """Who is not there yet is to be expected; who is not there with the first tick is said."""
+    n = Node(t, period="30s")
+    n.disk("ext4")
+    n.start_roles()
+    n.wait("Healthy")
+    n.wait_for(lambda: n.input("reporter")["state"] == "off", "the reporter")
+    with open(n.log_path) as f:
+        warned = [line for line in f if "level=warn" in line or "level=error" in line]
+    assert not warned, warned
+    lonely = Node(t, period="1s", directory="lonely")
+    lonely.start(("stokerd",))
+    lonely.wait_for(lambda: {line["name"] for line in lonely.log("input") if line["level"] == "warn"} >= {"broker", "reporter"}, "them to be missed")
+
+
+@case
 def a_second_stokerd_is_said_by_the_second(t):
     """On the same runtime directory: both go on, the CLI speaks with the second, and when the first is gone that is seen too."""
     n = Node(t, period="1s")
