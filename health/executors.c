@@ -62,6 +62,11 @@ static bool was_told(const struct executors *x, const char *container_id)
 	return told;
 }
 
+bool executors_knows(const struct executors *x, const char *container_id)
+{
+	return executors_find(x, container_id) || was_told(x, container_id);
+}
+
 void executors_forget(struct executors *x, struct executors_entry *entry, bool told)
 {
 	unsigned i = 0;

@@ -177,5 +177,6 @@ uint64_t executors_due(const struct executors *executors, uint64_t now_us);
 struct executor_view;
 void executors_view(const struct executors_entry *entry, struct executor_view *ret);
 struct executors_entry *executors_find(const struct executors *executors, const char *container_id);
+bool executors_knows(const struct executors *executors, const char *container_id); /* or its end was told a moment ago */
 /* Memory that it cannot give back: use without clean page cache. */
 uint64_t executors_working_set(const struct sample *sample);

@@ -29,6 +29,8 @@ struct supervisor_paths {
 	char web[512], nri[512], csi[512];
 };
 
+#define MISSED_STRANGERS 256
+
 struct supervisor {
 	uv_loop_t *loop;
 	const struct log *log;
@@ -70,6 +72,14 @@ struct supervisor {
 	uv_timer_t executors_due;
 	uv_idle_t executors_more; /* due now: a slice each turn of the loop */
 	uv_timer_t roster_due; /* a look without a runtime */
+	struct missed {
+		uv_timer_t due;
+		unsigned looks;	  /* still to come since the last synchronisation */
+		unsigned redials; /* in a row */
+		bool redialled;	  /* and not synchronised yet */
+		uint64_t strangers[MISSED_STRANGERS]; /* hashes of ids that the runtime does not have */
+		unsigned next_stranger;
+	} missed;
 	struct sweeps sweeps;
 	uv_timer_t sweep_due;
 	uint64_t sweep_asked; /* the id of the question under way */
@@ -170,6 +180,14 @@ void supervisor_use_node(struct supervisor *supervisor, int fd); /* what the bro
 /* --- supervisor_web.c --- */
 
 void supervisor_start_web(struct supervisor *supervisor);
+
+/* --- supervisor_missed.c: whom the runtime did not name --- */
+
+void supervisor_missed_start(struct supervisor *supervisor);
+void supervisor_missed_synchronized(struct supervisor *supervisor);
+void supervisor_missed_scanned(struct supervisor *supervisor, int fd, uint32_t count); /* the file of struct executor */
+/* True if it is about a container that nobody here knows: then it was asked for here. */
+bool supervisor_missed_status(struct supervisor *supervisor, const struct wire_status *status);
 
 /* --- supervisor_roster.c: who lives here where no runtime tells --- */
 

@@ -207,7 +207,7 @@ bool supervisor_executors_record(struct supervisor *s, const struct record *reco
 	else if (take && who && str_is_ended(who->container_id, sizeof(who->container_id)) && str_is_ended(who->pod_uid, sizeof(who->pod_uid)))
 		take(&s->executors, who, now);
 	else if (record->header.type == WIRE_SYNCHRONIZED && record->header.length == 0)
-		executors_synchronized(&s->executors, now);
+		executors_synchronized(&s->executors, now), supervisor_missed_synchronized(s);
 	else
 		return false;
 	count_running(s);
@@ -271,6 +271,8 @@ static bool take_status(struct supervisor *s, const struct wire_status *status)
 		return false;
 	log_debug(s->log, "the runtime was asked", "container", status->who.container_id, "errno", log_number(status->errnum), "exit",
 		  status->who.has_exit ? log_number(status->who.exit_code) : NULL, "reason", status->reason, "message", status->message);
+	if (supervisor_missed_status(s, status))
+		return true;
 	say_runtime(s, status);
 	executors_status(&s->executors, status, moment_now());
 	return true;
@@ -353,5 +355,6 @@ void supervisor_executors_start(struct supervisor *s)
 	} else {
 		monitor_input(&s->monitor, "cgroups", "ok", cgroup_mode_name(s->executors.layout.mode));
 	}
+	supervisor_missed_start(s);
 	supervisor_roster_start(s);
 }

@@ -287,14 +287,8 @@ static void use(struct supervisor_nri *n, const struct config *config)
 		say(n, "off", "executors.watch is off");
 }
 
-void supervisor_nri_configure(struct supervisor_nri *n, const struct config *config)
+void supervisor_nri_again(struct supervisor_nri *n)
 {
-	bool redial = config->executors.watch != n->config.executors.watch || strcmp(config->executors.nri_socket, n->config.executors.nri_socket) != 0;
-
-	use(n, config);
-	send_config(n);
-	if (!redial)
-		return;
 	/* Without a descriptor: the one before is closed. Its loss is no news: it has another number. */
 	role_child_send(&n->role, WIRE_NRI_CONNECTION, ++n->handed_over_total, NULL, 0, -1);
 	n->connected = false;
@@ -302,6 +296,16 @@ void supervisor_nri_configure(struct supervisor_nri *n, const struct config *con
 	n->state.state = is_off(n) ? WIRE_NRI_OFF : WIRE_NRI_DISCONNECTED;
 	tell_state(n);
 	uv_timer_start(&n->dial, dial_due, SUPERVISOR_NRI_RETRY_MIN_MS, 0);
+}
+
+void supervisor_nri_configure(struct supervisor_nri *n, const struct config *config)
+{
+	bool redial = config->executors.watch != n->config.executors.watch || strcmp(config->executors.nri_socket, n->config.executors.nri_socket) != 0;
+
+	use(n, config);
+	send_config(n);
+	if (redial)
+		supervisor_nri_again(n);
 }
 
 void supervisor_nri_start(struct supervisor_nri *n, uv_loop_t *loop, const struct log *log, const char *path, const struct config *config,

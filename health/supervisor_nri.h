@@ -48,4 +48,5 @@ struct supervisor_nri {
 /* Zeroed by the caller. `path` is the executable stoker-nri; "" = there is none. Before the filter is closed. */
 void supervisor_nri_start(struct supervisor_nri *nri, uv_loop_t *loop, const struct log *log, const char *path, const struct config *config,
 			  const struct supervisor_nri_ops *ops, void *owner);
+void supervisor_nri_again(struct supervisor_nri *nri); /* close the connection and make it again: the runtime names all its containers anew */
 void supervisor_nri_configure(struct supervisor_nri *nri, const struct config *config);

@@ -82,8 +82,11 @@ bool supervisor_roster_answer(struct supervisor *s, const struct record *record)
 	if (record->header.type != WIRE_SCANNED || !scanned)
 		return false;
 	scoped(fd_drop) int fd = link_take_fd(&s->broker);
-	if (!is_wanted(s)) /* the runtime was quicker */
+	if (!is_wanted(s)) { /* the runtime was quicker, or it is compared with what that has named */
+		if (!scanned->errnum)
+			supervisor_missed_scanned(s, fd, scanned->count);
 		return true;
+	}
 	int r = scanned->errnum ? err_set(&e, scanned->errnum, "cgroups and processes cannot be read") : take_all(s, fd, scanned->count, &e);
 	if (r < 0)
 		monitor_input(&s->monitor, "roster", "missing", e.text);
@@ -96,6 +99,8 @@ bool supervisor_roster_answer(struct supervisor *s, const struct record *record)
 
 void supervisor_roster_refused(struct supervisor *s, const char *why)
 {
+	if (!is_wanted(s))
+		return;
 	monitor_input(&s->monitor, "roster", "missing", why);
 }
 

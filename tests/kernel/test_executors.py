@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from cases import alone, case, main, only_long  # noqa: E402
+import small_cri  # noqa: E402
 from container import Container, Pod, VERSION, make_logs  # noqa: E402
 from executor_stage import Stage, grow  # noqa: E402
 from volume_stage import spark_files  # noqa: E402
@@ -256,6 +257,32 @@ def found_at_synchronize_and_gone_with_the_runtime(t):
     s.runtime.serve([pod, two.pod])
     assert s.death(one)["exitCode"] in (None, -1), s.death(one)
     assert [e["containerID"] for e in s.get("executors")] == [two.id]
+
+
+@case
+def whom_the_runtime_leaves_out_is_found(t):
+    """Created and started after the runtime had made its list and before it told of events: nothing is told. It is found in cgroups and, since the
+    runtime has it, the runtime is dialled again. Another's executor, which it does not have, is let alone."""
+    cri = small_cri.Cri(t, os.path.join(t.dir, "cri", "cri.sock"))
+    left_out, others = Container(Pod(t)), Container(Pod(t, name="other-exec-1", executor="1"))
+    for c in (left_out, others):
+        c.make()
+        c.run("org.apache.spark.executor.CoarseGrainedExecutorBackend", "-Xmx32m", "--executor-id", "7", "anon=2")
+    cri.answers[left_out.id] = [{"state": small_cri.RUNNING, "reason": ""}]
+    s = Stage(t, f"  criSocket: {cri.path}\n")
+    s.serve()
+    s.runtime.serve([left_out.pod])
+    assert s.executor(left_out, watched=True)["appName"] == "etl"  # as NRI tells it
+    s.runtime.listening.settimeout(6)
+    try:
+        s.runtime.listening.accept()
+        raise AssertionError("the runtime was dialled again for an executor that it does not have")
+    except TimeoutError:
+        pass
+    assert [e["containerID"] for e in s.get("executors")] == [left_out.id]
+    left_out.kill()
+    assert s.runtime.stopped(left_out) == 137
+    assert s.death(left_out)["cause"] == "killed"
 
 
 @case
