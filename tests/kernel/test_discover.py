@@ -399,8 +399,8 @@ def a_new_disk_in_the_place_of_one_that_hangs_is_well(t):
     spare.umount()
     disks.run("mount", spare.device, a.mount_point)
     t.cleanup(lambda: disks.run("umount", a.mount_point))
-    fs = n.wait_fs(a, "healthy")
-    assert fs["source"] == spare.device, fs
+    n.wait_fs(a, "healthy")
+    n.wait_for(lambda: n.fs(a)["source"] == spare.device, "the mount table to be read again")
     assert n.children("stoker-broker"), "the probe of the old one hangs still"
 
 

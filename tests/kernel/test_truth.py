@@ -80,9 +80,9 @@ def a_second_stokerd_is_said_by_the_second(t):
 @case
 def a_second_agent_with_its_own_runtime_directory_is_said(t):
     """A host service beside the DaemonSet. Nodes that share this kernel and not its mounts (k3d) are others."""
-    one, two, other = (Node(t, period="1s", directory=name) for name in ("one", "two", "other"))
+    one, two, other, pod = (Node(t, period="1s", directory=name) for name in ("one", "two", "other", "pod"))
     disk = one.disk("ext4")
-    for n in (two, other):
+    for n in (two, other, pod):
         n.watch(disk.mount_point)
     one.start_roles()
     one.wait("Healthy")
@@ -90,6 +90,11 @@ def a_second_agent_with_its_own_runtime_directory_is_said(t):
     two.wait_for(lambda: "another stokerd watches this node, with another runtime directory" in two.input("twin")["detail"], "the second to say so")
     other.start_roles(broker=lambda: disks.unshare_mounts([]))
     other.wait("Healthy")
+    pod.write_config_now()
+    pod.start_broker_elsewhere()  # in a mount namespace of its own, as in a pod: it enters the node's
+    pod.start(("stokerd", "stoker-reporter"))
+    pod.wait_for(lambda: pod.input("twin")["state"] == "degraded", "the one in a pod to say so")
+    pod.end(next(p for p in pod.extra_processes if p.args[0].endswith("stokerd")))
     two.start_again("stoker-broker")  # the lock is stokerd's
     two.start_again("stokerd")
     two.wait_for(lambda: two.input("twin")["state"] == "degraded", "it to be said again")
