@@ -332,9 +332,11 @@ static int prepare(struct run *run, struct err *e)
 	if (executors_start(&run->executors, &run->loop, run->options->log, &executors_ops, run, e) < 0 || block_signals(run, e) < 0)
 		return -e->code;
 	executors_nri(&run->executors, true, true); /* we are its runtime, and tell exits */
-	open_kernel_log(run);
 	snprintf(name, sizeof(name), "stoker-run-%d", getpid());
-	return made_group_make(&run->executors.layout, name, &run->options->limits, &run->group, e);
+	if (made_group_make(&run->executors.layout, name, &run->options->limits, &run->group, e) < 0)
+		return -e->code;
+	open_kernel_log(run); /* whoever may not make a cgroup need not hear that he may not read this either */
+	return 0;
 }
 
 static int supervise(struct run *run, struct err *e)

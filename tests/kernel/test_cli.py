@@ -198,6 +198,15 @@ def run_passes_exit_codes_on(t):
 
 
 @case
+def run_without_root_says_what_to_do_and_no_more(t):
+    stoker = os.open(os.path.join(BIN, "stoker"), os.O_RDONLY)  # what leads there may be root's alone
+    t.cleanup(lambda: os.close(stoker))
+    done = subprocess.run(["stoker", "run", "true"], executable=f"/proc/self/fd/{stoker}", pass_fds=(stoker,), preexec_fn=lambda: os.setuid(65534), cwd="/",
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 125 and "sudo stoker run" in done.stderr and len(done.stderr.splitlines()) == 2, done
+
+
+@case
 def run_ends_when_its_process_does(t):
     """Whoever started it (a standalone worker, a script) waits for it: the quickest of twenty at most, on a node that does other things."""
     took = []
