@@ -163,6 +163,7 @@ struct death {
 /* May the container have lived by this victim? In an image with an init or a shell that is not its first process: it is an executor's JVM; of a driver its
  * Python too, since SparkSubmit ends with the code of its Python; of a neighbour, and of what stoker run is given that is no executor, nobody knows which. A standalone worker lives by its own JVM, not by its executors'. */
 bool death_is_main(const struct executor *executor, const struct oom_kill *kill);
+bool death_lives_by_any(const struct executor *executor); /* nobody knows by which of its processes */
 
 const char *death_confidence_name(enum death_confidence confidence); /* "guess", "likely", "certain" */
 const char *death_cause_name(enum death_cause cause);	/* "heap", "overhead", "python" …: metric label, JSON */

@@ -130,13 +130,17 @@ static void look_at_victims(struct death_view *v)
 	v->main_survived = true;
 }
 
+bool death_lives_by_any(const struct executor *x)
+{
+	return x->sidecar || (x->source == EXECUTOR_FROM_RUN && x->role == EXECUTOR_ROLE_EXECUTOR && !*x->executor_id);
+}
+
 bool death_is_main(const struct executor *x, const struct oom_kill *kill)
 {
 	const bool by_jvm = x->role != EXECUTOR_ROLE_STANDALONE_WORKER && strcmp(kill->comm, "java") == 0;
 	const bool by_python = executor_is_driver(x) && death_is_worker(kill->comm);
-	const bool by_any = x->sidecar || (x->source == EXECUTOR_FROM_RUN && x->role == EXECUTOR_ROLE_EXECUTOR && !*x->executor_id);
 
-	return by_any || by_jvm || by_python || (x->pid != 0 && kill->pid == x->pid);
+	return death_lives_by_any(x) || by_jvm || by_python || (x->pid != 0 && kill->pid == x->pid);
 }
 
 bool death_is_worker(const char *comm)

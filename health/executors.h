@@ -52,6 +52,7 @@ struct executors_entry {
 	bool unread;	   /* its counters changed and were not read yet */
 	bool counted_at_end; /* they were read after its end */
 	struct moment started, ended; /* 0 = not yet, or not known */
+	uint64_t reaped_us; /* settle.h */
 	uint64_t gone_us, killed_us, busy_until_us, sampled_us, worker_told_us;
 	uint64_t limit_was_bytes, limit_lowered_us;
 	uint64_t settle_us; /* when to look again at what has happened */
@@ -62,6 +63,8 @@ struct executors_entry {
 	uint64_t counted_us;
 	struct oom_kill *ooms;			/* DEATH_OOM_MAX of them; NULL = none */
 	uint32_t oom_count;
+	struct sample_events told_events; /* before the kill that was told last as survived: it may have been the end all the same */
+	uint32_t told_ooms;
 	bool has_code;
 	int32_t exit_code;
 	bool code_is_runtimes; /* the runtime was asked for it */

@@ -1,5 +1,6 @@
 /* executors_explain.c - what is known about one container's end or a kill in it, put together; when; and told. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -61,6 +62,7 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 		.log_is_read = entry->table->kmsg,
 		.main_killed = main_was_killed(entry),
 		.victims_left = victims_left,
+		.reaped_us = entry->reaped_us,
 		.ended_us = entry->ended.us,
 		.gone_us = entry->gone_us,
 		.has_code = entry->has_code,
@@ -69,6 +71,27 @@ struct settle_evidence executors_evidence(const struct executors_entry *entry, u
 	};
 	memcpy(evidence.questions, entry->questions, sizeof(evidence.questions));
 	return evidence;
+}
+
+static bool is_reaped(uint32_t pid)
+{
+	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* A shell or an init that ends with its child does so when it has reaped it. */
+static void look_at_reaper(struct executors_entry *entry, const uint32_t *pids, int count, struct moment now)
+{
+	const uint32_t first = entry->executor.pid;
+	bool all = first != 0 && entry->ooms && entry->oom_count > 0 && entry->oom_count <= DEATH_OOM_MAX && death_lives_by_any(&entry->executor), is_there = false;
+
+	for (int i = 0; i < count; i++)
+		is_there = is_there || pids[i] == first;
+	for (uint32_t i = 0; all && i < entry->oom_count; i++)
+		all = entry->ooms[i].pid != 0 && entry->ooms[i].pid != first && is_reaped(entry->ooms[i].pid);
+	if (!all || !is_there)
+		entry->reaped_us = 0;
+	else if (!entry->reaped_us)
+		entry->reaped_us = now.us;
 }
 
 /* Is anybody left, and a victim among them? After a kill only: each look is a read of cgroup.procs. */
@@ -86,6 +109,7 @@ static bool look_at_victims(struct executors_entry *entry, struct moment now)
 			entry->gone_us = now.us;
 		entry->ended = now;
 	}
+	look_at_reaper(entry, pids, n, now);
 	for (int i = 0; i < n; i++)
 		for (uint32_t k = 0; k < entry->oom_count && k < DEATH_OOM_MAX && entry->ooms; k++)
 			left = left || entry->ooms[k].pid == pids[i];
@@ -287,10 +311,23 @@ void executors_tell_failing(struct executors_entry *entry, const struct wire_log
 /* The next kill is another matter: what was explained does not count for it. */
 static void worker_told(struct executors_entry *entry, struct moment now)
 {
+	entry->told_events = entry->explained_events;
+	entry->told_ooms = entry->oom_count;
 	entry->explained_events = entry->counted;
-	entry->killed_us = 0;
+	entry->killed_us = entry->reaped_us = 0;
 	entry->oom_count = 0;
 	entry->worker_told_us = now.us;
+}
+
+/* Soon after a kill that was told as survived it ended with the code of one: whoever started the victim took its time to go too. */
+static void remember_told(struct executors_entry *entry)
+{
+	const bool soon = entry->worker_told_us && entry->ended.us - entry->worker_told_us < SETTLE_MAIN_US;
+
+	if (!soon || entry->killed_us || !death_lives_by_any(&entry->executor) || !entry->has_code || entry->exit_code != EXIT_OF_SIGKILL)
+		return;
+	entry->explained_events = entry->told_events;
+	entry->oom_count = entry->told_ooms;
 }
 
 static void ask(struct executors_entry *entry, enum settle_whom whom, struct moment now)
@@ -331,6 +368,7 @@ bool executors_settle(struct executors_entry *entry, struct moment now)
 	}
 	if (settle.what != SETTLE_END)
 		return false;
+	remember_told(entry);
 	tell(entry, false, now);
 	executors_forget(entry->table, entry, true);
 	return true;

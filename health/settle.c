@@ -115,8 +115,10 @@ static struct settle settle_end(const struct settle_evidence *v)
 struct settle settle_decide(const struct settle_evidence *v)
 {
 	const bool may_end = v->main_killed || v->victims_left;
-	const uint64_t survived_us = v->killed_us + (may_end ? SETTLE_MAIN_US : SETTLE_WORKER_US);
+	uint64_t survived_us = v->killed_us + (may_end ? SETTLE_MAIN_US : SETTLE_WORKER_US);
 
+	if (v->reaped_us && v->reaped_us + SETTLE_REAPED_US < survived_us)
+		survived_us = v->reaped_us + SETTLE_REAPED_US;
 	if (v->ended_us)
 		return settle_end(v);
 	if (v->killed_us == 0)

@@ -14,6 +14,7 @@
 /* … unless the victim was what the container lives by: freeing 100 GB takes long, and an init that reaps the JVM on a busy node (1.2 s measured at a load
  * of 20). Too early, and the end itself would be a SIGKILL without a kill for memory. A notebook that outlives its JVM is told so late. */
 #define SETTLE_MAIN_US	   10000000ULL
+#define SETTLE_REAPED_US   1000000ULL /* … or nobody knows what it lives by, its first process has taken note of the victim's end (reaped it), and goes on */
 #define SETTLE_CODE_US	   1000000ULL /* the exit code, after the cgroup is gone */
 #define SETTLE_STATUS_US   1000000ULL /* the runtime's own status of it, where it tells no codes by itself */
 #define SETTLE_ASK_US	   100000ULL  /* it may think for a moment yet that the container runs: asked again after that */
@@ -51,6 +52,7 @@ struct settle_evidence {
 	bool log_is_read;   /* the kernel's log is there */
 	bool main_killed;   /* one victim was the container's first process or its JVM */
 	bool victims_left;  /* a victim is still on its way out */
+	uint64_t reaped_us; /* all victims are reaped since, and the first process of a container that may live by anything is none of them; 0 = not, or not known */
 	uint64_t ended_us;  /* the runtime said so, nobody is left in it, or it is removed; 0 = it lives */
 	uint64_t gone_us;   /* the cgroup is removed; 0 = it is there, or never was */
 	bool has_code;

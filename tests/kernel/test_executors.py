@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from cases import alone, case, main, only_long  # noqa: E402
 import small_cri  # noqa: E402
-from container import Container, Pod, VERSION, make_logs  # noqa: E402
+from container import Container, PAYLOAD, Pod, VERSION, make_logs  # noqa: E402
 from executor_stage import Stage, grow  # noqa: E402
 from volume_stage import spark_files  # noqa: E402
 from volumes import Kubelet  # noqa: E402
@@ -112,6 +112,29 @@ def a_sidecars_kill_is_not_the_executors(t):
     assert "app etl exec 7, container istio-proxy" in listed, listed
     counted = {d["cause"]: d["count"] for d in s.node.health()["executors"]["deaths"]}
     assert counted == {"sidecar": 1, "killed": 1}, counted
+
+
+@case
+def a_kill_in_a_sidecar_that_survives_is_told_soon(t):
+    """A shell beneath which something is killed and reaped, and which goes on; and one that ends, a while after."""
+    s = Stage(t)
+    s.serve()
+    pod = Pod(t)
+    s.new(pod=pod)
+    shell = f"{PAYLOAD} anon=128 & wait $!; %s"
+    goes_on = s.new("-c", f"while [ ! -e {t.dir}/go ]; do sleep 0.05; done; " + shell % "sleep 30; true", pod=pod, name="shipper", sidecar=True, executable="/bin/sh")
+    ends = s.new("-c", f"while [ ! -e {t.dir}/go2 ]; do sleep 0.05; done; " + shell % "code=$?; sleep 2.5; exit $code", pod=pod, name="proxy", sidecar=True, executable="/bin/sh")
+    begin = time.monotonic()
+    open(f"{t.dir}/go", "w").close()
+    death = s.death(goes_on, lives=True)
+    took = time.monotonic() - begin
+    assert death["cause"] == "sidecar" and took < 5, (death, took)
+    print(f"    told after {took:.1f} s")
+    open(f"{t.dir}/go2", "w").close()
+    assert s.runtime.stopped(ends) == 137
+    end = s.death(ends, lives=False)
+    assert end["cause"] == "sidecar", end
+    goes_on.kill()
 
 
 @case

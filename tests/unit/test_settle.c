@@ -27,6 +27,12 @@ static const struct {
 	{"the victim is on its way out", {.now_us = 90 * MS, .killed_us = 1, .counted = 1, .logged = 1, .victims_left = true}, SETTLE_WAIT, 100 * MS, false},
 	{"what it lives by was killed", {.now_us = 90 * MS, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true}, SETTLE_WAIT, 100 * MS, false},
 	{"… and yet it lives", {.now_us = 1 + SETTLE_MAIN_US, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true}, SETTLE_WORKER, 0, false},
+	{"a neighbour's victim is reaped, and it goes on: a second from then",
+	 {.now_us = 500 * MS, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true, .reaped_us = 100 * MS}, SETTLE_WAIT, 510 * MS, false},
+	{"… which is over", {.now_us = 100 * MS + SETTLE_REAPED_US, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true, .reaped_us = 100 * MS}, SETTLE_WORKER, 0, false},
+	{"… but it ended in it",
+	 {.now_us = 100 * MS + SETTLE_REAPED_US, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true, .reaped_us = 100 * MS, .log_is_read = true, .ended_us = 900 * MS}, SETTLE_END, 0, false},
+	{"reaped as late as can be: no longer than without", {.now_us = 1 + SETTLE_MAIN_US, .killed_us = 1, .counted = 1, .logged = 1, .main_killed = true, .reaped_us = SETTLE_MAIN_US}, SETTLE_WORKER, 0, false},
 	{"killed and ended: nothing else is needed",
 	 {.now_us = 2 * MS, .killed_us = 1, .counted = 1, .logged = 1, .log_is_read = true, .main_killed = true, .ended_us = 2 * MS, .code_may_come = true},
 	 SETTLE_END, 0, false},
@@ -112,7 +118,7 @@ static void test_when_an_end_is_settled(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(settles); i++) {
 		struct settle_evidence v = settles[i].evidence;
-		uint64_t *const times[] = {&v.now_us, &v.killed_us, &v.ended_us, &v.gone_us};
+		uint64_t *const times[] = {&v.now_us, &v.killed_us, &v.ended_us, &v.gone_us, &v.reaped_us};
 		for (size_t t = 0; t < ARRAY_SIZE(times); t++)
 			later(times[t]);
 		for (size_t q = 0; q < SETTLE_WHOM_MAX_; q++)
