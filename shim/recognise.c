@@ -139,15 +139,41 @@ static uint32_t flags_of_mount(const struct mount_view *mount)
 	return text_has(mount->source, "/volumes/kubernetes.io~empty-dir/") ? EXECUTOR_EMPTY_DIRS : 0;
 }
 
+static struct text without_slashes(struct text path)
+{
+	while (path.length > 1 && path.bytes[path.length - 1] == '/')
+		path.length--;
+	return path;
+}
+
+/* Is the directory what is mounted there, or beneath it? The length of the mount's path; 0 = not, or a path that says less than it seems. */
+static uint32_t depth_at(struct text dir, struct text mount)
+{
+	dir = without_slashes(dir);
+	mount = without_slashes(mount);
+	if (mount.length < 2 || dir.length < mount.length || memcmp(dir.bytes, mount.bytes, mount.length) != 0)
+		return 0;
+	if (dir.length > mount.length && (dir.bytes[mount.length] != '/' || text_has(dir, "/../") || text_ends(dir, "/..")))
+		return 0;
+	return mount.length;
+}
+
 static uint32_t flags_of_dir(struct text dir, const struct container_view *container, const struct plan *plan)
 {
-	for (uint32_t i = 0; plan && i < plan->mount_count; i++)
-		if (plan->mounts[i].type == PLAN_MOUNT_TMPFS && text_is(dir, plan->mounts[i].destination))
-			return EXECUTOR_TMPFS_LOCAL_DIRS;
-	for (uint32_t i = 0; i < container->mount_count; i++)
-		if (text_equal(container->mounts[i].destination, dir))
-			return flags_of_mount(&container->mounts[i]);
-	return 0;
+	uint32_t flags = 0, deepest = 0;
+
+	/* What is mounted deepest counts; of what is mounted at the same place what is given. */
+	for (uint32_t i = 0; i < container->mount_count; i++) {
+		const uint32_t depth = depth_at(dir, container->mounts[i].destination);
+		if (depth > 0 && depth >= deepest)
+			deepest = depth, flags = flags_of_mount(&container->mounts[i]);
+	}
+	for (uint32_t i = 0; plan && i < plan->mount_count; i++) {
+		const uint32_t depth = depth_at(dir, text_of(plan->mounts[i].destination));
+		if (depth > 0 && depth >= deepest)
+			deepest = depth, flags = plan->mounts[i].type == PLAN_MOUNT_TMPFS ? EXECUTOR_TMPFS_LOCAL_DIRS : 0;
+	}
+	return flags;
 }
 
 /* All of them in memory, or one of them an emptyDir. Of more than are looked at nobody knows where the rest are. `plan` NULL: not at its creation. */

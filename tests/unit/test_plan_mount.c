@@ -227,6 +227,12 @@ static void test_where_its_local_dirs_are(void **unused)
 		{"the other is an emptyDir", EXECUTOR LOCAL_DIRS("/s,/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi"), EXECUTOR_EMPTY_DIRS, 64},
 		{"another variable comes first", EXECUTOR "env SPARK_EXECUTOR_DIRS=/t\n" SCRATCH("/s,size=64Mi,localDirs"), 0, 64},
 		{"a checkpoint is no memory", EXECUTOR LOCAL_DIRS("/s") CHECKPOINT("streams:/s") SCRATCH("/t,size=64Mi"), 0, 64},
+		{"below what was given", EXECUTOR LOCAL_DIRS("/s/spark/a") SCRATCH("/s,size=64Mi"), EXECUTOR_TMPFS_LOCAL_DIRS, 64},
+		{"the same place, written otherwise", EXECUTOR LOCAL_DIRS("/s/") SCRATCH("/s,size=64Mi"), EXECUTOR_TMPFS_LOCAL_DIRS, 64},
+		{"only named alike", EXECUTOR LOCAL_DIRS("/scratch") SCRATCH("/s,size=64Mi"), 0, 64},
+		{"out of it again", EXECUTOR LOCAL_DIRS("/s/../t") SCRATCH("/s,size=64Mi"), 0, 64},
+		{"below an emptyDir", EXECUTOR LOCAL_DIRS("/data/spark") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi"), EXECUTOR_EMPTY_DIRS, 64},
+		{"nothing is given above an emptyDir", EXECUTOR LOCAL_DIRS("/s/data/spark") EMPTY_DIR("/s/data") SCRATCH("/s,size=64Mi"), EXECUTOR_EMPTY_DIRS, 0},
 		{"a driver's stay", DRIVER LOCAL_DIRS("/data") EMPTY_DIR("/data") SCRATCH("/s,size=64Mi,localDirs"), EXECUTOR_EMPTY_DIRS, 64},
 	};
 	static struct built b;
