@@ -6,6 +6,7 @@
 #include "health/death_view.h"
 
 #define MIB ((uint64_t)1 << 20)
+#define LITTLE 16 /* a part of the limit that is smaller than that does not explain why it was full: Spark leaves a tenth of the heap and more beside it */
 
 static void name(struct death *death, enum death_cause cause, enum death_confidence confidence)
 {
@@ -106,16 +107,32 @@ static void judge_blind(const struct death_view *v, struct death *death)
 	}
 }
 
+/* The JVM is within its heap, and the heap alone fills the limit: whatever there is beside it is only what there was no room for. */
+static bool heap_fills_limit(const struct death_view *v)
+{
+	const uint64_t little = v->limit_bytes / LITTLE;
+
+	return v->limit_bytes > 0 && v->heap_bytes + v->fixed_bytes >= v->limit_bytes - little && v->processes.jvm_count > 0 && v->processes.jvm_bytes >= v->limit_bytes / 2;
+}
+
 static void judge_grower(const struct death_view *v, const struct death_part *parts, unsigned n, struct death *death)
 {
 	uint64_t second = n > 1 ? parts[1].bytes : 0;
 
+	const bool is_little = n == 0 || parts[0].bytes < v->limit_bytes / LITTLE;
+
+	if (is_little && heap_fills_limit(v)) {
+		death_prove(death, "its heap may be %" PRIu64 " of the limit's %" PRIu64 " MiB", v->heap_bytes / MIB, v->limit_bytes / MIB);
+		name(death, DEATH_OVERHEAD, weaker(DEATH_LIKELY, v->sure));
+		return;
+	}
 	if (saw_little(v, parts, n)) {
 		judge_blind(v, death);
 		return;
 	}
 	bool victim_fits = parts[0].cause == DEATH_PYTHON && v->oom && is_python(v->oom->comm);
-	bool clear = parts[0].bytes / 2 >= second && parts[0].bytes >= v->overhead_bytes / 4;
+	/* Certain is who explains the excess: twice what is next, and not little beside what was to have room, nor beside the limit. */
+	bool clear = parts[0].bytes / 2 >= second && parts[0].bytes >= v->overhead_bytes / 4 && !is_little;
 	bool close = parts[0].bytes - second < parts[0].bytes / 5;
 	enum death_confidence sure = clear && (v->is_dump || victim_fits) ? DEATH_CERTAIN : close && !victim_fits ? DEATH_GUESS : DEATH_LIKELY;
 	name(death, parts[0].cause, weaker(sure, v->sure));

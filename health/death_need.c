@@ -66,6 +66,14 @@ static void set(struct death *death, const char *setting, const char *prefix, ui
 	death->value_bytes = bytes;
 }
 
+/* What Spark leaves beside a heap if nothing is set: a tenth of it, at least 384 MiB. */
+static uint64_t least_overhead(uint64_t heap_bytes)
+{
+	const uint64_t least = 384 * MIB, tenth = round_up(bounded(heap_bytes) / 10);
+
+	return tenth > least ? tenth : least;
+}
+
 /* memoryOverhead for what is beside the heap, or the whole limit where nothing of Spark's divides it. */
 static uint64_t overhead_need(const struct death_view *v, bool total)
 {
@@ -75,7 +83,10 @@ static uint64_t overhead_need(const struct death_view *v, bool total)
 
 	if (v->limit_bytes == 0 || need == 0)
 		return 0;
-	return total ? round_up(bounded(v->limit_bytes > kept ? kept : 0) + need) : need;
+	/* Where the limit has no room beside the heap, what the JVM has of its own cannot be told from heap: as much as Spark itself leaves. */
+	if (kept > 0 && v->limit_bytes <= kept && need < least_overhead(v->heap_bytes))
+		need = least_overhead(v->heap_bytes);
+	return total ? round_up(kept + need) : need;
 }
 
 static void advise_overhead(const struct death_view *v, enum target target, struct death *death)

@@ -31,7 +31,12 @@ def draw(dice, deaths):
     return chosen
 
 
+SURENESS = ("guess", "likely", "certain")
+
+
 def judge(row, death):
+    if death["cause"] != "unknown" and SURENESS.index(death["confidence"]) > SURENESS.index(row.at_most):
+        return "WRONG"
     return "right" if death["cause"] in row.want else "unknown" if death["cause"] == "unknown" else "WRONG"
 
 

@@ -11,7 +11,8 @@ from executor_stage import grow
 
 # Kubelet's, of a pod that requests what it may use: one in a container cannot go below what its runtime has set.
 PROTECTED = 2
-Row = namedtuple("Row", "made want container lives")  # want: the causes that are right
+# want: the causes that are right; at_most: how sure anybody can be
+Row = namedtuple("Row", "made want container lives at_most", defaults=("certain",))
 KINDS = []
 LEFT_OUT = []  # by name, with the reason
 
@@ -99,6 +100,14 @@ def container_limit(m):
 def container_limit_beside_a_small_worker(m):
     worker = f"child=python3:anon={m.dice.randrange(2, 6)}"
     return killed_for(m, "container limit, worker small", "overhead", m.new_then(worker, f"{m.step}={m.limit_mib + 16}"))
+
+
+@kind()
+def a_heap_as_large_as_the_limit(m):
+    """Within its heap, and nothing beside it grew: nobody can be certain of a part that is a few MiB."""
+    container = m.grower(heap=f"{m.limit_mib}m")
+    m.end(container)
+    return [Row("heap as large as the limit", {"overhead"}, container, False, "likely")]
 
 
 @kind()

@@ -42,6 +42,7 @@ struct expectation {
 	uint64_t used, peak;
 	uint64_t limit_was;
 	uint64_t injected; /* scratch, MiB */
+	uint64_t heap;	   /* MiB; 0 = 1024 */
 	const char *storage, *reason, *filling;
 	struct pod_end api;
 	bool warns, not_final, sibling, neighbours, deleted, run, driver, sidecar, no_log, no_processes, exact;
@@ -155,6 +156,14 @@ static const struct expectation expected[] = {
 	{"no process was looked at, and the victim was small", 137, DEATH_UNKNOWN, DEATH_GUESS, "", "", .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 12}, .python = 1400, .used = 1400, .no_processes = true},
 	{"the same, and the victim had it all", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1380}, .kernel = 1, .used = 2},
 	{"the same, and there was scratch in memory", 137, DEATH_OVERHEAD, DEATH_GUESS, "spark.executor.memoryOverhead", NULL, .exact = true, .injected = 640, .container = ONE, .said = {.where = CTR, .comm = "java", .scope = OOM_MEMCG, .rss = 1380}, .kernel = 1, .used = 2},
+	/* what explains the excess */
+	{"a heap as large as the limit", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", "384m", .heap = 1408, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1400, .kernel = 6}, .exact = true},
+	{"the same, and a little Python", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", "384m", .heap = 1408, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1350, .python = 50, .kernel = 6}, .exact = true},
+	{"the same, by samples only", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", "384m", .heap = 1408, .container = ONE, .jvm = 1390, .kernel = 6, .used = 1400, .exact = true},
+	{"a heap larger than the limit", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", "410m", .heap = 4096, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1400, .kernel = 6}, .exact = true},
+	{"a heap as large as the limit, and it was Python that grew", 137, DEATH_PYTHON, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .heap = 1408, .container = {.oom = 1, .oom_kill = 4, .oom_group_kill = 1}, .language = EXECUTOR_LANGUAGE_PYTHON, .said = PYTHON_HERE},
+	{"a heap as large as the limit, stoker run", 137, DEATH_OVERHEAD, DEATH_LIKELY, "--memory", "1792m", .run = true, .heap = 1408, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1400, .kernel = 6}, .exact = true},
+	{"a heap of most of the limit, and what is beside it explains the rest", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .heap = 1280, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 1400, .kernel = 8}},
 	{"limit lowered", 137, DEATH_LIMIT_LOWERED, DEATH_CERTAIN, "", "", .container = {.oom = 117, .oom_kill = 1}, .jvm = 1000, .used = 1100, .limit_was = 2048},
 	{"cgroup gone, the pod's counters tell", 137, DEATH_OVERHEAD, DEATH_LIKELY, "spark.executor.memoryOverhead", NULL, .pod = {.oom = 1, .oom_kill = 1}, .jvm = 1350, .used = 1400},
 	{"cgroup gone, the kernel's log tells", 137, DEATH_OVERHEAD, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .not_final = true, .said = JAVA_HERE},
@@ -249,7 +258,7 @@ static inline void prepare(const struct expectation *row, struct death_facts *f)
 	x->source = row->run ? EXECUTOR_FROM_RUN : EXECUTOR_FROM_NRI;
 	x->language = row->language ? row->language : EXECUTOR_LANGUAGE_JVM;
 	x->flags = row->flags;
-	x->heap_bytes = row->sidecar ? 0 : 1024 * MIB;
+	x->heap_bytes = row->sidecar ? 0 : (row->heap ? row->heap : 1024) * MIB;
 	x->limit_bytes = 1408 * MIB;
 	x->injected_bytes = row->injected * MIB;
 	f->pod_limit_bytes = (row->neighbours ? 2048 : 1408) * MIB;
