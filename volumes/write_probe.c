@@ -141,14 +141,21 @@ static void probe_close(struct probe_open *open)
 	fd_drop(&open->top_fd);
 }
 
+static bool is_nameless_refused(int errnum)
+{
+	return errnum == EOPNOTSUPP || errnum == EINVAL || errnum == EISDIR; /* EISDIR: kernels before O_TMPFILE */
+}
+
 /* While it may still be root: the file, and what is written to it, is then on root's account. A quota of the probe's user that is used up
  * says nothing of the disk; one of a project hits everybody, the probe too. Of blocks root's share is not touched: writing takes them,
- * and that is done as the user. False: as the user, then. */
-static bool probe_create_early(const struct write_probe *what, struct finding *f, struct probe_open *open)
+ * and that is done as the user. -1 without an errno in `f`: there are no such files here, or not for root; as the user, then. */
+static int probe_create_early(const struct write_probe *what, struct finding *f, int directory_fd)
 {
 	probe_enter(what, f, PROBE_CREATE);
-	open->file_fd = openat(open->directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	return open->file_fd >= 0;
+	int fd = openat(directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0 && !is_nameless_refused(errno) && errno != EACCES && errno != EPERM)
+		probe_fail(f, errno);
+	return fd;
 }
 
 /* Two nodes may have the same export: each has a name of its own there, always the same one, so that a node that died leaves one at most. */
@@ -165,7 +172,7 @@ static int probe_create(const struct write_probe *what, struct finding *f, int d
 	int fd = openat(directory_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) /* EISDIR: kernels before O_TMPFILE */
+	if (!is_nameless_refused(errno))
 		return probe_fail(f, errno);
 
 	/* A file left by a probe that was killed between making and unlinking is removed and the making tried again. Another probe of this
@@ -254,10 +261,10 @@ static void probe_file(const struct write_probe *what, struct finding *f, struct
 {
 	/* Before the file is made: a block or an inode less would be the probe's own. */
 	probe_measure(f, open->directory_fd);
-	bool made = probe_create_early(what, f, open);
-	if (probe_drop_rights(what, f) < 0)
+	open->file_fd = probe_create_early(what, f, open->directory_fd);
+	if (f->errnum || probe_drop_rights(what, f) < 0)
 		return;
-	if (!made)
+	if (open->file_fd < 0)
 		open->file_fd = probe_create(what, f, open->directory_fd);
 	if (open->file_fd >= 0 && probe_write(what, f, open->file_fd) == 0)
 		probe_enter(what, f, PROBE_DONE);

@@ -131,13 +131,20 @@ def a_quota_of_the_probes_own_user_is_no_sick_disk(t):
         made_by_nobody = subprocess.run(["sh", "-c", "touch home/a && touch home/b && touch home/c && dd if=/dev/zero of=home/a bs=4k count=20"], cwd=disk.mount_point,
                                         user=65534, capture_output=True, text=True)
         assert "quota" in made_by_nobody.stderr, made_by_nobody
-    found = [direct_verdict(n, disk) for disk in made]
-    assert all(code == 0 and fs["state"] == "healthy" for code, fs in found), [(fs["fsType"], fs["reason"], fs["message"]) for _, fs in found]
-    # as the DaemonSet's broker, which has fewer rights than root's shell
+    for disk in made[2:4]:
+        os.rmdir(f"{disk.mount_point}/.stoker")
+        disk.fill_as(65534)  # the directory's block too
+    # as the DaemonSet's broker, which has fewer rights than root's shell, and cannot give the directory to who has no quota left
     n.start()
     n.wait("Healthy")
-    made[0].trigger_ext4_error()  # and what is sick is still seen
-    assert n.wait_fs(made[0], "bad")["reason"] in ("ReadOnlyFilesystem", "IOErrors", "FilesystemShutdown")
+    owners = [os.stat(f"{disk.mount_point}/.stoker").st_uid for disk in made]
+    assert owners[0] == 65534 and owners[2] == 0, owners
+    for disk in (made[0], made[2]):  # and what is sick is still seen
+        disk.trigger_ext4_error()
+        assert n.wait_fs(disk, "bad")["reason"] in ("ReadOnlyFilesystem", "IOErrors", "FilesystemShutdown"), n.fs(disk)
+    found = [direct_verdict(n, disk)[1] for disk in (made[1], made[3], made[4])]
+    assert [fs["state"] for fs in found] == ["healthy"] * 3, [(fs["fsType"], fs["reason"], fs["message"]) for fs in found]
+
 
 
 if __name__ == "__main__":
