@@ -209,6 +209,7 @@ void monitor_mounts(struct monitor *m, const struct mount_table *table, uint64_t
 		if (m->watch[i].last.mount_id)
 			describe(m, &m->watch[i], table);
 	m->mounts_stale = m->mounts_urgent = false;
+	m->mounts_expected = true; /* one that could not be read once comes all the same */
 	monitor_find_aliases(m);
 	for (uint32_t i = 0; i < m->watch_count; i++)
 		if (m->watch[i].held)

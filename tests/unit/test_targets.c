@@ -230,6 +230,21 @@ static void test_without_a_mount_table_read_only_is_believed(void **state)
 	assert_int_equal(s->monitor.report.condition.status, CONDITION_FALSE);
 }
 
+static void test_a_mount_table_that_comes_after_all_is_waited_for(void **state)
+{
+	struct stage *s = *state;
+
+	s->monitor.mounts_expected = true;
+	good(s, 1, 2);
+	monitor_no_mounts(&s->monitor, s->now_us, s->now_us + 1000 * S); /* no memory for it, once */
+	mounts(s, "102 1 7:2 / /var/lib/kubelet rw - ext4 /dev/loop2 rw\n");
+	find(s, 0, 1, true, PROBE_DIRECTORY, EROFS);
+	assert_int_equal(s->monitor.watch[0].verdict.state, VERDICT_UNKNOWN);
+	mounts(s, "101 1 7:1 / /data ro - ext4 /dev/loop1 rw\n102 1 7:2 / /var/lib/kubelet rw - ext4 /dev/loop2 rw\n");
+	assert_string_equal(s->health.filesystems[0].reason, "ReadOnlyBind");
+	assert_int_equal(s->monitor.report.condition.status, CONDITION_TRUE);
+}
+
 static void test_a_writable_mount_stands_for_a_read_only_bind(void **state)
 {
 	struct stage *s = *state;
@@ -256,6 +271,7 @@ int main(void)
 		stage_test(test_another_path_that_comes_to_stand_for_a_bad_filesystem_is_bad),
 		stage_test(test_read_only_by_the_mounts_own_flag_is_not_judged),
 		stage_test(test_without_a_mount_table_read_only_is_believed),
+		stage_test(test_a_mount_table_that_comes_after_all_is_waited_for),
 		stage_test(test_a_writable_mount_stands_for_a_read_only_bind),
 	};
 
