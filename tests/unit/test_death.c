@@ -240,6 +240,64 @@ static void test_need_is_monotonic(void **unused)
 	assert_true(death_need(UINT64_MAX, UINT64_MAX, UINT64_MAX) < UINT64_MAX / 2);
 }
 
+/* Where a number is not known nothing is advised in its place, and who sets it has his own name for it. */
+static void test_what_is_not_advised(void **unused)
+{
+	static const struct expectation heap = {.about = "", .exit_code = 52, .log = DEATH_LOG_HEAP_OOM}, direct = {.about = "", .exit_code = 52, .log = DEATH_LOG_DIRECT_OOM},
+					oom = {.about = "", .exit_code = 137, .container = ONE}, java = {.about = "", .exit_code = 137, .container = ONE, .said = JAVA_HERE},
+					tmpfs = {.about = "", .exit_code = 137, .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .container = ONE, .shmem = 631, .jvm = 700, .used = 1400};
+	static struct death_facts f;
+	struct death d;
+
+	(void)unused;
+	prepare(&heap, &f);
+	f.executor.heap_bytes = 0;
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_HEAP);
+	assert_string_equal(d.setting, "");
+	assert_string_equal(d.value, "");
+	prepare(&oom, &f);
+	f.executor.limit_bytes = f.pod_limit_bytes = 0;
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_OVERHEAD);
+	assert_string_equal(d.setting, "");
+	prepare(&tmpfs, &f);
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_SCRATCH_MEMORY);
+	assert_non_null(strstr(d.advice, "To keep it in memory: spark.executor.memoryOverhead="));
+	f.executor.limit_bytes = f.pod_limit_bytes = f.last.limit_bytes = f.at_peak.limit_bytes = 0;
+	death_explain(&f, &d);
+	assert_string_equal(d.value, "false");
+	assert_null(strstr(d.advice, "To keep it in memory"));
+	/* What has room of its own is no part of what the overhead needs. */
+	prepare(&java, &f);
+	f.executor.off_heap_bytes = 128 * MIB;
+	death_explain(&f, &d);
+	assert_string_equal(d.value, "384m");
+	prepare(&direct, &f);
+	f.executor.role = EXECUTOR_ROLE_DRIVER;
+	death_explain(&f, &d);
+	assert_string_equal(d.setting, "spark.driver.extraJavaOptions");
+	f.executor.source = EXECUTOR_FROM_RUN;
+	death_explain(&f, &d);
+	assert_string_equal(d.setting, "JAVA_TOOL_OPTIONS");
+	/* whose limit it is, where that is not the executor's */
+	prepare(&oom, &f);
+	f.executor.sidecar = 1;
+	f.executor.heap_bytes = 0;
+	death_explain(&f, &d);
+	assert_string_equal(d.setting, "resources.limits.memory");
+	assert_non_null(strstr(d.advice, " (container spark-kubernetes-executor)"));
+	*f.executor.container = '\0';
+	death_explain(&f, &d);
+	assert_null(strstr(d.advice, "(container"));
+	strcpy(f.executor.container, "proxy");
+	f.container = (struct sample_events){0};
+	death_explain(&f, &d);
+	assert_int_equal(d.cause, DEATH_KILLED);
+	assert_null(strstr(d.advice, "(container"));
+}
+
 static void test_no_evidence_is_unknown(void **unused)
 {
 	static struct death_facts f;
@@ -258,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_what_is_not_advised),
 		cmocka_unit_test(test_no_surer_than_what_is_known),
 		cmocka_unit_test(test_memory_of_pyspark),
 		cmocka_unit_test(test_from_what_a_limit_was_lowered),

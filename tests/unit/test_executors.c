@@ -54,6 +54,27 @@ static void test_an_end_whose_log_is_gone(void **state)
 	assert_int_equal(s->last.confidence, DEATH_GUESS);
 }
 
+/* The broker could not read it: then a word that is missing is not missing in it. One that could be read and was empty says something. */
+static void test_an_end_whose_log_cannot_be_read(void **state)
+{
+	struct stage *s = *state;
+
+	for (int errnum = 0; errnum <= EACCES; errnum += EACCES) {
+		const char *id = errnum ? ID2 : ID;
+		const struct wire_log log = {.who = container(id), .errnum = (uint32_t)errnum, .bits = errnum ? DEATH_LOG_HEAP_OOM : 0, .line = "not to be kept"};
+		begin(s, id);
+		executors_find(&s->table, id)->executor.flags = EXECUTOR_DECOMMISSION;
+		stop(s, id, 0);
+		run(s, 10 * MS);
+		executors_tail(&s->table, s->last_id, &log, at(s));
+		run(s, 1 * MS);
+		assert_int_equal(s->last.cause, DEATH_FINISHED);
+		assert_int_equal(s->last.confidence, errnum ? DEATH_GUESS : DEATH_CERTAIN);
+		assert_int_equal(strstr(s->last.evidence, "not to be kept") == NULL, errnum != 0);
+	}
+	assert_int_equal(s->deaths, 2);
+}
+
 #define LINE "26/11/26 08:00:00 ERROR Executor: Exception in task 2.0: java.io.IOException: No space left on device"
 static void test_full_scratch_of_one_that_lives(void **state)
 {
@@ -95,6 +116,15 @@ static void test_full_scratch_of_one_that_lives(void **state)
 	answer_tail(s, ID, DEATH_LOG_DECOMMISSION, "");
 	run(s, 10 * MS);
 	assert_int_equal(s->deaths, 2);
+	assert_int_equal(s->last.cause, DEATH_DECOMMISSIONED);
+	/* and one that is never answered does not take the answer of the end */
+	begin(s, ID2);
+	executors_suspect(executors_find(&s->table, ID2), &scratch, at(s));
+	stop(s, ID2, 0);
+	run(s, 10 * MS);
+	answer_tail(s, ID2, DEATH_LOG_DECOMMISSION, "");
+	run(s, 10 * MS);
+	assert_int_equal(s->deaths, 3);
 	assert_int_equal(s->last.cause, DEATH_DECOMMISSIONED);
 }
 
@@ -268,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_plain_kill_is_no_oom, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_the_last_words_may_not_come, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_an_end_whose_log_is_gone, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_an_end_whose_log_cannot_be_read, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_full_scratch_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_sick_disk_of_one_that_lives, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_is_named_no_more_is_gone, open_stage, close_stage),

@@ -26,6 +26,7 @@ static void end_unheard(struct stage *s, const char *id)
 	run(s, 0);
 }
 
+#define ID3 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 static void test_a_code_that_nobody_told_is_asked_for(void **state)
 {
 	struct stage *s = *state;
@@ -57,6 +58,15 @@ static void test_a_code_that_nobody_told_is_asked_for(void **state)
 	assert_int_equal(s->deaths, 2);
 	assert_int_equal(s->last.cause, DEATH_WRONG_ARCHITECTURE);
 	assert_non_null(strstr(s->last.evidence, "exec format error"));
+	/* whichever comes first */
+	struct wire_status first = status_of(ID3, 0, 128, "");
+	str_copy(first.message, sizeof(first.message), "exec /opt/entrypoint.sh: exec format error");
+	end_unheard(s, ID3);
+	executors_status(&s->table, &first, at(s));
+	answer_tail(s, ID3, DEATH_LOG_EXCEPTION, "");
+	run(s, 10 * MS);
+	assert_int_equal(s->deaths, 3);
+	assert_int_equal(s->last.cause, DEATH_WRONG_ARCHITECTURE);
 }
 
 static void test_a_runtime_that_knows_it_not(void **state)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/scoped.h"
@@ -194,6 +195,12 @@ static void test_what_is_no_kill(void **unused)
 		"3,1,1,-;Memory cgroup out of memory: OOM victim 895 (java) is already exiting. Skip killing the task",
 		"6,1,1,-;oom_reaper: reaped process 895 (java), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB",
 		"3,1,1,-;Killed process 895 (java)",
+		"3,1,1,-;Killed process 895 (java) total-vm:1kB, anon-rss:18446744073709551615kB, file-rss:3kB", /* in bytes no number */
+		"3,1,1,-;Killed process 4294967296 (java) total-vm:1kB, anon-rss:2kB, file-rss:3kB",
+		"3,1,1,-;Killed process 895 (abcdefghijklmnop) total-vm:1kB, anon-rss:2kB, file-rss:3kB", /* one more than a name may have */
+		"3,1,1,-;Killed process 895 () total-vm:1kB, anon-rss:2kB",
+		"3,1,1,-;Killed process 895) total-vm:1kB, anon-rss:2kB, file-rss:3kB",
+		"3,1,1,-;Killed process 895 (java) total-vm:xkB, anon-rss:2kB, file-rss:3kB",
 		"3,1,1,-;Killed process x (java) total-vm:1kB, anon-rss:2kB, file-rss:3kB",
 		"3,1,1,-;Killed process 895 (abcdefghijklmnopqr) total-vm:1kB, anon-rss:2kB, file-rss:3kB",
 		"3,1,1,-;Memory cgroup out of memory: Killed process 895 (java) total-vm:1kB, anon-rss:2, file-rss:3kB",
@@ -228,6 +235,92 @@ static void test_group_ends(void **unused)
 	assert_string_equal(kills[2].task_memcg, "");
 }
 
+#define USAGE "6,1,1001,-;memory: usage 30720kB, limit 30720kB, failcnt 19\n"
+#define BARE(time, pid) "3,2," time ",-;Memory cgroup out of memory: Killed process " pid " (java) total-vm:1kB, anon-rss:2kB, file-rss:3kB, shmem-rss:4kB\n"
+#define GROUP(time) "6,1," time ",-;Tasks in /p/A/c are going to be killed due to memory.oom.group set\n"
+
+/* A name, a path and a time just within and just beyond what counts. */
+static void test_the_edges(void **unused)
+{
+	static const struct {
+		const char *about, *lines;
+		unsigned count; /* of kills; the last one is looked at */
+		const char *oom_memcg, *task_memcg;
+		uint32_t have, secondary, uid;
+	} row[] = {
+		{"a name as long as it may be", "4,1,1000,-;abcdefghijklmno invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL)\n" USAGE OOM_KILL("A", "1") KILLED("1"), 1, "/p/A", "/p/A/c", OOM_HAS_USAGE, 0, 185},
+		{"a byte more is no name", "4,1,1000,-;abcdefghijklmnop invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL)\n" USAGE OOM_KILL("A", "1") KILLED("1"), 1, "/p/A", "/p/A/c", 0, 0, 185},
+		{"escaped bytes are one each", "4,1,1000,-;\\xff\\xff\\xff\\xff\\xff invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL)\n" USAGE OOM_KILL("A", "1") KILLED("1"), 1, "/p/A", "/p/A/c", OOM_HAS_USAGE, 0, 185},
+		{"the numbers of an OOM before are not its own", INVOKED USAGE OOM_KILL("A", "1") KILLED("1") OOM_KILL("B", "2") KILLED("2"), 2, "/p/B", "/p/B/c", 0, 0, 185},
+		{"its user is in the line before", INVOKED OOM_KILL("A", "1") BARE("1150", "1"), 1, "/p/A", "/p/A/c", 0, 0, 185},
+		{"and not where that names another", INVOKED OOM_KILL("A", "1") BARE("1150", "2"), 1, "", "", 0, 0, UINT32_MAX},
+		{"the kill 2 s behind its line", INVOKED OOM_KILL("A", "1") BARE("2001140", "1"), 1, "/p/A", "/p/A/c", 0, 0, 185},
+		{"and a moment later", INVOKED OOM_KILL("A", "1") BARE("2001141", "1"), 1, "", "", 0, 0, UINT32_MAX},
+		{"a path that is none", "6,1,1140,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=p,task_memcg=/p/A/c,task=java,pid=1,uid=185\n" KILLED("1"), 1, "", "/p/A/c", 0, 0, 185},
+		{"a pid that is none", "6,1,1140,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/p/A,task_memcg=/p/A/c,task=java,pid=1x,uid=185\n" KILLED("1"), 1, "", "", 0, 0, 185},
+		{"a user that is none", "6,1,1140,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/p/A,task_memcg=/p/A/c,task=java,pid=1,uid=185x\n" KILLED("1"), 1, "", "", 0, 0, 185},
+		{"a group's list, 250 ms behind the first victim", INVOKED OOM_KILL("A", "1") KILLED("1") GROUP("251150") BARE("251150", "2"), 2, "/p/A", "/p/A/c", 0, 1, UINT32_MAX},
+		{"a list in its time, a kill in its time", INVOKED OOM_KILL("A", "1") KILLED("1") GROUP("1200") BARE("251150", "2"), 2, "/p/A", "/p/A/c", 0, 1, UINT32_MAX},
+		{"a list in its time, a kill a moment later", INVOKED OOM_KILL("A", "1") KILLED("1") GROUP("1200") BARE("251151", "2"), 2, "", "", 0, 0, UINT32_MAX},
+		{"a list too late is of another OOM", INVOKED OOM_KILL("A", "1") KILLED("1") GROUP("251151") "3,2,251152,-;Killed process 1 (java) total-vm:1kB, anon-rss:2kB, file-rss:3kB\n", 2, "", "", 0, 0, UINT32_MAX},
+		{"a list that is cut off names nobody", INVOKED OOM_KILL("A", "1") KILLED("1") "6,1,1160,-;Tasks in /p/A/c are going to be\n" BARE("1170", "2"), 2, "/p/A", "", 0, 1, UINT32_MAX},
+		{"a list behind the line of another, whose kill is lost", INVOKED OOM_KILL("A", "1") KILLED("1") OOM_KILL("B", "9") GROUP("1160") BARE("1170", "2"), 2, "", "/p/A/c", 0, 1, UINT32_MAX},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct oom_kill kills[KILLS_MAX];
+		struct oom_reader reader = {0};
+		unsigned n = feed(&reader, row[i].lines, kills);
+		const struct oom_kill *last = &kills[n ? n - 1 : 0];
+		if (n != row[i].count || strcmp(last->oom_memcg, row[i].oom_memcg) != 0 || strcmp(last->task_memcg, row[i].task_memcg) != 0 || last->have != row[i].have ||
+		    last->secondary != row[i].secondary || last->uid != row[i].uid)
+			fail_msg("%s: %u kills, '%s' '%s' have %u secondary %u uid %u", row[i].about, n, last->oom_memcg, last->task_memcg, last->have, last->secondary, last->uid);
+	}
+}
+
+/* Half a path would name another cgroup. */
+static void test_a_path_too_long(void **unused)
+{
+	char path[EXECUTOR_CGROUP_BYTES + 1], line[2 * EXECUTOR_CGROUP_BYTES];
+
+	(void)unused;
+	for (size_t length = EXECUTOR_CGROUP_BYTES - 1; length <= EXECUTOR_CGROUP_BYTES; length++) {
+		struct oom_kill kills[KILLS_MAX];
+		struct oom_reader reader = {0};
+		memset(path, 'p', length);
+		path[0] = '/';
+		path[length] = '\0';
+		snprintf(line, sizeof(line), "6,1,1140,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=%s,task_memcg=/c,task=java,pid=1,uid=0\n" KILLED("1"), path);
+		assert_int_equal(feed(&reader, line, kills), 1);
+		assert_string_equal(kills[0].oom_memcg, length < EXECUTOR_CGROUP_BYTES ? path : "");
+		assert_string_equal(kills[0].task_memcg, "/c");
+	}
+}
+
+#define ROW(name) "6,1,1003,-;[    895]     0   895     8266      100    65536        0           -998 " name "\n"
+
+static void test_kinds_of_processes(void **unused)
+{
+	static const char lines[] = INVOKED "6,1,1002,-;Tasks state (memory values in pages):\n"
+		"6,1,1002,-;[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n"
+		ROW("R") ROW("Rscript") ROW("Rx") ROW("java") ROW("javac") ROW("python3.11") ROW("pypy3") OOM_KILL("A", "1") KILLED("1");
+	struct oom_kill kills[KILLS_MAX];
+	struct oom_reader reader = {0};
+	const uint64_t each = 100 * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	(void)unused;
+	assert_int_equal(feed(&reader, lines, kills), 1);
+	assert_int_equal(kills[0].tasks.r_count, 2);
+	assert_int_equal(kills[0].tasks.r_bytes, 2 * each);
+	assert_int_equal(kills[0].tasks.jvm_count, 1);
+	assert_int_equal(kills[0].tasks.jvm_bytes, each);
+	assert_int_equal(kills[0].tasks.python_count, 2);
+	assert_int_equal(kills[0].tasks.python_bytes, 2 * each);
+	assert_int_equal(kills[0].tasks.other_count, 2);
+	assert_int_equal(kills[0].tasks.other_bytes, 2 * each);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +332,9 @@ int main(void)
 		cmocka_unit_test(test_whose_memory_it_was),
 		cmocka_unit_test(test_what_is_no_kill),
 		cmocka_unit_test(test_group_ends),
+		cmocka_unit_test(test_the_edges),
+		cmocka_unit_test(test_a_path_too_long),
+		cmocka_unit_test(test_kinds_of_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
