@@ -138,6 +138,27 @@ def a_kill_in_a_sidecar_that_survives_is_told_soon(t):
 
 
 @case
+@alone  # others' kills would be among those that the kernel writes of
+def more_kills_than_the_kernel_writes_of(t):
+    """Of ten in five seconds it writes who had how much and in which cgroup; of the others only a pid. None may be told as anything but memory."""
+    s = Stage(t)
+    s.serve()
+    go = os.path.join(t.dir, "go")
+    containers = [s.new(f"await={go}", "anon-slowly=96", pod=Pod(t, name=f"etl-exec-{n}", executor=str(n)), limit_mib=48, heap="24m") for n in range(16)]
+    open(go, "w").close()
+    for c in containers:
+        assert s.runtime.stopped(c) == 137
+    deaths = [s.death(c, lives=False) for c in containers]
+    told = [f"{d['cause']} {d['confidence']}" for d in deaths]
+    print("    " + ", ".join(f"{told.count(w)} {w}" for w in sorted(set(told))))
+    assert {d["cause"] for d in deaths} <= {"overhead", "unknown"} and told.count("overhead certain") >= 5, told
+    silent = [d for d in deaths if "kernel log: killed process" not in d["evidence"] or "MiB at the kill" not in d["evidence"]]
+    if not silent:
+        print("    the kernel wrote of all of them: an emulated processor is too slow for this")
+    assert all(d["confidence"] != "certain" for d in silent if d["cause"] == "overhead"), silent
+
+
+@case
 def a_cgroup_that_is_gone_at_once(t):
     """The cgroup goes before the runtime says anything, and the exit code never comes."""
     s = Stage(t)
