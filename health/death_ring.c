@@ -140,7 +140,7 @@ int death_ring_open(struct death_ring *ring, const char *runtime_dir, unsigned k
 	return fits && lines->bad == 0 && lines->ended ? 0 : rewrite(ring, lines, keep_records, keep_bytes, e);
 }
 
-static int make_room(struct death_ring *ring, struct err *e)
+static int make_room(struct death_ring *ring, bool is_full, struct err *e)
 {
 	scoped(lines_drop) struct ring_lines *lines = read_lines(ring->path, e);
 
@@ -148,7 +148,9 @@ static int make_room(struct death_ring *ring, struct err *e)
 		return -e->code;
 	ring->bad_total += lines->bad;
 	/* A quarter goes at once: the file is not written anew for each death. */
-	return rewrite(ring, lines, ring->keep_records * 3 / 4, ring->keep_bytes * 3 / 4, e);
+	int r = is_full ? rewrite(ring, lines, ring->keep_records * 3 / 4, ring->keep_bytes * 3 / 4, e) : rewrite(ring, lines, ring->keep_records, ring->keep_bytes, e);
+	ring->torn = r < 0 && ring->torn;
+	return r;
 }
 
 int death_ring_add(struct death_ring *ring, const char *line, struct err *e)
@@ -157,15 +159,18 @@ int death_ring_add(struct death_ring *ring, const char *line, struct err *e)
 
 	if (length >= DEATH_RING_LINE_BYTES)
 		return err_rule(e, EFBIG, "a death of %zu bytes is not kept", length);
-	if ((ring->count >= ring->keep_records || ring->bytes + length + 1 > ring->keep_bytes) && make_room(ring, e) < 0)
+	const bool is_full = ring->count >= ring->keep_records || ring->bytes + length + 1 > ring->keep_bytes;
+	if ((is_full || ring->torn) && make_room(ring, is_full, e) < 0)
 		return -e->code;
 	scoped(scoped_free) char *text = malloc(length + 1);
 	scoped(fd_drop) int fd = open(ring->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (!text || fd < 0)
 		return err_set(e, text ? errno : ENOMEM, "cannot open '%s'", ring->path);
 	*(char *)mempcpy(text, line, length) = '\n';
-	if (fd_write_all(fd, text, length + 1, e) < 0)
+	if (fd_write_all(fd, text, length + 1, e) < 0) {
+		ring->torn = true;
 		return err_wrap(e, "cannot keep a death in '%s'", ring->path);
+	}
 	ring->count++;
 	ring->bytes += length + 1;
 	ring->last_number++;

@@ -22,6 +22,7 @@ struct death_ring {
 	size_t bytes;
 	uint64_t last_number;
 	uint64_t bad_total; /* lines left out */
+	uint32_t torn;	    /* bool: a part of a line stands at the end, for which there was no room */
 };
 
 /* What an earlier life left. Without a file it is empty; with an error too, and works. */

@@ -133,6 +133,15 @@ void executors_add(struct executors *x, const struct executor *executor, struct 
 	executors_changed(x);
 }
 
+#define START_US 60000000ULL /* from its creation to its start no runtime takes so long */
+
+bool executors_was_before(const struct executors_entry *entry, struct moment now)
+{
+	const uint64_t created_us = entry->executor.created_wall_us;
+
+	return created_us && created_us + START_US < now.wall_us;
+}
+
 void executors_started(struct executors *x, const struct wire_container *who, struct moment now)
 {
 	struct executors_entry *entry = executors_find(x, who->container_id);
@@ -141,8 +150,11 @@ void executors_started(struct executors *x, const struct wire_container *who, st
 		return;
 	if (who->pid)
 		entry->executor.pid = who->pid;
-	if (!entry->started.us)
+	if (!entry->started.us) {
 		entry->started = now;
+		if (executors_was_before(entry, now))
+			entry->started.wall_us = entry->executor.created_wall_us;
+	}
 	executors_open(entry, true, now);
 	executors_verify(entry);
 	executors_changed(x);
@@ -187,9 +199,9 @@ void executors_removed(struct executors *x, const struct wire_container *who, st
 
 void executors_pod_stopping(struct executors *x, const struct wire_container *who, struct moment now)
 {
-	for (struct executors_pod *pod = x->pods; pod; pod = pod->next)
-		if (strcmp(pod->uid, who->pod_uid) == 0 && !pod->stopping.us)
-			pod->stopping = now;
+	for (unsigned i = 0; i < x->count; i++)
+		if (strcmp(x->entries[i]->executor.pod_uid, who->pod_uid) == 0 && !x->entries[i]->stopping_us)
+			x->entries[i]->stopping_us = now.us;
 }
 
 /* Found in cgroups while the runtime was away, which does not have it: of another runtime, of another node on the same machine. */

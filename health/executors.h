@@ -52,6 +52,7 @@ struct executors_entry {
 	bool unread;	   /* its counters changed and were not read yet */
 	bool counted_at_end; /* they were read after its end */
 	struct moment started, ended; /* 0 = not yet, or not known */
+	uint64_t stopping_us; /* somebody stops its pod; 0 = nobody. Not the pod's: kubelet may make its sandbox anew */
 	uint64_t reaped_us; /* settle.h */
 	uint64_t gone_us, killed_us, busy_until_us, sampled_us, worker_told_us;
 	uint64_t limit_was_bytes, limit_lowered_us;
@@ -96,7 +97,6 @@ struct executors_pod {
 	struct cgroup cgroup;
 	struct cgroup_watch watch;
 	bool open;
-	struct moment stopping; /* somebody stops it; us 0 = nobody */
 	struct sample_events counted, first; /* as last read; when we came */
 	struct sample_events told; /* of its containers that are gone */
 	uint64_t oom_us;	   /* a container of it was OOM-killed last */

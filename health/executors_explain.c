@@ -225,7 +225,7 @@ void executors_facts(const struct executors_entry *entry, bool lives, struct mom
 	f->log_bits = entry->log_bits;
 	if (x->ops->storage)
 		x->ops->storage(entry->table, &entry->executor, &f->disk);
-	f->deleted = pod && pod->stopping.us && (lives || !entry->ended.us || pod->stopping.us <= entry->ended.us);
+	f->deleted = entry->stopping_us && (lives || !entry->ended.us || entry->stopping_us <= entry->ended.us);
 	f->started_wall_us = entry->started.wall_us ? entry->started.wall_us : entry->executor.created_wall_us;
 	f->ended_wall_us = lives || !entry->ended.wall_us ? now.wall_us : entry->ended.wall_us;
 	exit_facts(entry, lives, f);

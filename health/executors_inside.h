@@ -40,5 +40,6 @@ bool executors_settle(struct executors_entry *entry, struct moment now);
 
 void executors_forget(struct executors *executors, struct executors_entry *entry, bool told);
 struct sample_events sample_events_minus(const struct sample_events *a, const struct sample_events *b);
+bool executors_was_before(const struct executors_entry *entry, struct moment now); /* it has run for long when we hear of it */
 void executors_end(struct executors_entry *entry, struct moment now);
 void executors_changed(struct executors *executors);

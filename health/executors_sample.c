@@ -282,7 +282,7 @@ void executors_open(struct executors_entry *entry, bool fresh, struct moment now
 		say_polled(x);
 	if (cgroup_read(&entry->cgroup, &sample, &e) == 0) {
 		sample.time_us = now.us;
-		if (!fresh)
+		if (!fresh || executors_was_before(entry, now))
 			entry->first = entry->explained_events = entry->counted = sample.events;
 		executors_take(entry, &sample, now);
 	}

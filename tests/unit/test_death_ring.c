@@ -1,5 +1,7 @@
 /* Deaths that are kept: bounded, and what an earlier life left. */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,10 +80,42 @@ static void test_the_ring(void **unused)
 	rmdir(directory);
 }
 
+/* The runtime directory is a tmpfs that others fill too. What was half written does not spoil what comes after it. */
+static void test_no_room_for_a_line(void **unused)
+{
+	char directory[] = "/tmp/stoker-ring.XXXXXX", path[64];
+	struct rlimit before, few;
+	struct death_ring ring;
+	scoped(scoped_free) char *list = NULL, *line = NULL;
+	struct death d;
+
+	(void)unused;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/deaths.json", directory);
+	assert_int_equal(death_ring_open(&ring, directory, 8, 1 << 20, NULL), 0);
+	add_deaths(&ring, 1);
+	make_line(&d, 2, &line);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	few = (struct rlimit){.rlim_cur = ring.bytes + 20, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	const int r = death_ring_add(&ring, line, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(r < 0);
+	add_deaths(&ring, 1);
+	assert_int_equal(ring.count, 2);
+	assert_int_equal(death_ring_open(&ring, directory, 8, 1 << 20, NULL), 0);
+	assert_int_equal(ring.count, 2);
+	assert_int_equal(ring.last_number, 2);
+	unlink(path);
+	rmdir(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_ring),
+		cmocka_unit_test(test_no_room_for_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

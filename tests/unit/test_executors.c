@@ -210,6 +210,55 @@ static void test_a_pod_that_is_stopped(void **state)
 	assert_false(facts.deleted);
 }
 
+/* kubelet makes a pod's sandbox anew (a reboot, a network that failed): the stop was of the one before. */
+static void test_a_pod_that_is_stopped_and_made_again(void **state)
+{
+	struct stage *s = *state;
+	const struct wire_container pod = container("");
+	struct death_facts facts;
+
+	begin(s, ID);
+	executors_pod_stopping(&s->table, &pod, at(s));
+	run(s, 100 * MS);
+	begin(s, ID2);
+	executors_facts(executors_find(&s->table, ID2), true, at(s), &facts);
+	assert_false(facts.deleted);
+	executors_facts(executors_find(&s->table, ID), true, at(s), &facts);
+	assert_true(facts.deleted);
+	executors_pod_stopping(&s->table, &pod, at(s));
+	executors_facts(executors_find(&s->table, ID2), true, at(s), &facts);
+	assert_true(facts.deleted);
+}
+
+/* It was there before us: it did not start when we did. */
+static void test_who_lived_before_us(void **state)
+{
+	struct stage *s = *state;
+	struct executor x = new_executor(ID);
+	const struct wire_container who = container(ID);
+	struct death_facts facts;
+
+	x.created_wall_us = at(s).wall_us - 2 * 86400 * SEC;
+	executors_add(&s->table, &x, at(s));
+	executors_started(&s->table, &who, at(s));
+	executors_facts(executors_find(&s->table, ID), true, at(s), &facts);
+	assert_int_equal(facts.started_wall_us, x.created_wall_us);
+	/* two days old, it had registered once, whatever the end of its log still has */
+	stop(s, ID, 1);
+	run(s, 10 * MS);
+	answer_tail(s, ID, DEATH_LOG_REFUSED, "Connection refused");
+	run(s, 10 * MS);
+	assert_int_equal(s->last.cause, DEATH_DRIVER_GONE);
+	/* of one that is new the start counts: an image may be long in coming */
+	x = new_executor(ID2);
+	x.created_wall_us = at(s).wall_us - 2 * SEC;
+	executors_add(&s->table, &x, at(s));
+	const struct wire_container second = container(ID2);
+	executors_started(&s->table, &second, at(s));
+	executors_facts(executors_find(&s->table, ID2), true, at(s), &facts);
+	assert_int_equal(facts.started_wall_us, at(s).wall_us);
+}
+
 static void test_more_than_the_table_holds_are_counted(void **state)
 {
 	struct stage *s = *state;
@@ -304,6 +353,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_is_named_no_more_is_gone, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_who_was_found_and_is_not_named_is_anothers, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_a_pod_that_is_stopped, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_a_pod_that_is_stopped_and_made_again, open_stage, close_stage),
+		cmocka_unit_test_setup_teardown(test_who_lived_before_us, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_more_than_the_table_holds_are_counted, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_is_verified_once, open_stage, close_stage),
 		cmocka_unit_test_setup_teardown(test_what_was_set_and_is_so, open_stage, close_stage),
