@@ -8,7 +8,6 @@
 #include "base/executor.h"
 #include "health/driver_clue.h"
 #include "health/event.h"
-#include "base/config_volumes.h"
 #include "health/pod_end.h"
 #include "health/report.h"
 #include "volumes/account.h"
@@ -43,7 +42,6 @@ enum wire_type {
 	WIRE_FS_MARKED, /* struct fs_error_mark */
 	/* stokerd -> broker */
 	WIRE_NODE, /* no payload: something that this node has once, to be locked; answered by WIRE_DESCRIPTOR */
-	/* stokerd -> broker */
 	WIRE_LOOK = 40, /* struct wire_look */
 	/* broker -> stokerd */
 	WIRE_LOOKED, /* struct finding of the step "resolve"; its `watch` is the place */
