@@ -9,14 +9,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import attribution  # noqa: E402
 from cases import alone, case, main, only_long  # noqa: E402
-from container import VERSION, Pod  # noqa: E402
+from container import KERNEL_WINDOW_S, VERSION, Pod  # noqa: E402
 from executor_stage import Stage  # noqa: E402
 
 UNKNOWN_PERCENT = 2
 FEW, SUMMED = 12, 50
 # The kernel writes of ten OOM kills in 5 s and is silent of the others (oom_kill_process's ratelimit): an executor that takes all its
 # memory within a tenth of a second, and is not written of, cannot be told from any other. A kind makes two kills at most.
-KERNEL_WINDOW_S, KINDS_IN_WINDOW = 5, 5
+KINDS_IN_WINDOW = 5
 LANES = 4  # kinds that are made at a time: of most the time is waiting
 
 

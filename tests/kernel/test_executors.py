@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from cases import alone, case, main, only_long  # noqa: E402
 import small_cri  # noqa: E402
-from container import Container, PAYLOAD, Pod, VERSION, make_logs  # noqa: E402
+from container import Container, PAYLOAD, Pod, VERSION, make_logs, wait_for_kernels_words  # noqa: E402
 from executor_stage import Stage, grow  # noqa: E402
 from volume_stage import spark_files  # noqa: E402
 from volumes import Kubelet  # noqa: E402
@@ -141,10 +141,13 @@ def a_kill_in_a_sidecar_that_survives_is_told_soon(t):
 @alone  # others' kills would be among those that the kernel writes of
 def more_kills_than_the_kernel_writes_of(t):
     """Of ten in five seconds it writes who had how much and in which cgroup; of the others only a pid. None may be told as anything but memory."""
+    before = time.monotonic()
+    t.cleanup(lambda: wait_for_kernels_words(time.monotonic()))  # who comes next has its own written of
     s = Stage(t)
     s.serve()
     go = os.path.join(t.dir, "go")
     containers = [s.new(f"await={go}", "anon-slowly=96", pod=Pod(t, name=f"etl-exec-{n}", executor=str(n)), limit_mib=48, heap="24m") for n in range(16)]
+    wait_for_kernels_words(before)
     open(go, "w").close()
     for c in containers:
         assert s.runtime.stopped(c) == 137

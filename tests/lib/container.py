@@ -12,6 +12,7 @@ from cases import wait_for
 
 MIB = 1 << 20
 LOGS = "/var/log/pods"
+KERNEL_WINDOW_S = 5  # in which the kernel writes of ten OOM kills, whoever makes them, and is silent of the others
 PAYLOAD = os.path.join(os.environ.get("STOKER_TESTS", ""), "payload")
 
 
@@ -34,6 +35,11 @@ HAS_SWAP = has_swap()
 def write(path, value):
     with open(path, "w") as f:
         f.write(str(value))
+
+
+def wait_for_kernels_words(since):
+    """Until a kill is written of, whatever was killed up to then (time.monotonic())."""
+    wait_for(lambda: time.monotonic() > since + KERNEL_WINDOW_S, "the kernel's window of OOM kills to be over", is_ours=False)
 
 
 class Pod:
