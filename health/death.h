@@ -82,6 +82,7 @@ enum death_exit_source { DEATH_EXIT_UNKNOWN, DEATH_EXIT_NRI, DEATH_EXIT_RUNTIME,
 #define DEATH_LOG_NATIVE_OOM	  0x400000U /* insufficient memory for the Java Runtime Environment */
 #define DEATH_LOG_DENIED	  0x800000U /* Permission denied */
 #define DEATH_LOG_JVM_CRASH	  0x1000000U /* fatal error detected by the Java Runtime Environment */
+#define DEATH_LOG_COLLECTED	  0x2000000U /* no word of its log but of the JVM's counters (run_jvm.h): it collected its whole heap right before its end */
 
 #define DEATH_LOG_DISK (DEATH_LOG_READ_ONLY | DEATH_LOG_NO_SPACE | DEATH_LOG_IO_ERROR)
 

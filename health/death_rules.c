@@ -112,6 +112,7 @@ static const struct rule rules[] = {
 	{CODE(137), IS_API | IS_NO_OOM, 0, 0, 0, DEATH_DELETED, DEATH_CERTAIN, "its pod was to go: killed when the grace period was over"},
 	{CODE(137), IS_DELETED, 0, 0, 0, DEATH_DELETED, DEATH_LIKELY, "its pod was being stopped: killed when the grace period was over"},
 	{CODE(137), IS_NO_OOM, 0, DEATH_LOG_SIGTERM, 0, DEATH_DELETED, DEATH_LIKELY, "SIGTERM first, then killed: the grace period was over"},
+	{CODE(137), IS_NO_OOM | IS_UNHEARD, EXECUTOR_JVM_KILL_ON_OOM, DEATH_LOG_COLLECTED, 0, DEATH_HEAP, DEATH_LIKELY, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody, and its whole heap was collected right before"},
 	{CODE(137), IS_NO_OOM | IS_HEAP_FULL | IS_UNHEARD, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_HEAP, DEATH_GUESS, "OnOutOfMemoryError='kill -9' is set, the kernel killed nobody"},
 	{CODE(137), IS_SURVIVED, 0, 0, 0, DEATH_KILLED, DEATH_LIKELY, "the kernel killed others of its processes for memory, not the JVM"},
 	{CODE(137), IS_NO_OOM | IS_UNHEARD, EXECUTOR_JVM_KILL_ON_OOM, 0, 0, DEATH_KILLED, DEATH_LIKELY, "SIGKILL; OnOutOfMemoryError='kill -9' is set, its heap did not look full"},

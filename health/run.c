@@ -20,6 +20,7 @@
 #include "health/executors.h"
 #include "health/kernel_log.h"
 #include "health/process_sum.h"
+#include "health/run_jvm.h"
 
 #define PIDS_MAX	 512
 #define TICK_MS		 250
@@ -124,6 +125,8 @@ static uint64_t read_tail(struct executors *executors, const struct executors_en
 		return 0;
 	keep_crash_report(run, entry);
 	log.bits = death_read_log(run->tail, run->tail_length, run->redactor, log.line, sizeof(log.line));
+	if (run_jvm_collected_last(run->child.pid, entry->started.wall_us, entry->ended.wall_us))
+		log.bits |= DEATH_LOG_COLLECTED;
 	executors_tail(executors, 1, &log, now());
 	return 1;
 }

@@ -3,13 +3,14 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from cases import case, main, wait_for  # noqa: E402
+from cases import Skip, case, main, wait_for  # noqa: E402
 from node import Node  # noqa: E402
 
 BIN = os.environ.get("STOKER_BIN", "")
@@ -288,6 +289,26 @@ def run_reads_the_report_of_a_crash(t):
         with open(report) as f:
             death = json.load(f)
         assert (done.returncode, death["cause"]) == (134, cause), (done, death)
+
+
+@case
+def run_knows_a_jvm_that_kills_itself(t):
+    """OnOutOfMemoryError='kill -9 %p' where the heap was never full: one object was too large. A collection of the whole heap came before; before somebody
+    else's kill -9 there is none, or one that was asked for."""
+    if not shutil.which("javac"):
+        raise Skip("no JDK is installed")
+    with open(f"{t.dir}/A.java", "w") as f:
+        f.write("public class A { public static void main(String[] a) throws Exception { if (a[0].equals(\"large\")) { long[] x = new long[50000000]; x[0] = 1; }"
+                " if (a[0].equals(\"asked\")) System.gc(); Runtime.getRuntime().exec(new String[] {\"kill\", \"-9\", \"\" + ProcessHandle.current().pid()}); Thread.sleep(9000); } }")
+    subprocess.run(["javac", "-d", t.dir, f"{t.dir}/A.java"], check=True)
+    for gc in ("-XX:+UseG1GC", "-XX:+UseSerialGC", "-XX:+UseParallelGC"):
+        for how, cause in (("large", "heap"), ("none", "killed"), ("asked", "killed")):
+            report = f"{t.dir}/{gc[5:]}-{how}.json"
+            done = run("--report", report, "--", "java", "-Xmx64m", gc, "-XX:OnOutOfMemoryError=kill -9 %p", "-cp", t.dir, "A", how,
+                       "org.apache.spark.executor.CoarseGrainedExecutorBackend")
+            with open(report) as f:
+                death = json.load(f)
+            assert (done.returncode, death["cause"], death["confidence"]) == (137, cause, "likely"), (gc, how, death)
 
 
 @case

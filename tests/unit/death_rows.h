@@ -70,6 +70,8 @@ static const struct expectation expected[] = {
 	{"injected scratch charged", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .flags = EXECUTOR_TMPFS_LOCAL_DIRS, .injected = 640, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"tmpfs that is no local dir", 137, DEATH_SCRATCH_MEMORY, DEATH_CERTAIN, "spark.executor.memoryOverhead", NULL, .container = ONE, .said = {.limit = CTR, .where = CTR, .comm = "java", .scope = OOM_MEMCG, .jvm = 700, .shmem = 631, .kernel = 10}},
 	{"heap, kill -9 by the JVM, which says so where nobody reads", 137, DEATH_HEAP, DEATH_GUESS, NULL, "1536m", .flags = EXECUTOR_JVM_KILL_ON_OOM, .run = true, .jvm = 1200},
+	{"heap never full, kill -9 by the JVM, and it had collected all of it", 137, DEATH_HEAP, DEATH_LIKELY, NULL, "1536m", .flags = EXECUTOR_JVM_KILL_ON_OOM, .log = DEATH_LOG_COLLECTED, .run = true, .used = 400, .jvm = 300, .exact = true},
+	{"the same without the JVM's flag is somebody's", 137, DEATH_KILLED, DEATH_CERTAIN, "", "", .log = DEATH_LOG_COLLECTED, .run = true, .used = 400, .jvm = 300},
 	{"heap, abort by the JVM, its processes were not looked at", 134, DEATH_HEAP, DEATH_GUESS, NULL, "1536m", .flags = EXECUTOR_JVM_CRASH_ON_OOM, .run = true, .used = 1250, .no_processes = true},
 	{"SIGTERM, no Kubernetes", 143, DEATH_KILLED, DEATH_CERTAIN, "", "", .run = true, .log = DEATH_LOG_SIGTERM},
 	{"SIGKILL", 137, DEATH_KILLED, DEATH_CERTAIN, "", ""},
