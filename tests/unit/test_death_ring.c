@@ -86,7 +86,7 @@ static void test_no_room_for_a_line(void **unused)
 	char directory[] = "/tmp/stoker-ring.XXXXXX", path[64];
 	struct rlimit before, few;
 	struct death_ring ring;
-	scoped(scoped_free) char *list = NULL, *line = NULL;
+	scoped(scoped_free) char *line = NULL;
 	struct death d;
 
 	(void)unused;
