@@ -75,6 +75,7 @@ struct supervisor {
 	struct missed {
 		uv_timer_t due;
 		unsigned looks;	  /* still to come since the last synchronisation */
+		unsigned more;	  /* looks because there were more than are asked for at a time */
 		unsigned redials; /* in a row */
 		bool redialled;	  /* and not synchronised yet */
 		uint64_t strangers[MISSED_STRANGERS]; /* hashes of ids that the runtime does not have */

@@ -16,6 +16,8 @@
 #define SECOND_MS   20000
 #define LOOKS	    2
 #define ASKED_MOST  8 /* in one look: a fork each */
+#define MORE_MS	    1000 /* then the next ones */
+#define MORE_MOST   64	 /* such looks after one synchronisation */
 #define REDIALS_MAX 3 /* in a row */
 
 static bool is_live(const struct supervisor *s)
@@ -49,6 +51,7 @@ void supervisor_missed_synchronized(struct supervisor *s)
 		m->redials = 0;
 	m->redialled = false;
 	m->looks = LOOKS;
+	m->more = 0;
 	uv_timer_start(&m->due, look, FIRST_MS, 0);
 }
 
@@ -84,6 +87,11 @@ void supervisor_missed_scanned(struct supervisor *s, int fd, uint32_t count)
 		str_copy(ask.who.container_id, sizeof(ask.who.container_id), executor.container_id);
 		asked += link_send(&s->broker, WIRE_STATUS, ++s->asked, &ask, sizeof(ask));
 	}
+	if (asked < ASKED_MOST || m->more == MORE_MOST)
+		return;
+	m->more++;
+	m->looks++;
+	uv_timer_start(&m->due, look, MORE_MS, 0);
 }
 
 bool supervisor_missed_status(struct supervisor *s, const struct wire_status *status)
@@ -92,6 +100,8 @@ bool supervisor_missed_status(struct supervisor *s, const struct wire_status *st
 
 	if (executors_knows(&s->executors, status->who.container_id))
 		return false;
+	if (status->errnum == ENOENT) /* there is nobody to be asked */
+		m->more = MORE_MOST;
 	if (status->errnum == ESRCH)
 		m->strangers[m->next_stranger++ % MISSED_STRANGERS] = id_of(status->who.container_id);
 	if (status->errnum != 0 || status->who.has_exit || !is_live(s) || m->redialled || m->redials == REDIALS_MAX)
