@@ -28,9 +28,14 @@ void executors_take(struct executors_entry *entry, const struct sample *sample, 
 void executors_verify(struct executors_entry *entry); /* after its start */
 void executors_verify_processes(struct executors_entry *entry, const struct wire_processes *processes);
 
+/* --- executors_evidence.c --- */
+
+/* Is anybody left, and a victim among them? After a kill only: each look is a read of cgroup.procs. */
+bool executors_look_at_victims(struct executors_entry *entry, struct moment now);
+struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left);
+
 /* --- executors_explain.c --- */
 
-struct settle_evidence executors_evidence(const struct executors_entry *entry, uint64_t now_us, bool victims_left);
 void executors_facts(const struct executors_entry *entry, bool lives, struct moment now, struct death_facts *ret); /* pure */
 void executors_tell_failing(struct executors_entry *entry, const struct wire_log *log, struct moment now);
 /* Decides, explains, forgets. True when the entry is gone. */

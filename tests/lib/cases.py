@@ -61,11 +61,16 @@ class Context:
         self.notes.append(function)
 
     def close(self):
+        ended = None
         while self.stack:
             try:
                 self.stack.pop()()
             except Exception:  # one clean-up that fails must not keep the others from running
                 traceback.print_exc()
+            except Ended as why:  # nor must whoever ends us: a disk would stay frozen
+                ended = why
+        if ended:
+            raise ended
 
 
 class Overdue(BaseException):
