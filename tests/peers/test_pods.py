@@ -180,6 +180,14 @@ def a_driver_elsewhere_is_found(t):
     assert not pod_events(s, twins[0]) and not pod_events(s, twins[1])
 
 
+def is_stopped(pid):
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as f:
+            if f.read().rsplit(")", 1)[1].split()[0] != "T":
+                return False
+    return True
+
+
 @case
 def without_the_right_it_is_said_once_and_nothing_waits(t):
     s = PodStage(t, rights=False)
@@ -214,6 +222,7 @@ def without_the_right_it_is_said_once_and_nothing_waits(t):
     server = s.cluster.processes["kube-apiserver"]
     server.send_signal(signal.SIGSTOP)
     try:
+        wait_for(lambda: is_stopped(server.pid), "every thread of it to stop: one that answers once more is another case", 60)
         s.end(x, 143)
         d = s.death(x)
     finally:
