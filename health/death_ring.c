@@ -147,8 +147,9 @@ static int make_room(struct death_ring *ring, bool is_full, struct err *e)
 	if (!lines)
 		return -e->code;
 	ring->bad_total += lines->bad;
-	/* A quarter goes at once: the file is not written anew for each death. */
-	int r = is_full ? rewrite(ring, lines, ring->keep_records * 3 / 4, ring->keep_bytes * 3 / 4, e) : rewrite(ring, lines, ring->keep_records, ring->keep_bytes, e);
+	/* Of a full one a quarter goes at once: the file is not written anew for each death. */
+	const unsigned quarters = is_full ? 3 : 4;
+	int r = rewrite(ring, lines, ring->keep_records * quarters / 4, ring->keep_bytes * quarters / 4, e);
 	ring->torn = r < 0 && ring->torn;
 	return r;
 }

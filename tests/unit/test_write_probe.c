@@ -103,23 +103,26 @@ static int teardown(void **unused)
 	return system(command) ? -1 : 0;
 }
 
-static void test_two_nodes_do_not_disturb_each_other(void **unused)
+static void probe_beside_each_other(uint64_t one_node, uint64_t other_node)
 {
-	(void)unused;
-	pid_t one = start_probes(1, ROUNDS), other = start_probes(2, ROUNDS);
+	pid_t one = start_probes(one_node, ROUNDS), other = start_probes(other_node, ROUNDS);
+
 	assert_int_equal(ended(one), 0);
 	assert_int_equal(ended(other), 0);
 	assert_int_equal(count_files(), 0);
+}
+
+static void test_two_nodes_do_not_disturb_each_other(void **unused)
+{
+	(void)unused;
+	probe_beside_each_other(1, 2);
 }
 
 /* The agent and `stoker health --direct`. */
 static void test_two_probes_of_one_node_do_not_fail(void **unused)
 {
 	(void)unused;
-	pid_t one = start_probes(1, ROUNDS), other = start_probes(1, ROUNDS);
-	assert_int_equal(ended(one), 0);
-	assert_int_equal(ended(other), 0);
-	assert_int_equal(count_files(), 0);
+	probe_beside_each_other(1, 1);
 }
 
 /* Ended between making and removing its file, again and again: one file at most is left, and the next probe of that node removes it. */
